@@ -1,0 +1,59 @@
+"""Batch types: what a data module hands to a LightningModule. The one thing the two rooms share."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class MotionBatch(NamedTuple):
+    """Clips of HumanML3D features with their captions.
+
+    Attributes:
+        features: raw (not normalised) HumanML3D features ``(B, T, 263)`` at 20 fps, zero beyond each length.
+        lengths: valid frames of each clip ``(B,)``, int64.
+        captions: one caption per clip.
+        activity: index into the data module's ``activities`` ``(B,)``, int64.
+        sample_id: number that names the clip in every run and split ``(B,)``, int64; noise of paired errors is
+            drawn from it.
+    """
+
+    features: Tensor
+    lengths: Tensor
+    captions: list[str]
+    activity: Tensor
+    sample_id: Tensor
+
+
+class PromptBatch(NamedTuple):
+    """Prompts to generate motions from.
+
+    Attributes:
+        texts: one prompt per motion.
+        lengths: frames at 20 fps asked for ``(B,)``, int64.
+        seeds: one seed per motion.
+        index: running number of each motion in the whole set ``(B,)``, int64.
+        activities: name of the activity each prompt stands for.
+    """
+
+    texts: list[str]
+    lengths: Tensor
+    seeds: list[int]
+    index: Tensor
+    activities: list[str]
+
+
+class IMUBatch(NamedTuple):
+    """Windows of sensor channels with a class each.
+
+    Attributes:
+        signals: normalised channels ``(B, T, C)``.
+        labels: class index ``(B,)``, int64.
+        sample_id: number of the window in its split ``(B,)``, int64, so that copies padded in by a distributed
+            sampler can be told apart.
+    """
+
+    signals: Tensor
+    labels: Tensor
+    sample_id: Tensor

@@ -1,0 +1,111 @@
+"""Motion: local joint rotations, root translation and a frame rate, as one frozen value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sim.conventions import MIRROR, NUM_JOINTS
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A moving skeleton of 22 joints (SMPL's order, world Y up, a person at rest faces +Z).
+
+    Attributes:
+        rotations: local rotation matrices ``(..., T, 22, 3, 3)``; the root's (joint 0) is global.
+        translation: world position of joint 0 ``(..., T, 3)`` [m]. AMASS ``trans`` differs from it by the rest pelvis.
+        fps: frames per second [Hz], above zero.
+        text: a caption, one per batch element, or None.
+
+    Raises:
+        ValueError: shapes do not fit together, or ``fps`` is not a positive number.
+    """
+
+    rotations: Tensor
+    translation: Tensor
+    fps: float
+    text: str | Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.rotations.ndim < 4 or tuple(self.rotations.shape[-3:]) != (NUM_JOINTS, 3, 3):
+            raise ValueError(
+                f"rotations have shape {tuple(self.rotations.shape)}, expected (..., T, {NUM_JOINTS}, 3, 3); "
+                "give local rotation matrices of SMPL's first 22 joints"
+            )
+        if self.translation.shape != (*self.rotations.shape[:-3], 3):
+            raise ValueError(
+                f"translation has shape {tuple(self.translation.shape)}, expected "
+                f"{(*self.rotations.shape[:-3], 3)} to go with rotations {tuple(self.rotations.shape)}"
+            )
+        if not (self.fps > 0 and np.isfinite(self.fps)):
+            raise ValueError(f"fps is {self.fps}, expected a positive number of frames per second")
+
+    @property
+    def num_frames(self) -> int:
+        """T, the number of frames."""
+        return self.rotations.shape[-4]
+
+    @property
+    def duration_s(self) -> float:
+        """Time from the first to the last frame [s]."""
+        return (self.num_frames - 1) / self.fps
+
+    def frames(self, start: int, stop: int | None = None) -> Motion:
+        """Return frames ``start`` to ``stop`` (exclusive) as a new Motion."""
+        return replace(
+            self, rotations=self.rotations[..., start:stop, :, :, :], translation=self.translation[..., start:stop, :]
+        )
+
+    def to(self, *args: Any, **kwargs: Any) -> Motion:  # noqa: ANN401 - the signature of torch.Tensor.to
+        """Return a copy on another device or of another dtype; arguments as for ``torch.Tensor.to``."""
+        return replace(
+            self, rotations=self.rotations.to(*args, **kwargs), translation=self.translation.to(*args, **kwargs)
+        )
+
+    def mirrored(self) -> Motion:
+        """Return the motion reflected through the sagittal plane (x -> -x, left and right joints exchanged)."""
+        sign = torch.tensor([-1.0, 1.0, 1.0], dtype=self.rotations.dtype, device=self.rotations.device)
+        # A reflection S turns a rotation R into S R S.
+        rotations = sign[:, None] * self.rotations[..., list(MIRROR), :, :] * sign
+        return replace(self, rotations=rotations, translation=self.translation * sign)
+
+    def save(self, path: str | Path) -> None:
+        """Write the motion to an ``.npz`` file (rotations, translation [m], fps [Hz], text)."""
+        text = self.text if self.text is None or isinstance(self.text, str) else list(self.text)
+        with Path(path).open("wb") as file:
+            np.savez_compressed(
+                file,
+                rotations=self.rotations.detach().cpu().numpy(),
+                translation=self.translation.detach().cpu().numpy(),
+                fps=np.float64(self.fps),
+                text=np.array(json.dumps(text)),
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Motion:
+        """Read a motion written by :meth:`save`.
+
+        Raises:
+            ValueError: the file lacks one of the arrays that :meth:`save` writes.
+        """
+        with np.load(path, allow_pickle=False) as data:
+            missing = {"rotations", "translation", "fps", "text"} - set(data.files)
+            if missing:
+                raise ValueError(
+                    f"{path} lacks {sorted(missing)}, expected a file written by Motion.save; "
+                    "read other formats with datamodules.formats"
+                )
+            return cls(
+                rotations=torch.from_numpy(data["rotations"]),
+                translation=torch.from_numpy(data["translation"]),
+                fps=float(data["fps"]),
+                text=json.loads(str(data["text"])),
+            )

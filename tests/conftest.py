@@ -1,0 +1,38 @@
+"""Fixtures shared by all tests: where the development data lie, and the golden arrays in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+
+torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
+
+
+def _shared() -> Path:
+    return Path(os.environ.get("IMUFORGE_SHARED", ROOT.parent / "shared"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of development data; a test that asks for it is skipped where it is absent."""
+    path = _shared()
+    if not path.is_dir():
+        pytest.skip(f"development data not found in {path}; set IMUFORGE_SHARED to run this test")
+    return path
+
+
+@pytest.fixture(scope="session")
+def golden(shared: Path) -> Callable[[str], np.lib.npyio.NpzFile]:
+    """Open one of the golden archives, numbers computed by other people's code."""
+
+    def open_archive(name: str) -> np.lib.npyio.NpzFile:
+        return np.load(shared / "golden" / f"{name}.npz", allow_pickle=False)
+
+    return open_archive
