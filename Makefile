@@ -1,0 +1,57 @@
+# imuforge: `make` or `make help` lists what can be done. Every target that runs code makes .venv first.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV ?= .venv
+PIP_ARGS ?=
+ARGS ?=
+# Folder of motion files for `make prior` and the arms; see docs/prior.md.
+MOCAP ?= ../shared/data/mocap
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.imuforge-installed
+
+.PHONY: help setup test lint format bench doctor prior finetune har-eval clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP)  ## make .venv and install the project with all extras, every version pinned
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), expected Python 3.11 or newer; run make PYTHON=python3.11 ..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(PIP_ARGS) --disable-pip-version-check -c constraints.txt -e '.[text,har,report,dev]'
+	@touch $(STAMP)
+
+test: setup  ## run the whole test suite
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+lint: setup  ## ruff (style, order of imports, docstrings) and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup  ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## measure the simulator against its peers, in one run
+	$(BIN)/python -m experiments.bench_sim $(ARGS)
+
+doctor: setup  ## say what is installed, who owns bin/lightning, and how to repair it
+	$(BIN)/python -m experiments.doctor
+
+prior: setup  ## train the small text-to-motion prior (hours of motion capture needed: MOCAP=folder)
+	IMUFORGE_MOCAP=$(MOCAP) $(BIN)/lightning fit -c experiments/prior.yaml $(ARGS)
+
+finetune: setup  ## fine-tune the packaged prior with the acceleration loss
+	$(BIN)/lightning fit -c experiments/finetune_acc.yaml $(ARGS)
+
+har-eval: setup  ## the main job: synthetic data in, activity recognition on real people out
+	$(BIN)/python -m experiments.har_eval -c experiments/har_eval.yaml $(ARGS)
+
+clean:  ## remove runs, caches and the environment
+	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
