@@ -1,0 +1,158 @@
+"""Body: a person's skeleton and skin, moved by a Motion; SMPL files through smplx, or the built-in CC0 body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+import torch
+from torch import Tensor
+
+from sim.conventions import NUM_JOINTS
+from sim.motion import Motion
+from sim.skinning import BodyModel, forward_kinematics, pose_offsets, shape_points, skin_mesh, skin_points
+from sim.smpl_files import read_cc0_body
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """A body of 22 joints with skin, of one shape or a batch of shapes.
+
+    World frame: Y up, the rest pose is a T facing +Z, the left hand towards +X. Results take the dtype and device of
+    the motion, and their leading dims are those of the shapes and of the motion, broadcast. Hands follow the wrists,
+    toes beyond joints 10 and 11 the feet.
+
+    Attributes:
+        model: the arrays of the body.
+        betas: shape parameters ``(..., num_betas)``; zero is the mean body.
+    """
+
+    model: BodyModel
+    betas: Tensor
+
+    @classmethod
+    def default(cls) -> Body:
+        """Return the built-in CC0 body in its mean shape: 1.63 m tall, no download (see sim/assets/NOTICE.md)."""
+        model = read_cc0_body()
+        return cls(model, model.template.new_zeros(len(model.shape_names)))
+
+    @property
+    def num_betas(self) -> int:
+        """The number of shape parameters."""
+        return len(self.model.shape_names)
+
+    @property
+    def shape_names(self) -> tuple[str, ...]:
+        """A name for each shape parameter."""
+        return self.model.shape_names
+
+    @property
+    def faces(self) -> Tensor:
+        """Triangles ``(F, 3)`` int64, counter-clockwise seen from outside."""
+        return self.model.faces
+
+    @property
+    def rest_joints(self) -> Tensor:
+        """Joints in the rest pose ``(..., 22, 3)`` [m]."""
+        return self._rest_joints(self.betas)
+
+    @property
+    def rest_vertices(self) -> Tensor:
+        """Skin in the rest pose ``(..., V, 3)`` [m]."""
+        model = self.model.to(dtype=self.betas.dtype, device=self.betas.device)
+        return shape_points(model.template, model.shape_directions, self.betas)
+
+    def with_shape(self, betas: Tensor) -> Body:
+        """Return the body in other shapes.
+
+        Args:
+            betas: ``(..., num_betas)``; leading dims broadcast with those of the motions.
+
+        Raises:
+            ValueError: the last axis is not ``num_betas`` long.
+        """
+        if betas.ndim == 0 or betas.shape[-1] != self.num_betas:
+            raise ValueError(f"betas have shape {tuple(betas.shape)}, expected (..., {self.num_betas})")
+        return replace(self, betas=betas)
+
+    def with_named_shape(self, **values: float) -> Body:
+        """Return the body with some shape parameters set by name, the others kept.
+
+        Args:
+            values: ``height=1.0, weight=-0.5, ...``, names from :attr:`shape_names`.
+
+        Raises:
+            ValueError: a name is not one of :attr:`shape_names`.
+        """
+        betas = self.betas.clone()
+        for name, value in values.items():
+            if name not in self.shape_names:
+                near = get_close_matches(name, self.shape_names, 1)
+                hint = f"did you mean {near[0]!r}? " if near else ""
+                raise ValueError(f"unknown shape parameter {name!r}; {hint}valid ones: {', '.join(self.shape_names)}")
+            betas[..., self.shape_names.index(name)] = value
+        return replace(self, betas=betas)
+
+    def sample_shapes(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw shapes of a plausible adult population, each parameter normal about zero and independent.
+
+        Returns:
+            betas ``(count, num_betas)`` for :meth:`with_shape`.
+        """
+        spread = self.model.shape_spread.to(self.betas)
+        return spread * torch.randn(count, self.num_betas, generator=generator, dtype=spread.dtype).to(spread.device)
+
+    def to(self, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Body:
+        """Return the body on another device or with another floating-point type."""
+        return Body(self.model.to(dtype=dtype, device=device), self.betas.to(device=device, dtype=dtype))
+
+    def forward_kinematics(self, motion: Motion) -> tuple[Tensor, Tensor]:
+        """Return joints ``(..., T, 22, 3)`` [m] and rotations from joint to world ``(..., T, 22, 3, 3)``."""
+        rest = self._rest_joints(self.betas.to(motion.rotations))
+        return forward_kinematics(rest, motion.rotations, motion.translation)
+
+    def joints(self, motion: Motion) -> Tensor:
+        """Return world positions of the joints ``(..., T, 22, 3)`` [m]."""
+        return self.forward_kinematics(motion)[0]
+
+    def vertices(self, motion: Motion) -> Tensor:
+        """Return the skin ``(..., T, V, 3)`` [m], through smplx's own layer."""
+        betas = self.betas.to(motion.rotations)
+        model = self.model.to(dtype=betas.dtype, device=betas.device)
+        lead = torch.broadcast_shapes(betas.shape[:-1], motion.rotations.shape[:-4])
+        frames = (*lead, motion.num_frames)
+        rotations = motion.rotations.expand(*frames, NUM_JOINTS, 3, 3).reshape(-1, NUM_JOINTS, 3, 3)
+        flat_betas = betas.unsqueeze(-2).expand(*frames, self.num_betas).reshape(-1, self.num_betas)
+        root = self._rest_joints(betas)[..., :1, :]
+        skin = skin_mesh(model, flat_betas, rotations).reshape(*frames, -1, 3)
+        return skin + (motion.translation - root).unsqueeze(-2)
+
+    def skin(self, motion: Motion, vertex_ids: Tensor) -> Tensor:
+        """Return only some vertices, equal to those of :meth:`vertices` at a fraction of the work.
+
+        Args:
+            motion: the movement.
+            vertex_ids: ``(K,)`` int64.
+
+        Returns:
+            World positions ``(..., T, K, 3)`` [m].
+        """
+        return self.skin_with_joints(motion, vertex_ids)[0]
+
+    def skin_with_joints(self, motion: Motion, vertex_ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return some vertices ``(..., T, K, 3)`` [m] and both results of :meth:`forward_kinematics`."""
+        model, betas = self.model, self.betas.to(motion.rotations)
+        ids = vertex_ids.to(model.template.device)
+        rest_points = shape_points(model.template[ids].to(betas), model.shape_directions[ids].to(betas), betas)
+        offsets = None
+        if model.pose_directions is not None:
+            offsets = pose_offsets(model.pose_directions[ids].to(betas), motion.rotations)
+        rest_joints = self._rest_joints(betas)
+        joints, rotations = forward_kinematics(rest_joints, motion.rotations, motion.translation)
+        points = skin_points(
+            rest_points, model.weights[ids].to(betas), rest_joints, joints, rotations, pose_offsets=offsets
+        )
+        return points, joints, rotations
+
+    def _rest_joints(self, betas: Tensor) -> Tensor:
+        return shape_points(self.model.joint_template.to(betas), self.model.joint_directions.to(betas), betas)

@@ -1,0 +1,170 @@
+"""Points on the skin by bone coordinates: from the bone's axis outwards to a triangle, in the rest pose.
+
+Ray and triangle: Moeller and Trumbore 1997, doi:10.1080/10867651.1997.10487468.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sim.conventions import JOINT_INDEX, JOINT_NAMES, PARENTS
+from sim.rotations import axis_angle_to_matrix
+from sim.skinning import BodyModel
+
+_END_JOINT: dict[int, int] = {
+    parent: joint for joint, parent in enumerate(PARENTS) if parent >= 0 and PARENTS.count(parent) == 1
+} | {JOINT_INDEX["pelvis"]: JOINT_INDEX["spine1"], JOINT_INDEX["spine3"]: JOINT_INDEX["neck"]}
+"""Joint where the bone that starts at a joint ends; bones without one run to the end of their skin."""
+
+_OPEN_AXES: dict[str, tuple[float, float, float]] = {
+    "head": (0.0, 1.0, 0.0),
+    "left_foot": (0.0, 0.0, 1.0),
+    "right_foot": (0.0, 0.0, 1.0),
+    "left_wrist": (1.0, 0.0, 0.0),
+    "right_wrist": (-1.0, 0.0, 0.0),
+}
+"""Direction in the rest pose of the bones that end in no joint: the skull, the toes, the hands."""
+
+_UPWARD_FRONT = ("left_ankle", "right_ankle", "left_foot", "right_foot")
+"""Bones that run forwards: angles about them count from above (the instep) instead of from the front."""
+
+
+@dataclass(frozen=True)
+class BonePoint:
+    """Bone coordinates of a point on the skin, the same on any mesh.
+
+    Attributes:
+        bone: joint where the bone starts; ``left_elbow`` is the left forearm.
+        fraction: how far along the bone, 0 at that joint, 1 at its end.
+        angle_rad: direction from the bone's axis, right-handed about the axis towards distal, zero at the front of
+            the rest pose (+Z; for the foot and toes above, +Y).
+    """
+
+    bone: str
+    fraction: float
+    angle_rad: float
+
+
+@dataclass(frozen=True)
+class SkinPoint:
+    """A point of one mesh: a face index or three vertex ids, and the weights of the corners."""
+
+    triangle: tuple[int, ...]
+    barycentric: tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Bone:
+    """A bone of the mean body in the rest pose, float64 on the CPU: start [m], unit axis, front, length [m], joint."""
+
+    joint: int
+    start: Tensor
+    axis: Tensor
+    front: Tensor
+    length: float
+
+    def outward(self, angle_rad: float) -> Tensor:
+        """Return the unit direction ``(3,)`` at an angle about the axis."""
+        return axis_angle_to_matrix(self.axis * angle_rad) @ self.front
+
+
+def find_bone(model: BodyModel, joint: int) -> Bone:
+    """Return the bone that starts at a joint."""
+    joints = model.joint_template.double().cpu()
+    name, start = JOINT_NAMES[joint], joints[joint]
+    if joint in _END_JOINT:
+        span = joints[_END_JOINT[joint]] - start
+        length = float(span.norm())
+        axis = span / length
+    else:
+        axis = torch.tensor(_OPEN_AXES[name], dtype=torch.float64)
+        skin = model.template[model.weights.argmax(dim=1) == joint].double().cpu()
+        length = float(((skin - start) @ axis).max())
+    forward = torch.tensor([0.0, 1.0, 0.0] if name in _UPWARD_FRONT else [0.0, 0.0, 1.0], dtype=torch.float64)
+    front = torch.nn.functional.normalize(forward - (forward @ axis) * axis, dim=0)
+    return Bone(joint, start, axis, front, length)
+
+
+def cast_to_skin(model: BodyModel, point: BonePoint) -> SkinPoint:
+    """Return the outermost skin of a bone in the direction given.
+
+    Only triangles that the bone's joint and its neighbours carry (at least half of their skinning weight) count, so
+    that a ray from one thigh does not end on the other; the outermost, since a head has a mouth and eyes inside.
+
+    Raises:
+        ValueError: there is no such skin.
+    """
+    joint = JOINT_INDEX[point.bone]
+    bone = find_bone(model, joint)
+    origin = bone.start + point.fraction * bone.length * bone.axis
+    direction = bone.outward(point.angle_rad)
+    owners = [joint, *(j for j, parent in enumerate(PARENTS) if parent == joint)]
+    if PARENTS[joint] >= 0:
+        owners.append(PARENTS[joint])
+    carried = model.weights[:, owners].sum(dim=1)[model.faces].mean(dim=1) >= 0.5
+    faces = model.faces[carried].cpu()
+    corner, edge1, edge2 = _edges(model, faces)
+    sideways = torch.linalg.cross(direction.expand_as(edge2), edge2, dim=-1)
+    determinant = (edge1 * sideways).sum(dim=-1)
+    scale = 1.0 / torch.where(determinant.abs() < 1e-14, torch.full_like(determinant, torch.inf), determinant)
+    to_origin = origin - corner
+    u = (to_origin * sideways).sum(dim=-1) * scale
+    normal_offset = torch.linalg.cross(to_origin, edge1, dim=-1)
+    v = (normal_offset @ direction) * scale
+    distance = (edge2 * normal_offset).sum(dim=-1) * scale
+    tolerance = 1e-9  # a ray through an edge must not slip between the two triangles
+    hit = (determinant.abs() > 1e-14) & (u >= -tolerance) & (v >= -tolerance) & (u + v <= 1 + tolerance)
+    hit &= distance > 0
+    if not bool(hit.any()):
+        raise ValueError(
+            f"no skin at fraction {point.fraction:.2f} of the bone at {point.bone}, "
+            f"{math.degrees(point.angle_rad):.0f} deg about it; expected a point that this bone carries, "
+            "so move the fraction towards 0.5"
+        )
+    best = int(torch.where(hit, distance, torch.full_like(distance, -torch.inf)).argmax())
+    first, second = float(u[best]), float(v[best])
+    triangle = faces[best].tolist()
+    return SkinPoint((triangle[0], triangle[1], triangle[2]), (1.0 - first - second, first, second))
+
+
+def check_skin_point(model: BodyModel, point: SkinPoint, name: str) -> SkinPoint:
+    """Return the point with its three vertex ids.
+
+    Raises:
+        ValueError: the mesh has no such face or vertices.
+    """
+    is_face = len(point.triangle) == 1
+    limit = len(model.faces) if is_face else len(model.template)
+    if min(point.triangle) < 0 or max(point.triangle) >= limit:
+        what = f"{limit} faces" if is_face else f"{limit} vertices"
+        raise ValueError(f"triangle of {name} is {point.triangle}, but the body has {what}; was it another mesh's?")
+    if not is_face:
+        return point
+    triangle = model.faces[point.triangle[0]].tolist()
+    return SkinPoint((triangle[0], triangle[1], triangle[2]), point.barycentric)
+
+
+def carrying_joint(model: BodyModel, point: SkinPoint) -> int:
+    """Return the joint with the largest skinning weight at a point."""
+    weights = model.weights[list(point.triangle)].double().cpu()
+    return int((torch.tensor(point.barycentric, dtype=torch.float64) @ weights).argmax())
+
+
+def describe_point(model: BodyModel, point: SkinPoint) -> BonePoint:
+    """Return the bone coordinates of a point on the skin, about the bone that carries it."""
+    bone = find_bone(model, carrying_joint(model, point))
+    corners = model.template[list(point.triangle)].double().cpu()
+    offset = torch.tensor(point.barycentric, dtype=torch.float64) @ corners - bone.start
+    along = float(offset @ bone.axis)
+    sideways = float(offset @ torch.linalg.cross(bone.axis, bone.front, dim=-1))
+    angle = math.atan2(sideways, float(offset @ bone.front))
+    return BonePoint(JOINT_NAMES[bone.joint], along / bone.length, angle)
+
+
+def _edges(model: BodyModel, faces: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    corners = model.template.double().cpu()[faces]
+    return corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]

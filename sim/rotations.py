@@ -1,0 +1,133 @@
+"""Small rotation maths on matrices: what roma lacks, and thin names over roma where it serves.
+
+The 6-D form is the first two columns of the matrix (Zhou et al. 2019, doi:10.1109/CVPR.2019.00589).
+Every function is differentiable with finite gradients, also at the zero rotation.
+"""
+
+from __future__ import annotations
+
+import roma
+import torch
+from torch import Tensor
+
+
+def hat(vector: Tensor) -> Tensor:
+    """Return the matrix ``[v]x`` with ``[v]x w = v x w``.
+
+    Args:
+        vector: ``(..., 3)``, any unit.
+
+    Returns:
+        Skew-symmetric matrices ``(..., 3, 3)``.
+    """
+    x, y, z = vector.unbind(dim=-1)
+    zero = torch.zeros_like(x)
+    return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
+
+
+def vee(matrix: Tensor) -> Tensor:
+    """Return the vector of a skew-symmetric matrix, the inverse of :func:`hat`.
+
+    Args:
+        matrix: ``(..., 3, 3)``; only its skew-symmetric part counts.
+
+    Returns:
+        Vectors ``(..., 3)``.
+    """
+    skew = 0.5 * (matrix - matrix.transpose(-1, -2))
+    return torch.stack([skew[..., 2, 1], skew[..., 0, 2], skew[..., 1, 0]], dim=-1)
+
+
+def axis_angle_to_matrix(axis_angle: Tensor) -> Tensor:
+    """Return the rotation by ``|v|`` radians about ``v`` (Rodrigues; Taylor series below 0.05 rad).
+
+    Args:
+        axis_angle: rotation vectors ``(..., 3)`` [rad].
+
+    Returns:
+        Rotation matrices ``(..., 3, 3)``.
+    """
+    square = (axis_angle * axis_angle).sum(dim=-1)[..., None, None]
+    small = square < 2.5e-3
+    # The unused branch of `where` must stay finite too, or its gradient is NaN * 0.
+    safe = torch.where(small, torch.ones_like(square), square)
+    angle = safe.sqrt()
+    sine = torch.where(small, 1 - square / 6 * (1 - square / 20 * (1 - square / 42)), angle.sin() / angle)
+    versine = torch.where(
+        small, 0.5 - square / 24 * (1 - square / 30 * (1 - square / 56)), 2 * (angle / 2).sin().square() / safe
+    )
+    cross = hat(axis_angle)
+    identity = torch.eye(3, dtype=axis_angle.dtype, device=axis_angle.device)
+    return identity + sine * cross + versine * (cross @ cross)
+
+
+def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
+    """Return the rotation vector of each rotation, of length at most pi.
+
+    Args:
+        matrix: rotation matrices ``(..., 3, 3)``.
+
+    Returns:
+        Rotation vectors ``(..., 3)`` [rad].
+    """
+    rotation_vector: Tensor = roma.rotmat_to_rotvec(matrix)
+    return rotation_vector
+
+
+def matrix_to_6d(matrix: Tensor) -> Tensor:
+    """Return the first two columns of each matrix, column 0 then column 1.
+
+    Args:
+        matrix: rotation matrices ``(..., 3, 3)``.
+
+    Returns:
+        ``(..., 6)``.
+    """
+    return torch.cat([matrix[..., :, 0], matrix[..., :, 1]], dim=-1)
+
+
+def matrix_from_6d(columns: Tensor) -> Tensor:
+    """Return the rotation whose first two columns are nearest by Gram-Schmidt (Zhou et al. 2019, eq. 14).
+
+    Args:
+        columns: ``(..., 6)``, column 0 then column 1, neither zero nor parallel.
+
+    Returns:
+        Rotation matrices ``(..., 3, 3)``.
+
+    Raises:
+        ValueError: the last axis is not 6 long.
+    """
+    if columns.shape[-1] != 6:
+        raise ValueError(f"6-D rotations have shape {tuple(columns.shape)}, expected (..., 6)")
+    rotation: Tensor = roma.special_gramschmidt(torch.stack([columns[..., :3], columns[..., 3:]], dim=-1))
+    return rotation
+
+
+def align_vectors(source: Tensor, target: Tensor) -> Tensor:
+    """Return the shortest rotation that turns the direction of ``source`` into that of ``target``.
+
+    Between opposite directions every perpendicular axis is as short; one of them is chosen.
+
+    Args:
+        source: ``(..., 3)``, not zero; broadcasts with ``target``.
+        target: ``(..., 3)``, not zero.
+
+    Returns:
+        Rotation matrices ``R`` ``(..., 3, 3)`` with ``R source / |source| = target / |target|``.
+    """
+    source, target = torch.broadcast_tensors(source, target)
+    start = torch.nn.functional.normalize(source, dim=-1)
+    end = torch.nn.functional.normalize(target, dim=-1)
+    middle = start + end
+    opposite = (middle.square().sum(dim=-1, keepdim=True) < 1e-10).detach()
+    # Reflect in the plane across `start`, then in the one across the half-way direction: their product is the
+    # shortest rotation, and it stays accurate close to opposite directions, where 1 / (1 + cos) does not.
+    least = torch.nn.functional.one_hot(start.detach().abs().argmin(dim=-1), 3).to(start.dtype)
+    sideways = torch.linalg.cross(start, least, dim=-1)
+    half = torch.nn.functional.normalize(torch.where(opposite, sideways, middle), dim=-1)
+    identity = torch.eye(3, dtype=start.dtype, device=start.device)
+    turn_about_half = 2 * half[..., :, None] * half[..., None, :] - identity
+    turn_about_start = 2 * start[..., :, None] * start[..., None, :] - identity
+    direct = turn_about_half @ turn_about_start
+    return torch.where(opposite[..., None], turn_about_half, direct)
