@@ -47,7 +47,8 @@ class Recording:
             raise ValueError(f"gyro of {self.trial} has shape {self.gyro.shape}, expected {shape} like accel")
         if not self.rate_hz > 0:
             raise ValueError(
-                f"sampling rate of {self.trial} is {self.rate_hz} Hz, expected > 0; check the header or pass rate_hz=..."
+                f"sampling rate of {self.trial} is {self.rate_hz} Hz, expected > 0; check the header or pass "
+                "rate_hz=..."
             )
         if not isinstance(self.labels, str) and self.labels.shape != shape[:1]:
             raise ValueError(f"labels of {self.trial} have shape {self.labels.shape}, expected {shape[:1]}")

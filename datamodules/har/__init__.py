@@ -1,0 +1,22 @@
+"""Human activity recognition data: one reader per real set, and one way to cut windows for real and virtual alike."""
+
+from datamodules.har.real_module import RealIMUDataModule
+from datamodules.har.recording import Recording
+from datamodules.har.registry import READERS, load_recordings
+from datamodules.har.virtual_module import VirtualIMUDataModule
+from datamodules.har.window_module import WindowDataModule
+from datamodules.har.window_set import WindowSet
+from datamodules.har.windows import WindowReport, windows_from_imu, windows_from_recordings
+
+__all__ = [
+    "READERS",
+    "RealIMUDataModule",
+    "Recording",
+    "VirtualIMUDataModule",
+    "WindowDataModule",
+    "WindowReport",
+    "WindowSet",
+    "load_recordings",
+    "windows_from_imu",
+    "windows_from_recordings",
+]
