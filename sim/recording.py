@@ -1,0 +1,230 @@
+"""ImuRecording: simulated sensor streams as one frozen value, written to and read from Parquet or CSV without loss."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypedDict
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+_AXES: Final[dict[str, tuple[str, ...]]] = {
+    "accel": ("x", "y", "z"),
+    "gyro": ("x", "y", "z"),
+    "linear_accel": ("x", "y", "z"),
+    "orientation": tuple(f"{row}{column}" for row in "xyz" for column in "xyz"),
+    "position": ("x", "y", "z"),
+}
+"""Quantities in the order of their columns, and the suffixes of their components."""
+
+_UNITS: Final[dict[str, str]] = {
+    "time": "s",
+    "accel": "m/s^2",
+    "gyro": "rad/s",
+    "linear_accel": "m/s^2",
+    "orientation": "rotation matrix, sensor to world, row then column",
+    "position": "m",
+}
+
+_FRAME: Final[str] = (
+    "accel: specific force in the sensor frame, at rest +9.80665 along up; gyro: rate relative to the world in the "
+    "sensor frame; linear_accel: without gravity, sensor frame; position: world, Y up, right-handed"
+)
+
+_FORMAT: Final[str] = "imuforge recording 1"
+_SUFFIXES: Final[tuple[str, ...]] = (".parquet", ".csv")
+
+
+class _Metadata(TypedDict):
+    format: str
+    rate_hz: float
+    names: list[str]
+    batch_shape: list[int]
+    dtype: str
+    units: dict[str, str]
+    frame: str
+
+
+@dataclass(frozen=True, eq=False)
+class ImuRecording:
+    """Streams of S sensors at a uniform rate, T' samples, any leading batch dims.
+
+    Attributes:
+        accel: specific force in the sensor frame ``(..., T', S, 3)`` [m/s^2]; a sensor at rest reads +9.80665 along up.
+        gyro: angular rate relative to the world in the sensor frame ``(..., T', S, 3)`` [rad/s].
+        linear_accel: acceleration in the sensor frame, gravity removed ``(..., T', S, 3)`` [m/s^2].
+        orientation: true orientation ``R_ws`` ``(..., T', S, 3, 3)``, sensor to world.
+        position: true position in the world, Y up ``(..., T', S, 3)`` [m].
+        rate_hz: samples per second [Hz].
+        names: the S sensors' names.
+
+    Raises:
+        ValueError: shapes do not go together, or the rate is not positive.
+    """
+
+    accel: Tensor
+    gyro: Tensor
+    linear_accel: Tensor
+    orientation: Tensor
+    position: Tensor
+    rate_hz: float
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.accel.shape)
+        if len(shape) < 3 or shape[-2:] != (len(self.names), 3):
+            raise ValueError(f"accel has shape {shape}, expected (..., T, {len(self.names)}, 3) for {list(self.names)}")
+        for name, axes in _AXES.items():
+            expected = (*shape[:-1], 3, 3) if len(axes) == 9 else shape
+            if self._quantity(name).shape != expected:
+                raise ValueError(
+                    f"{name} has shape {tuple(self._quantity(name).shape)}, expected {expected} like accel"
+                )
+        if not (math.isfinite(self.rate_hz) and self.rate_hz > 0):
+            raise ValueError(f"rate_hz is {self.rate_hz}, expected a positive number of Hz")
+
+    @property
+    def time_s(self) -> Tensor:
+        """Time of each sample from the first on, float64 ``(T',)`` [s]."""
+        return torch.arange(self.accel.shape[-3], dtype=torch.float64) / self.rate_hz
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """Leading dims; empty for a single recording."""
+        return tuple(self.accel.shape[:-3])
+
+    def _quantity(self, name: str) -> Tensor:
+        values = {
+            "accel": self.accel,
+            "gyro": self.gyro,
+            "linear_accel": self.linear_accel,
+            "orientation": self.orientation,
+            "position": self.position,
+        }
+        return values[name]
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row per sample: ``time_s``, then ``left_wrist_accel_x`` [m/s^2] and so on, sensor by sensor.
+
+        Quantities are accel, gyro, linear_accel, orientation (``_xx`` to ``_zz``, row then column of R_ws) and
+        position. A batch is laid end to end, with a first column ``clip`` that counts its members.
+        """
+        clips, count = math.prod(self.batch_shape), self.accel.shape[-3]
+        columns: dict[str, np.typing.NDArray[np.generic]] = {}
+        if self.batch_shape:
+            columns["clip"] = np.repeat(np.arange(clips), count)
+        columns["time_s"] = np.tile(self.time_s.numpy(), clips)
+        for sensor, name in enumerate(self.names):
+            for quantity, axes in _AXES.items():
+                values = self._quantity(quantity).detach().cpu().reshape(clips * count, len(self.names), len(axes))
+                for index, axis in enumerate(axes):
+                    columns[f"{name}_{quantity}_{axis}"] = values[:, sensor, index].numpy()
+        return pd.DataFrame(columns)
+
+    def save(self, path: str | Path) -> None:
+        """Write the recording as ``.parquet`` or ``.csv``; values, rate and names read back exactly.
+
+        Units, frame, rate and names are in the Parquet schema's metadata under ``imuforge`` (and each column's unit
+        with the column), or in the CSV's first line as a comment: ``pandas.read_csv(path, comment="#")`` reads it.
+
+        Raises:
+            ValueError: the path ends in neither.
+        """
+        target = Path(path)
+        _check_suffix(target)
+        metadata: _Metadata = {
+            "format": _FORMAT,
+            "rate_hz": self.rate_hz,
+            "names": list(self.names),
+            "batch_shape": list(self.batch_shape),
+            "dtype": str(self.accel.dtype).removeprefix("torch."),
+            "units": dict(_UNITS),
+            "frame": _FRAME,
+        }
+        frame = self.to_dataframe()
+        if target.suffix == ".csv":
+            with target.open("w", encoding="utf-8", newline="") as file:
+                file.write(f"# {json.dumps(metadata)}\n")
+                frame.to_csv(file, index=False)
+            return
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        fields = [field.with_metadata({"unit": _unit_of(field.name)}) for field in table.schema]
+        schema = pa.schema(fields, metadata={**(table.schema.metadata or {}), b"imuforge": json.dumps(metadata)})
+        pq.write_table(table.cast(schema), target)
+
+    @classmethod
+    def load(cls, path: str | Path) -> ImuRecording:
+        """Read a recording written by :meth:`save`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file was not written by :meth:`save`.
+        """
+        source = Path(path)
+        _check_suffix(source)
+        if not source.is_file():
+            raise FileNotFoundError(f"{source} does not exist, expected a recording written by ImuRecording.save")
+        metadata, frame = _read_csv(source) if source.suffix == ".csv" else _read_parquet(source)
+        names, batch_shape = tuple(metadata["names"]), metadata["batch_shape"]
+        dtype = np.dtype(metadata["dtype"])
+        count = len(frame) // max(1, math.prod(batch_shape))
+
+        def collect(quantity: str) -> Tensor:
+            axes = _AXES[quantity]
+            wanted = [f"{name}_{quantity}_{axis}" for name in names for axis in axes]
+            missing = [column for column in wanted if column not in frame.columns]
+            if missing:
+                raise ValueError(f"{source} lacks the column {missing[0]}, expected what ImuRecording.save wrote")
+            values = np.ascontiguousarray(frame[wanted].to_numpy(dtype=dtype))
+            component = (3, 3) if len(axes) == 9 else (3,)
+            return torch.from_numpy(values).reshape(*batch_shape, count, len(names), *component)
+
+        return cls(**{quantity: collect(quantity) for quantity in _AXES}, rate_hz=metadata["rate_hz"], names=names)
+
+
+def _unit_of(column: str) -> str:
+    # linear_accel before accel: the latter is its ending.
+    for quantity in ("linear_accel", *_UNITS):
+        if f"_{quantity}_" in f"_{column}":
+            return _UNITS[quantity]
+    return "1"
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix not in _SUFFIXES:
+        raise ValueError(f"{path} ends in {path.suffix!r}, expected one of {', '.join(_SUFFIXES)}; rename it")
+
+
+def _parse_metadata(text: str, path: Path) -> _Metadata:
+    try:
+        metadata: _Metadata = json.loads(text)
+        known = metadata["format"] == _FORMAT
+    except (json.JSONDecodeError, KeyError, TypeError):
+        known = False
+    if not known:
+        raise ValueError(f"{path} carries no {_FORMAT!r} metadata, expected a file written by ImuRecording.save")
+    return metadata
+
+
+def _read_csv(path: Path) -> tuple[_Metadata, pd.DataFrame]:
+    with path.open(encoding="utf-8") as file:
+        metadata = _parse_metadata(file.readline().removeprefix("# "), path)
+        return metadata, pd.read_csv(file, float_precision="round_trip")
+
+
+def _read_parquet(path: Path) -> tuple[_Metadata, pd.DataFrame]:
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise ValueError(
+            f"{path} is not a Parquet file ({error}); expected one written by ImuRecording.save"
+        ) from error
+    text = (table.schema.metadata or {}).get(b"imuforge", b"")
+    return _parse_metadata(text.decode(), path), table.to_pandas()
