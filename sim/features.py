@@ -8,6 +8,8 @@ turn the bone that *ends* at the joint and carry no twist, so a gyroscope cannot
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import torch
@@ -15,7 +17,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from sim.conventions import FEATURE_FPS, JOINT_INDEX, NUM_FEATURES, NUM_JOINTS
+from sim.motion import Motion
+from sim.pose_fit import fit_pose
 from sim.skeleton_t2m import FEET, retarget, swing_columns
+from sim.smoothing import gaussian_smooth
 
 CONTACT_THRESHOLD_M2: Final[float] = 0.002
 """A foot joint is in contact when its squared step to the next frame is below this [m^2] (``feet_thre``)."""
@@ -171,6 +176,22 @@ def features_to_joints(features: Tensor) -> Tensor:
     return torch.cat([root[..., None, :], local @ heading + ground[..., None, :]], dim=-2)
 
 
+def features_to_motion(
+    features: Tensor, *, fps: float = FEATURE_FPS, text: str | Sequence[str] | None = None
+) -> Motion:
+    """Turn features into a Motion of the default body: positions by :func:`features_to_joints`, rotations by fit_pose.
+
+    Args:
+        features: ``(..., T, 263)``, de-normalised.
+        fps: frame rate that the features stand for [Hz]; 20 for HumanML3D's.
+        text: the caption that the motion carries on.
+
+    Raises:
+        ValueError: the last axis is not 263 wide, there is no frame, a number is not finite or ``fps`` is not positive.
+    """
+    return replace(fit_pose(features_to_joints(features), fps=fps), text=text)
+
+
 def _forward(joints: Tensor, *, hip_weight: float) -> Tensor:
     """Return the horizontal direction (x, z) in front of shoulders and hips ``(..., T, 2)``.
 
@@ -189,13 +210,7 @@ def _smoothed_heading(joints: Tensor) -> Tensor:
     # The reference exchanges left and right hip here (not when it turns the clip to +Z), so that the hips count
     # against the shoulders. All published features carry this, and so must ours.
     forward = _forward(joints, hip_weight=-1.0)
-    radius = int(4.0 * HEADING_SIGMA_FRAMES + 0.5)
-    offset = torch.arange(-radius, radius + 1, dtype=forward.dtype, device=forward.device)
-    kernel = torch.exp(-0.5 * (offset / HEADING_SIGMA_FRAMES) ** 2)
-    # One channel per sequence and axis; ends are held, as scipy's gaussian_filter1d does in mode "nearest".
-    channels = functional.pad(forward.mT.reshape(-1, 1, forward.shape[-2]), (radius, radius), mode="replicate")
-    smooth = functional.conv1d(channels, (kernel / kernel.sum())[None, None])
-    heading = _heading_matrix(smooth.reshape(forward.mT.shape).mT)
+    heading = _heading_matrix(gaussian_smooth(forward, sigma_frames=HEADING_SIGMA_FRAMES, ends="hold"))
     first = torch.eye(3, dtype=heading.dtype, device=heading.device).expand(*heading.shape[:-3], 1, 3, 3)
     return torch.cat([first, heading[..., 1:, :, :]], dim=-3)
 
