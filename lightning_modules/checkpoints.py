@@ -1,0 +1,165 @@
+"""Priors in and out: MDM's published layout (``.pt`` + ``args.json``) and our own packaged float16 safetensors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lightning_modules.denoiser import MAX_POSITIONS, compute_sinusoids
+from lightning_modules.motion_diffusion import MotionDiffusion
+from lightning_modules.text_encoders import TextEncoder
+from lightning_modules.weights import PRIOR_FORMAT, Plain, Weights, read_mdm, read_prior
+
+_ARCHITECTURE_KEYS: Final = (
+    "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout", "text_dim", "mask_frames",
+    "num_steps", "cond_drop_prob", "text_encoder",
+)  # fmt: skip
+_MDM_LAYOUTS: Final = ("flat", "average")
+
+Statistics = Tensor | npt.NDArray[np.floating] | str | Path
+
+
+def load_mdm(
+    path: str | Path,
+    *,
+    mean: Statistics | None = None,
+    std: Statistics | None = None,
+    text_encoder: TextEncoder | None = None,
+) -> MotionDiffusion:
+    """Load a published MDM checkpoint, of which there are two layouts; the averaged weights are used if there are any.
+
+    Args:
+        path: the ``.pt`` file; ``args.json`` lies beside it.
+        mean: of HumanML3D's training features ``(263,)``, or the ``Mean.npy`` that holds it.
+        std: the same for the standard deviation.
+        text_encoder: the encoder that the checkpoint was trained with; without one, prompts cannot be encoded unless
+            the encoder that ``args.json`` names is known.
+
+    Returns:
+        The model. Without statistics it denoises, but ``generate`` is a ValueError.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a file is damaged, would execute code or is of another model, or only one statistic is given.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"MDM checkpoint {path} not found; check the path")
+    model = _build(read_mdm(path), source=str(path))
+    if (mean is None) != (std is None):
+        raise ValueError("only one of mean and std is given, expected both or none; HumanML3D has Mean.npy and Std.npy")
+    if mean is not None and std is not None:
+        model.statistics.set(_read_statistics(mean), _read_statistics(std))
+    if text_encoder is not None:
+        model.texts.attach(text_encoder)
+    return model
+
+
+def save_mdm(model: MotionDiffusion, path: str | Path, *, layout: str = "flat") -> None:
+    """Write the averaged weights in MDM's layout, ``args.json`` beside them, for tools that are built on MDM.
+
+    Args:
+        model: the prior.
+        path: the ``.pt`` file to write; its folder is made.
+        layout: ``flat`` (the averaged weights as one state dict) or ``average`` (``{"model", "model_avg"}``).
+
+    Raises:
+        ValueError: the layout is unknown.
+    """
+    if layout not in _MDM_LAYOUTS:
+        raise ValueError(f"layout {layout!r} is unknown, must be one of {list(_MDM_LAYOUTS)}")
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    average = _to_mdm_state(model.average.state_dict())
+    content = (
+        average if layout == "flat" else {"model": _to_mdm_state(model.denoiser.state_dict()), "model_avg": average}
+    )
+    torch.save(content, path)
+    hparams = model.hparams_initial
+    args = {
+        "arch": "trans_enc",
+        "dataset": "humanml",
+        "latent_dim": hparams.width,
+        "layers": hparams.num_layers,
+        "num_heads": hparams.num_heads,
+        "diffusion_steps": hparams.num_steps,
+        "noise_schedule": "cosine",
+        "mask_frames": hparams.mask_frames,
+        "cond_mask_prob": hparams.cond_drop_prob,
+        "text_encoder_type": hparams.text_encoder,
+    }
+    path.with_name("args.json").write_text(json.dumps(args, indent=2), encoding="utf-8")
+
+
+def save_prior(model: MotionDiffusion, path: str | Path, card: Mapping[str, Plain]) -> None:
+    """Write the averaged weights as float16 safetensors, statistics as float32, and a model card in the metadata.
+
+    Args:
+        model: the prior.
+        path: the ``.safetensors`` file to write; its folder is made.
+        card: where the weights come from (data, minutes, steps, seed, curve, ...), plain values.
+
+    Raises:
+        ValueError: the model has no statistics, so nobody could generate with it.
+    """
+    model.statistics.require()
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {f"denoiser.{key}": value.half().contiguous() for key, value in model.average.state_dict().items()}
+    tensors |= {"mean": model.statistics.mean.float(), "std": model.statistics.std.float()}
+    hparams = model.hparams_initial
+    metadata = {
+        "format": PRIOR_FORMAT,
+        "hyper_parameters": json.dumps({key: hparams[key] for key in _ARCHITECTURE_KEYS}),
+        "card": json.dumps(dict(card)),
+    }
+    save_file({key: value.cpu() for key, value in tensors.items()}, path, metadata=metadata)
+
+
+def load_prior(path: str | Path, *, text_encoder: TextEncoder | None = None) -> MotionDiffusion:
+    """Load a prior written by :func:`save_prior`, ready to generate.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged or was not written by ``save_prior``.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"prior {path} not found; check the path, or train one with `make prior`")
+    model = _build(read_prior(path), source=str(path))
+    if text_encoder is not None:
+        model.texts.attach(text_encoder)
+    return model
+
+
+def load_card(path: str | Path) -> dict[str, Plain]:
+    """Return the model card of a prior written by :func:`save_prior`."""
+    return read_prior(Path(path)).card
+
+
+def _build(weights: Weights, *, source: str) -> MotionDiffusion:
+    arguments = {key: value for key, value in weights.hyper_parameters.items() if key in _ARCHITECTURE_KEYS}
+    model = MotionDiffusion(**arguments)  # type: ignore[arg-type]  # JSON values; check_same_model compares them
+    model.load_weights(weights, source=source)
+    return model.eval()
+
+
+def _to_mdm_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    parameters = {key: value.detach().cpu() for key, value in state.items()}
+    width = parameters["embed_text.bias"].shape[0]
+    table = compute_sinusoids(MAX_POSITIONS, width)[:, None]
+    return parameters | {"sequence_pos_encoder.pe": table, "embed_timestep.sequence_pos_encoder.pe": table}
+
+
+def _read_statistics(values: Statistics) -> Tensor:
+    if isinstance(values, (str, Path)):
+        values = np.load(values, allow_pickle=False)
+    return torch.as_tensor(values, dtype=torch.float32)

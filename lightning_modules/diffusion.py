@@ -1,0 +1,168 @@
+"""Gaussian diffusion: noise schedules and their formulas, tables in float64.
+
+Ho et al. 2020, arXiv:2006.11239; Nichol and Dhariwal 2021, arXiv:2102.09672.
+
+Code name to symbol: ``betas`` beta_t; ``alphas_cumprod`` alpha-bar_t = prod(1 - beta); ``posterior_mean_clean`` and
+``posterior_mean_noisy`` the factors of x_0 and x_t in the mean of q(x_{t-1} | x_t, x_0) (Ho et al. eq. 7);
+``timestep_map`` the time step of the unspaced process that the network is told for each step of this one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+_MAX_BETA = 0.999  # Nichol and Dhariwal 2021, section 3.2: keeps the last step of the cosine schedule regular.
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Noise levels of a forward process of N steps, index 0 the least noisy.
+
+    Attributes:
+        betas: variance that each step adds ``(N,)``, float64, on the CPU.
+        timestep_map: what the network is told at each step ``(N,)``, int64; 0..N-1 unless respaced.
+        num_train_steps: steps of the process that the network was trained on.
+    """
+
+    betas: Tensor
+    timestep_map: Tensor
+    num_train_steps: int
+
+    @classmethod
+    def cosine(cls, num_steps: int) -> Schedule:
+        """Return the cosine schedule of N steps (Nichol and Dhariwal 2021, eq. 17, offset 0.008).
+
+        Raises:
+            ValueError: ``num_steps`` is below 1.
+        """
+        if num_steps < 1:
+            raise ValueError(f"the diffusion schedule has {num_steps} steps, expected at least 1")
+
+        def signal(time: float) -> float:
+            return math.cos((time + 0.008) / 1.008 * math.pi / 2) ** 2
+
+        betas = [min(1 - signal((i + 1) / num_steps) / signal(i / num_steps), _MAX_BETA) for i in range(num_steps)]
+        return cls(torch.tensor(betas, dtype=torch.float64), torch.arange(num_steps), num_steps)
+
+    @property
+    def num_steps(self) -> int:
+        """N, the number of steps."""
+        return len(self.betas)
+
+    @cached_property
+    def alphas_cumprod(self) -> Tensor:
+        """Share of signal variance left after each step ``(N,)``."""
+        return torch.cumprod(1 - self.betas, dim=0)
+
+    @cached_property
+    def alphas_cumprod_prev(self) -> Tensor:
+        """:attr:`alphas_cumprod` of the step before, 1 at step 0 ``(N,)``."""
+        return torch.cat([self.betas.new_ones(1), self.alphas_cumprod[:-1]])
+
+    @cached_property
+    def posterior_variance(self) -> Tensor:
+        """Variance of q(x_{t-1} | x_t, x_0) ``(N,)``, 0 at step 0 (Ho et al. eq. 7)."""
+        return self.betas * (1 - self.alphas_cumprod_prev) / (1 - self.alphas_cumprod)
+
+    @cached_property
+    def posterior_log_variance(self) -> Tensor:
+        """Logarithm of :attr:`posterior_variance`, step 1's value standing in for the -inf of step 0 ``(N,)``."""
+        variance = self.posterior_variance
+        first = variance[1:2] if self.num_steps > 1 else self.betas
+        return torch.log(torch.cat([first, variance[1:]]))
+
+    @cached_property
+    def posterior_mean_clean(self) -> Tensor:
+        """Factor of x_0 in the mean of q(x_{t-1} | x_t, x_0) ``(N,)``."""
+        return self.betas * self.alphas_cumprod_prev.sqrt() / (1 - self.alphas_cumprod)
+
+    @cached_property
+    def posterior_mean_noisy(self) -> Tensor:
+        """Factor of x_t in the mean of q(x_{t-1} | x_t, x_0) ``(N,)``."""
+        return (1 - self.alphas_cumprod_prev) * (1 - self.betas).sqrt() / (1 - self.alphas_cumprod)
+
+    @cached_property
+    def signal_to_noise(self) -> Tensor:
+        """alpha-bar / (1 - alpha-bar) ``(N,)``."""
+        return self.alphas_cumprod / (1 - self.alphas_cumprod)
+
+    def respaced(self, steps: int) -> Schedule:
+        """Return a process of ``steps`` steps spread evenly from the first to the last, both kept.
+
+        Its alpha-bar are this process's at the kept steps (Nichol and Dhariwal 2021, eq. 19).
+
+        Raises:
+            ValueError: ``steps`` is below 1 or above the number of steps there are.
+        """
+        self._check_steps(steps)
+        stride = (self.num_steps - 1) / (steps - 1) if steps > 1 else 1.0
+        kept, position = [], 0.0
+        for _ in range(steps):
+            kept.append(round(position))
+            position += stride
+        return self._keep(kept)
+
+    def strided(self, steps: int) -> Schedule:
+        """Return a process of ``steps`` steps one whole stride apart from step 0 on (DDIM, arXiv:2010.02502).
+
+        Where no whole stride gives that number of steps, the spacing is :meth:`respaced`'s.
+
+        Raises:
+            ValueError: ``steps`` is below 1 or above the number of steps there are.
+        """
+        self._check_steps(steps)
+        for stride in range(1, self.num_steps + 1):
+            kept = list(range(0, self.num_steps, stride))
+            if len(kept) == steps:
+                return self._keep(kept)
+        return self.respaced(steps)
+
+    def _check_steps(self, steps: int) -> None:
+        if not 1 <= steps <= self.num_steps:
+            raise ValueError(
+                f"{steps} sampling steps were asked of a schedule of {self.num_steps}, expected 1 to {self.num_steps}"
+            )
+
+    def _keep(self, kept: list[int]) -> Schedule:
+        kept_cumprod = self.alphas_cumprod[kept]
+        previous = torch.cat([kept_cumprod.new_ones(1), kept_cumprod[:-1]])
+        return Schedule(1 - kept_cumprod / previous, self.timestep_map[kept], self.num_train_steps)
+
+    def add_noise(self, clean: Tensor, steps: Tensor, noise: Tensor) -> Tensor:
+        """Sample q(x_t | x_0): the clean signal at a noise level (Ho et al. eq. 4).
+
+        Args:
+            clean: x_0 ``(B, ...)``.
+            steps: step index of each element ``(B,)``, int64; on the CPU it costs no device synchronisation.
+            noise: standard normal, the shape of ``clean``.
+
+        Returns:
+            x_t ``(B, ...)``, dtype of ``clean``.
+        """
+        level = self.alphas_cumprod[steps.cpu()]
+        return expand(level.sqrt(), clean) * clean + expand((1 - level).sqrt(), clean) * noise
+
+    def posterior(self, clean: Tensor, noisy: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean ``(B, ...)`` and log variance ``(B,)`` of q(x_{t-1} | x_t, x_0) (Ho et al. eq. 6 and 7).
+
+        Args:
+            clean: x_0, or the network's prediction of it ``(B, ...)``.
+            noisy: x_t ``(B, ...)``.
+            steps: step index of each element ``(B,)``, int64.
+        """
+        steps = steps.cpu()
+        mean = (
+            expand(self.posterior_mean_clean[steps], clean) * clean
+            + expand(self.posterior_mean_noisy[steps], clean) * noisy
+        )
+        return mean, self.posterior_log_variance[steps].to(clean)
+
+
+def expand(values: Tensor, like: Tensor) -> Tensor:
+    """Return ``values (B,)`` on the device and in the dtype of ``like (B, ...)``, ready to broadcast with it."""
+    return values.to(device=like.device, dtype=like.dtype).reshape(-1, *(1,) * (like.ndim - 1))

@@ -1,0 +1,309 @@
+"""MotionDiffusion: train, fine-tune, score and sample a text-conditioned motion diffusion prior.
+
+Predicts the clean motion (Tevet et al. 2022, arXiv:2209.14916). Fine-tuning with an acceleration loss follows Häusler
+et al. 2025 (arXiv:2512.08859).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Self
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.optim import Optimizer
+
+from datamodules.batches import MotionBatch, PromptBatch
+from lightning_modules.denoiser import Denoiser, mask_frames_of
+from lightning_modules.diffusion import Schedule
+from lightning_modules.ema import ramp_decay, update_average
+from lightning_modules.generation import (
+    GeneratedMotions,
+    SamplingOptions,
+    generate_normalised,
+    resolve_lengths,
+    resolve_seeds,
+)
+from lightning_modules.losses import LOSSES, Objective, Prediction
+from lightning_modules.optimisation import check_lr_schedule, make_lr_factor, make_optimiser
+from lightning_modules.randomness import derive_seed, paired_noise, seeded_dropout
+from lightning_modules.samplers import check_sampler
+from lightning_modules.scores import PAIRED_FRACTIONS, DenoisingScores
+from lightning_modules.statistics import FeatureStatistics, MotionData
+from lightning_modules.text_lookup import TextLookup
+from lightning_modules.weights import Weights, check_same_model, read_weights
+
+
+class MotionDiffusion(LightningModule):
+    """A diffusion prior over HumanML3D features, as a LightningModule.
+
+    Features come in and go out raw; the module normalises them with its own statistics, which travel in its checkpoint.
+    Time steps, noise, dropped conditions and dropout of a training step depend on ``train_seed``, the step's number and
+    the rank alone: runs that differ in their losses see the same randomness, and a resumed run goes on exactly.
+
+    Args:
+        width: width of the transformer.
+        num_layers: transformer layers.
+        num_heads: attention heads; divides ``width``.
+        feedforward: hidden width of the layers.
+        dropout: of the sequence, the residual branches and the hidden parts.
+        attention_dropout: of the attention weights; MDM uses ``dropout`` there too, 0 lets fused kernels be used.
+        text_dim: width of the text encoder's embeddings.
+        mask_frames: hide padding from the attention.
+        num_steps: steps of the cosine noise schedule.
+        cond_drop_prob: share of clips trained without their caption, for classifier-free guidance.
+        loss_weights: weight of each loss by name, see :mod:`lightning_modules.losses`; default MDM's reconstruction.
+        huber_delta: losses that are robust, and from which residual on.
+        snr_weighted: losses that count less at noisy time steps.
+        lr: learning rate after the warm-up.
+        weight_decay: of AdamW.
+        warmup_steps: optimiser steps until ``lr`` is reached.
+        lr_schedule: ``cosine`` (to 0 at the end of the run) or ``constant``.
+        ema_decay: of the averaged weights that validation, test, predict and generate use.
+        init_from: weights to start from (``.safetensors``, ``.ckpt`` or MDM's ``.pt``); not a hyper-parameter, because
+            a checkpoint needs it no more.
+        text_encoder: name of the text encoder.
+        cache_dir: where text embeddings are kept.
+        train_seed: seed of the training randomness.
+        guidance: classifier-free guidance scale that predict uses.
+        sampler: ``ddpm``, ``ddim`` or ``dpm++``, for predict.
+        sampling_steps: network calls per motion in predict; None takes all of the schedule.
+
+    Raises:
+        ValueError: a name is unknown, a number is out of range, or ``init_from`` has other dimensions.
+        FileNotFoundError: ``init_from`` does not exist.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int = 192,
+        num_layers: int = 4,
+        num_heads: int = 4,
+        feedforward: int = 384,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.0,
+        text_dim: int = 384,
+        mask_frames: bool = True,
+        num_steps: int = 50,
+        cond_drop_prob: float = 0.1,
+        loss_weights: dict[str, float] | None = None,
+        huber_delta: dict[str, float] | None = None,
+        snr_weighted: list[str] | None = None,
+        lr: float = 2e-4,
+        weight_decay: float = 0.0,
+        warmup_steps: int = 100,
+        lr_schedule: str = "cosine",
+        ema_decay: float = 0.999,
+        init_from: str | None = None,
+        text_encoder: str = "minilm",
+        cache_dir: str = "runs/cache/text",
+        train_seed: int = 0,
+        guidance: float = 2.5,
+        sampler: str = "ddpm",
+        sampling_steps: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(ignore=["init_from"])
+        check_lr_schedule(lr_schedule)
+        check_sampler(sampler)
+        for name, value in (("cond_drop_prob", cond_drop_prob), ("ema_decay", ema_decay)):
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"{name} is {value}, expected a number between 0 and 1")
+        self.schedule = Schedule.cosine(num_steps)
+        self.objective = Objective(
+            loss_weights or {"reconstruction": 1.0}, huber_delta or {}, tuple(snr_weighted or ())
+        )
+        self.cond_drop_prob = cond_drop_prob
+        self.ema_decay = ema_decay
+        self.train_seed = train_seed
+        self.denoiser = Denoiser(
+            width=width,
+            num_layers=num_layers,
+            num_heads=num_heads,
+            feedforward=feedforward,
+            text_dim=text_dim,
+            dropout=dropout,
+            attention_dropout=attention_dropout,
+            mask_frames=mask_frames,
+        )
+        self.average = copy.deepcopy(self.denoiser).requires_grad_(False).eval()
+        self.statistics = FeatureStatistics()
+        self.texts = TextLookup(text_encoder, dim=text_dim, cache_dir=cache_dir)
+        self.scores = DenoisingScores(list(LOSSES), ["all"])
+        if init_from is not None:
+            self.load_weights(read_weights(init_from), source=init_from)
+
+    def load_weights(self, weights: Weights, *, source: str) -> None:
+        """Take over weights, and the statistics that came with them, for both the trained and the averaged network.
+
+        Raises:
+            ValueError: they belong to a model of other dimensions.
+        """
+        check_same_model(weights, dict(self.hparams_initial), source=source)
+        self.denoiser.load_state_dict(weights.parameters)
+        self.average.load_state_dict(weights.parameters)
+        if weights.mean is not None and weights.std is not None:
+            self.statistics.set(weights.mean, weights.std)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode; the averaged network always stays in evaluation mode."""
+        super().train(mode)
+        self.average.eval()
+        return self
+
+    def setup(self, stage: str) -> None:
+        """Take statistics (if none came with weights), activities and captions from the data module."""
+        if stage == "predict":
+            return
+        data = getattr(self.trainer, "datamodule", None)
+        if isinstance(data, MotionData):
+            if not self.statistics.known:
+                self.statistics.set(*data.feature_statistics())
+            self.texts(data.captions())
+            self.scores = DenoisingScores(list(LOSSES), data.activities)
+        self.statistics.require()
+
+    def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
+        """Return the objective at random time steps."""
+        count = len(batch.lengths)
+        keys = (self.train_seed, self.global_step, batch_idx % self.trainer.accumulate_grad_batches, self.global_rank)
+        generator = torch.Generator().manual_seed(derive_seed(*keys, 0))
+        steps = torch.randint(self.schedule.num_steps, (count,), generator=generator)
+        dropped = torch.rand(count, generator=generator) < self.cond_drop_prob
+        text = self.texts(batch.captions).masked_fill(dropped[:, None], 0.0)
+        # Drawn on the device: at cluster batch sizes noise from the CPU would be the bottleneck.
+        device_generator = torch.Generator(device=self.device).manual_seed(derive_seed(*keys, 1))
+        noise = torch.randn(batch.features.shape, generator=device_generator, device=self.device)
+        with seeded_dropout(derive_seed(*keys, 2), self.device):
+            prediction = self._predict_clean(self.denoiser, batch, steps, text, noise)
+        terms = self.objective.compute_terms(prediction)
+        loss = self.objective.combine(terms, self.schedule.signal_to_noise[steps]).mean()
+        scalars = {f"train/{name}": value.detach().mean() for name, value in terms.items()}
+        self.log_dict({"train/loss": loss.detach(), **scalars}, batch_size=count)
+        return loss
+
+    def _predict_clean(
+        self, network: Denoiser, batch: MotionBatch, steps: Tensor, text: Tensor, noise: Tensor
+    ) -> Prediction:
+        """Denoise a batch in one step, from time step indices ``steps (B,)`` on the CPU."""
+        mask = mask_frames_of(batch.lengths, batch.features.shape[1])
+        clean = self.statistics.normalise(batch.features, mask)
+        noisy = self.schedule.add_noise(clean, steps, noise)
+        timesteps = self.schedule.timestep_map[steps].to(self.device)
+        predicted: Tensor = network(noisy, timesteps, text.to(self.device), batch.lengths)
+        return Prediction(predicted.float(), clean, mask, self.statistics.mean, self.statistics.std)
+
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: Optimizer | LightningOptimizer,
+        optimizer_closure: Callable[[], object] | None = None,
+    ) -> None:
+        """Step, then move the averaged weights."""
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        update_average(self.average, self.denoiser, ramp_decay(self.ema_decay, self.global_step))
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return AdamW with warm-up and the chosen schedule, moved every step."""
+        hparams = self.hparams_initial
+        factor = make_lr_factor(
+            hparams.lr_schedule,
+            warmup_steps=hparams.warmup_steps,
+            total_steps=self.trainer.estimated_stepping_batches,
+        )
+        optimiser, scheduler = make_optimiser(
+            self.denoiser.parameters(), lr=hparams.lr, weight_decay=hparams.weight_decay, lr_factor=factor
+        )
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
+        """Add one-step predictions of the averaged network at fixed time steps."""
+        self._score(batch)
+
+    def test_step(self, batch: MotionBatch, batch_idx: int) -> None:
+        """As validation."""
+        self._score(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation scores."""
+        self._log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test scores."""
+        self._log_scores("test")
+
+    def _score(self, batch: MotionBatch) -> None:
+        text = self.texts(batch.captions)
+        ids, lengths = batch.sample_id.tolist(), batch.lengths.tolist()
+        for level, fraction in enumerate(PAIRED_FRACTIONS):
+            steps = torch.full((len(lengths),), round(fraction * (self.schedule.num_steps - 1)))
+            noise = paired_noise(ids, lengths, *batch.features.shape[1:], level=level).to(self.device)
+            prediction = self._predict_clean(self.average, batch, steps, text, noise)
+            terms = self.objective.compute_terms(prediction, LOSSES)
+            total = self.objective.combine(terms, self.schedule.signal_to_noise[steps])
+            self.scores.update(prediction, terms, total, activity=batch.activity, level=level)
+
+    def _log_scores(self, prefix: str) -> None:
+        scores = {f"{prefix}/{name}": value for name, value in self.scores.compute().items()}
+        # Metrics have summed over ranks already; averaging equal values only keeps Lightning from warning.
+        self.log_dict(scores, sync_dist=True)
+        self.scores.reset()
+
+    def predict_step(self, batch: PromptBatch, batch_idx: int) -> GeneratedMotions:
+        """Generate motions for prompts with the sampling hyper-parameters."""
+        hparams = self.hparams_initial
+        features = self.generate(
+            batch.texts,
+            num_frames=batch.lengths.tolist(),
+            guidance=hparams.guidance,
+            sampler=hparams.sampler,
+            steps=hparams.sampling_steps,
+            seeds=batch.seeds,
+        )
+        return GeneratedMotions(features, batch.lengths, batch.index)
+
+    @torch.no_grad()
+    def generate(
+        self,
+        texts: Sequence[str],
+        *,
+        num_frames: int | Sequence[int],
+        guidance: float = 2.5,
+        sampler: str = "ddpm",
+        steps: int | None = None,
+        seeds: Sequence[int] | None = None,
+    ) -> Tensor:
+        """Generate one motion per prompt with the averaged weights.
+
+        Args:
+            texts: B prompts.
+            num_frames: length of all motions or of each, in frames at 20 fps.
+            guidance: classifier-free guidance scale; 1 is none.
+            sampler: ``ddpm``, ``ddim`` or ``dpm++``.
+            steps: network calls per motion; None takes all of the schedule.
+            seeds: one per motion: text, length and seed decide the motion, to rounding, whatever else is in the batch.
+                None draws them from torch's global generator.
+
+        Returns:
+            De-normalised HumanML3D features ``(B, T, 263)``, T the largest length, zero beyond each length.
+
+        Raises:
+            ValueError: no prompts, an unknown sampler, more steps than the schedule has, lengths or seeds that do not
+                fit, no statistics, or guidance of a model that was trained without dropping conditions.
+        """
+        options = SamplingOptions(guidance=guidance, sampler=sampler, steps=steps)
+        if guidance != 1.0 and self.cond_drop_prob == 0:
+            raise ValueError(f"guidance is {guidance}, but the model was trained with cond_drop_prob=0; use guidance=1")
+        self.statistics.require()
+        text = self.texts(texts).to(self.device)
+        lengths = resolve_lengths(num_frames, len(texts))
+        seeds = resolve_seeds(seeds, len(texts))
+        motions = generate_normalised(self.average, self.schedule, text, lengths, seeds, options)
+        mask = mask_frames_of(torch.tensor(lengths, device=self.device), max(lengths))
+        return self.statistics.denormalise(motions, mask)

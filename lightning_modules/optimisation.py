@@ -1,0 +1,53 @@
+"""Optimiser and learning-rate schedule of a fine-tuning run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+from torch import nn
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+LR_SCHEDULES = ("constant", "cosine")
+
+
+def check_lr_schedule(name: str) -> None:
+    """Refuse a schedule that does not exist.
+
+    Raises:
+        ValueError: it names the valid ones.
+    """
+    if name not in LR_SCHEDULES:
+        raise ValueError(f"lr_schedule {name!r} is unknown, must be one of {list(LR_SCHEDULES)}")
+
+
+def make_lr_factor(name: str, *, warmup_steps: int, total_steps: float) -> Callable[[int], float]:
+    """Return the factor on the learning rate as a function of the optimiser step.
+
+    It rises linearly over ``warmup_steps``, then stays (``constant``) or falls to 0 at ``total_steps`` along half a
+    cosine (Loshchilov and Hutter 2017, arXiv:1608.03983).
+
+    Raises:
+        ValueError: the schedule is unknown, or a cosine has no end.
+    """
+    check_lr_schedule(name)
+    if name == "cosine" and not math.isfinite(total_steps):
+        raise ValueError("lr_schedule 'cosine' needs an end; set trainer.max_steps or max_epochs, or use 'constant'")
+
+    def factor(step: int) -> float:
+        rise = min(1.0, (step + 1) / max(1, warmup_steps))
+        if name == "constant":
+            return rise
+        progress = (step - warmup_steps) / max(1.0, total_steps - warmup_steps)
+        return rise * 0.5 * (1.0 + math.cos(math.pi * min(1.0, max(0.0, progress))))
+
+    return factor
+
+
+def make_optimiser(
+    parameters: Iterable[nn.Parameter], *, lr: float, weight_decay: float, lr_factor: Callable[[int], float]
+) -> tuple[Optimizer, LambdaLR]:
+    """Return AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) and its schedule."""
+    optimiser = AdamW(parameters, lr=lr, weight_decay=weight_decay)
+    return optimiser, LambdaLR(optimiser, lr_factor)

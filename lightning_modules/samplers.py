@@ -1,0 +1,196 @@
+"""Samplers that walk from noise to a motion, all on a network that predicts the clean signal x_0.
+
+DDPM (Ho et al. 2020, arXiv:2006.11239), DDIM (Song et al. 2021, arXiv:2010.02502) and DPM-Solver++(2M) (Lu et al. 2022,
+arXiv:2211.01095, algorithm 2), with classifier-free guidance (Ho and Salimans 2022, arXiv:2207.12598).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+import torch
+from torch import Tensor
+
+from lightning_modules.diffusion import Schedule
+
+PredictClean = Callable[[Tensor, int], Tensor]
+"""``(x_t (B, T, F), time step of the trained process) -> x_0 (B, T, F)``."""
+
+
+class NoiseSource(Protocol):
+    """Where a sampler takes its noise from."""
+
+    def __call__(self, step: int) -> Tensor:
+        """Return the standard normal noise ``(B, T, F)`` added when leaving step index ``step`` downwards."""
+        ...
+
+
+class SampleNoise:
+    """Noise of each sample from a generator of its own: the same seed gives the same noise whatever the batch.
+
+    Draws happen on the CPU, so that a seed means the same on every device, and only for a sample's valid frames.
+
+    Args:
+        seeds: one seed per sample.
+        lengths: valid frames of each sample.
+        num_features: F, width of a frame.
+        device: where the noise is wanted.
+    """
+
+    def __init__(
+        self, seeds: Sequence[int], lengths: Sequence[int], num_features: int, device: torch.device | str = "cpu"
+    ) -> None:
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self._lengths = list(lengths)
+        self._num_features = num_features
+        self._device = device
+
+    def __call__(self, step: int) -> Tensor:
+        """Return the next noise ``(B, T, F)``, zero beyond each length; steps are visited in one fixed order."""
+        noise = torch.zeros(len(self._generators), max(self._lengths), self._num_features)
+        for row, length, generator in zip(noise, self._lengths, self._generators, strict=True):
+            row[:length] = torch.randn(length, self._num_features, generator=generator)
+        return noise.to(self._device)
+
+
+def sample_ddpm(predict: PredictClean, start: Tensor, schedule: Schedule, noise: NoiseSource) -> Tensor:
+    """Walk the ancestral chain of ``schedule`` with the posterior's small variance (Ho et al., algorithm 2)."""
+    x = start
+    for step in reversed(range(schedule.num_steps)):
+        clean = predict(x, int(schedule.timestep_map[step]))
+        mean, log_variance = schedule.posterior(clean, x, torch.full((len(x),), step))
+        x = mean if step == 0 else mean + (0.5 * log_variance[0]).exp() * noise(step)
+    return x
+
+
+def sample_ddim(
+    predict: PredictClean, start: Tensor, schedule: Schedule, noise: NoiseSource | None = None, *, eta: float = 0.0
+) -> Tensor:
+    """Walk the DDIM chain of ``schedule`` (Song et al., eq. 12 and 16); deterministic at ``eta`` 0.
+
+    Raises:
+        ValueError: ``eta`` is above 0 without a noise source.
+    """
+    if eta > 0 and noise is None:
+        raise ValueError(f"eta is {eta} without a noise source; pass one or use eta=0")
+    levels, previous = schedule.alphas_cumprod.tolist(), schedule.alphas_cumprod_prev.tolist()
+    x = start
+    for step in reversed(range(schedule.num_steps)):
+        clean = predict(x, int(schedule.timestep_map[step]))
+        level, level_prev = levels[step], previous[step]
+        direction = (x - level**0.5 * clean) / (1 - level) ** 0.5
+        sigma = eta * ((1 - level_prev) / (1 - level) * (1 - level / level_prev)) ** 0.5
+        x = level_prev**0.5 * clean + (1 - level_prev - sigma**2) ** 0.5 * direction
+        if sigma > 0 and step > 0 and noise is not None:
+            x = x + sigma * noise(step)
+    return x
+
+
+def sample_dpm_solver(
+    predict: PredictClean, start: Tensor, schedule: Schedule, noise: NoiseSource | None = None
+) -> Tensor:
+    """Walk the steps of ``schedule`` with DPM-Solver++(2M), deterministic.
+
+    Symbols of Lu et al.: alpha = sqrt(alpha-bar), sigma = sqrt(1 - alpha-bar), lambda = log(alpha / sigma), h the step
+    in lambda, r the ratio of the last two of them. The step to sigma = 0, where lambda is infinite, is of first order
+    and gives the prediction itself.
+    """
+    del noise  # deterministic; the parameter makes all samplers callable alike
+    alpha = schedule.alphas_cumprod.sqrt()
+    sigma = (1 - schedule.alphas_cumprod).sqrt()
+    log_snr = alpha.log() - sigma.log()
+    x, clean_before = start, None
+    for step in reversed(range(schedule.num_steps)):
+        clean = predict(x, int(schedule.timestep_map[step]))
+        if step == 0:
+            return clean
+        h = log_snr[step - 1] - log_snr[step]
+        estimate = clean
+        if clean_before is not None:
+            ratio = float((log_snr[step] - log_snr[step + 1]) / h)
+            estimate = clean + (clean - clean_before) / (2 * ratio)
+        x = float(sigma[step - 1] / sigma[step]) * x - float(alpha[step - 1] * torch.expm1(-h)) * estimate
+        clean_before = clean
+    return x
+
+
+_Sampler = Callable[[PredictClean, Tensor, Schedule, NoiseSource], Tensor]
+_SAMPLERS: Final[dict[str, tuple[_Sampler, Callable[[Schedule, int], Schedule]]]] = {
+    "ddpm": (sample_ddpm, Schedule.respaced),
+    "ddim": (sample_ddim, Schedule.strided),
+    "dpm++": (sample_dpm_solver, Schedule.respaced),
+}
+
+SAMPLER_NAMES: Final = tuple(_SAMPLERS)
+
+
+def sample(
+    name: str,
+    predict: PredictClean,
+    start: Tensor,
+    schedule: Schedule,
+    noise: NoiseSource,
+    *,
+    steps: int | None = None,
+) -> Tensor:
+    """Sample with the named sampler.
+
+    Args:
+        name: one of :data:`SAMPLER_NAMES`.
+        predict: the (guided) network.
+        start: standard normal noise ``(B, T, F)``.
+        schedule: the process that the network was trained on.
+        noise: noise of the steps; deterministic samplers leave it alone.
+        steps: number of network calls; None takes every step of the schedule.
+
+    Returns:
+        Normalised features ``(B, T, F)``.
+
+    Raises:
+        ValueError: the sampler is unknown, or it has more steps than the schedule.
+    """
+    check_sampler(name)
+    run, space = _SAMPLERS[name]
+    return run(predict, start, schedule if steps is None else space(schedule, steps), noise)
+
+
+def check_sampler(name: str) -> None:
+    """Refuse a sampler that does not exist.
+
+    Raises:
+        ValueError: it names the valid ones and the nearest.
+    """
+    if name not in _SAMPLERS:
+        near = difflib.get_close_matches(name, SAMPLER_NAMES, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"sampler {name!r} is unknown, must be one of {list(SAMPLER_NAMES)}{hint}")
+
+
+def guide(
+    denoiser: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor],
+    text_embedding: Tensor,
+    lengths: Tensor,
+    *,
+    guidance: float,
+) -> PredictClean:
+    """Return the classifier-free guided network, conditional and unconditional prediction in one batched pass.
+
+    Args:
+        denoiser: ``(x, timesteps (B,), text_embedding (B, D), lengths (B,)) -> x_0``.
+        text_embedding: ``(B, D)``.
+        lengths: valid frames ``(B,)``.
+        guidance: s in ``x_0 = unconditional + s (conditional - unconditional)``; 1 and 0 need half the work.
+    """
+    dropped = torch.zeros_like(text_embedding)
+
+    def predict(x: Tensor, timestep: int) -> Tensor:
+        timesteps = torch.full((len(x),), timestep, dtype=torch.int64, device=x.device)
+        if guidance in (0.0, 1.0):
+            return denoiser(x, timesteps, text_embedding if guidance else dropped, lengths)
+        both = denoiser(torch.cat([x, x]), timesteps.repeat(2), torch.cat([text_embedding, dropped]), lengths.repeat(2))
+        conditional, unconditional = both.chunk(2)
+        return unconditional + guidance * (conditional - unconditional)
+
+    return predict

@@ -1,0 +1,98 @@
+"""What validation and test add up over clips: every loss, over all clips and for each activity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import Metric
+
+from lightning_modules.losses import Prediction, stencil_mask
+from lightning_modules.metrics import PairedAccelerationError
+
+PAIRED_FRACTIONS = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Where on the schedule predictions are compared, as fractions from the least to the most noisy step."""
+
+
+class GroupedMean(Metric):
+    """Means of named values over all clips and over the clips of each group; exact under any batching.
+
+    Args:
+        names: what the values are called.
+        groups: what the groups are called, in the order of their indices.
+    """
+
+    full_state_update = False
+    sums: Tensor
+    counts: Tensor
+
+    def __init__(self, names: Sequence[str], groups: Sequence[str]) -> None:
+        super().__init__()
+        self.names = tuple(names)
+        self.groups = tuple(groups)
+        self.add_state("sums", torch.zeros(len(names), len(groups), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("counts", torch.zeros(len(groups), dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, values: Mapping[str, Tensor], group: Tensor) -> None:
+        """Add values of clips.
+
+        Args:
+            values: one number per clip ``(B,)`` for each name.
+            group: index of each clip's group ``(B,)``.
+        """
+        stacked = torch.stack([values[name] for name in self.names]).to(self.sums)
+        self.sums.index_add_(1, group, stacked)
+        self.counts.index_add_(0, group, torch.ones_like(stacked[0]))
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return ``{name: mean}`` and ``{name/group: mean}``; nan for a group without clips."""
+        means = {name: total.sum() / self.counts.sum() for name, total in zip(self.names, self.sums, strict=True)}
+        for name, totals in zip(self.names, self.sums, strict=True):
+            means |= {f"{name}/{group}": mean for group, mean in zip(self.groups, totals / self.counts, strict=True)}
+        return {name: mean.float() for name, mean in means.items()}
+
+
+class DenoisingScores(nn.Module):
+    """Losses and paired acceleration errors of one-step predictions at :data:`PAIRED_FRACTIONS`.
+
+    Args:
+        losses: names of the losses that are added up; ``loss``, the weighted sum, joins them.
+        activities: names, in the order of the indices in the batches.
+    """
+
+    def __init__(self, losses: Sequence[str], activities: Sequence[str]) -> None:
+        super().__init__()
+        self.means = GroupedMean(["loss", *losses], activities)
+        self.paired = PairedAccelerationError(activities, fractions=PAIRED_FRACTIONS)
+
+    def update(
+        self, prediction: Prediction, terms: Mapping[str, Tensor], total: Tensor, *, activity: Tensor, level: int
+    ) -> None:
+        """Add the predictions of one batch at one noise level.
+
+        Args:
+            prediction: prediction and truth ``(B, T, 263)``.
+            terms: each loss ``(B,)``.
+            total: the weighted sum ``(B,)``.
+            activity: index of each clip's activity ``(B,)``.
+            level: index into :data:`PAIRED_FRACTIONS`.
+        """
+        self.means.update({"loss": total, **terms}, activity)
+        self.paired.update(
+            prediction.predicted_acceleration,
+            prediction.target_acceleration,
+            activity=activity,
+            level=level,
+            mask=stencil_mask(prediction.mask, 2),
+        )
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return all scores by name; the paired error's begin with ``paired_acc/``."""
+        paired = {f"paired_acc/{name}": value for name, value in self.paired.compute().items()}
+        return self.means.compute() | paired
+
+    def reset(self) -> None:
+        """Start from nothing."""
+        self.means.reset()
+        self.paired.reset()
