@@ -54,25 +54,18 @@ def draw_resampling(num_seeds: int, num_subjects: int, *, resamples: int, genera
 def f1_per_class(confusion: NDArray[np.number]) -> Array:
     """F1 of each class ``(..., K)`` from confusion matrices ``(..., K, K)`` with the true class along the rows.
 
-    A class without a true window has no recall, and its F1 is NaN; one that was never recognised has 0.
+    A class that is neither present nor predicted has 0, as everywhere in this project
+    (:mod:`lightning_modules.har_metrics`): the mean is always over all classes of the experiment.
     """
     counts = np.asarray(confusion, dtype=np.float64)
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
-    support, predicted = counts.sum(axis=-1), counts.sum(axis=-2)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(support > 0, 2 * hits / (support + predicted), np.nan)
+    either = counts.sum(axis=-1) + counts.sum(axis=-2)
+    return np.divide(2 * hits, either, out=np.zeros_like(either), where=either > 0)
 
 
 def macro_f1(confusion: NDArray[np.number]) -> Array:
-    """Unweighted mean of F1 over the classes that occur, ``(...)`` from ``(..., K, K)``.
-
-    Raises:
-        ValueError: a confusion matrix is empty.
-    """
-    scores = f1_per_class(confusion)
-    if np.isnan(scores).all(axis=-1).any():
-        raise ValueError("a confusion matrix holds no window; expected at least one true window in each")
-    return np.nanmean(scores, axis=-1)
+    """Unweighted mean of F1 over all classes, ``(...)`` from ``(..., K, K)``."""
+    return f1_per_class(confusion).mean(axis=-1)
 
 
 def macro_f1_samples(confusions: NDArray[np.number], resampling: Resampling) -> Array:
