@@ -1,7 +1,20 @@
 """From a moving person to what sensors strapped to them would read (pure torch; imports nothing of ours but itself)."""
 
 from sim.body import Body
+from sim.imu import simulate, simulate_joints, simulate_rigid
 from sim.motion import Motion
 from sim.placements import PLACEMENT_NAMES, Placement
+from sim.recording import ImuRecording
+from sim.sensor_errors import SensorErrors
 
-__all__ = ["PLACEMENT_NAMES", "Body", "Motion", "Placement"]
+__all__ = [
+    "PLACEMENT_NAMES",
+    "Body",
+    "ImuRecording",
+    "Motion",
+    "Placement",
+    "SensorErrors",
+    "simulate",
+    "simulate_joints",
+    "simulate_rigid",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from sim.conventions import NUM_JOINTS
 from sim.motion import Motion
 from sim.skinning import BodyModel, forward_kinematics, pose_offsets, shape_points, skin_mesh, skin_points
-from sim.smpl_files import read_cc0_body
+from sim.smpl_files import read_cc0_body, read_smpl
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,22 @@ class Body:
         """Return the built-in CC0 body in its mean shape: 1.63 m tall, no download (see sim/assets/NOTICE.md)."""
         model = read_cc0_body()
         return cls(model, model.template.new_zeros(len(model.shape_names)))
+
+    @classmethod
+    def from_smpl(cls, path: str | Path, *, gender: str = "neutral", num_betas: int = 10) -> Body:
+        """Read an SMPL, SMPL-H or SMPL-X model with its shape and pose blend shapes; fingers and face stay at rest.
+
+        Args:
+            path: a ``.npz`` or ``.pkl`` file (read without executing it), or a folder of files named as published.
+            gender: ``neutral``, ``male`` or ``female``: which file of a folder.
+            num_betas: how many shape parameters to keep.
+
+        Raises:
+            FileNotFoundError: there is no such model.
+            ValueError: the file is not in SMPL's layout, asks for more than arrays, or has fewer shape parameters.
+        """
+        model = read_smpl(path, gender=gender, num_betas=num_betas)
+        return cls(model, model.template.new_zeros(num_betas))
 
     @property
     def num_betas(self) -> int:
@@ -137,10 +154,21 @@ class Body:
         Returns:
             World positions ``(..., T, K, 3)`` [m].
         """
-        return self.skin_with_joints(motion, vertex_ids)[0]
+        return self.skin_frames(motion, vertex_ids)[0] + motion.translation.unsqueeze(-2)
 
-    def skin_with_joints(self, motion: Motion, vertex_ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return some vertices ``(..., T, K, 3)`` [m] and both results of :meth:`forward_kinematics`."""
+    def skin_frames(self, motion: Motion, vertex_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Return some vertices relative to joint 0 and how the joints are turned.
+
+        Relative, so that small triangles far from the world's origin keep their orientation in float32.
+
+        Args:
+            motion: the movement.
+            vertex_ids: ``(K,)`` int64.
+
+        Returns:
+            Offsets from joint 0 ``(..., T, K, 3)`` [m], along the world's axes, and rotations from joint to world
+            ``(..., T, 22, 3, 3)``.
+        """
         model, betas = self.model, self.betas.to(motion.rotations)
         ids = vertex_ids.to(model.template.device)
         rest_points = shape_points(model.template[ids].to(betas), model.shape_directions[ids].to(betas), betas)
@@ -148,11 +176,9 @@ class Body:
         if model.pose_directions is not None:
             offsets = pose_offsets(model.pose_directions[ids].to(betas), motion.rotations)
         rest_joints = self._rest_joints(betas)
-        joints, rotations = forward_kinematics(rest_joints, motion.rotations, motion.translation)
-        points = skin_points(
-            rest_points, model.weights[ids].to(betas), rest_joints, joints, rotations, pose_offsets=offsets
-        )
-        return points, joints, rotations
+        joints, rotations = forward_kinematics(rest_joints, motion.rotations, torch.zeros_like(motion.translation))
+        weights = model.weights[ids].to(betas)
+        return skin_points(rest_points, weights, rest_joints, joints, rotations, pose_offsets=offsets), rotations
 
     def _rest_joints(self, betas: Tensor) -> Tensor:
         return shape_points(self.model.joint_template.to(betas), self.model.joint_directions.to(betas), betas)

@@ -1,7 +1,18 @@
 """Placement: where a sensor sits on the skin and how its box is mounted there; named presets, free of any mesh.
 
-Site frame: z is the outward normal of the skin, x the bone's axis away from the trunk (distal) projected onto the
-skin, y = z cross x. A sensor's orientation is ``R_ws = R_site @ mounting`` with ``mounting = R_site_sensor``.
+Which way the site frame of each preset points (see :mod:`sim.sites`; a person who stands in the rest pose, arms
+stretched out sideways, palms down; "left" is the person's own):
+
+- head, sternum, chest, waist: x up the spine, y to the right, z forwards;
+- back, lower_back: x up, y to the left, z backwards;
+- left_hip (the belt, at the side): x up, y forwards, z to the left; right_hip: x up, y backwards, z to the right;
+- left and right thigh, shank: x down, y to the left, z forwards;
+- left_pocket: x down, y back and leftwards, z forwards and to the left (a trouser's front pocket);
+  right_pocket: x down, y forwards and leftwards, z forwards and to the right;
+- left_ankle: x down, y backwards, z to the left; right_ankle: x down, y forwards, z to the right (both outside);
+- left and right foot: x to the toes, y to the left, z up from the instep;
+- left_wrist, left_forearm, left_upper_arm: x to the hand, y backwards, z up (back of the hand, deltoid);
+  on the right arm: x to the hand, y forwards, z up.
 """
 
 from __future__ import annotations
@@ -17,7 +28,6 @@ from torch import Tensor
 
 from sim.body import Body
 from sim.conventions import JOINT_INDEX
-from sim.motion import Motion
 from sim.raycast import (
     BonePoint,
     SkinPoint,
@@ -28,14 +38,17 @@ from sim.raycast import (
     find_bone,
 )
 from sim.rotations import axis_angle_to_matrix
+from sim.sites import ResolvedPlacement, Sites, site_poses, stack_sites
 from sim.skinning import BodyModel
+
+__all__ = ["PLACEMENT_NAMES", "Placement", "ResolvedPlacement", "Sites", "resolve_all", "site_poses", "stack_sites"]
 
 DEFAULT_STAND_OFF_M = 0.005
 """Distance from the skin to the chip: half the thickness of a watch or small sensor box."""
 
 _LIMBS: dict[str, tuple[str, float, float]] = {
     # name: joint where the bone starts, fraction along it, angle from the front about the bone [deg] on the LEFT side
-    "wrist": ("elbow", 0.87, -90.0),
+    "wrist": ("elbow", 0.90, -90.0),
     "forearm": ("elbow", 0.40, -90.0),
     "upper_arm": ("shoulder", 0.50, -90.0),
     "thigh": ("hip", 0.50, 0.0),
@@ -46,12 +59,12 @@ _LIMBS: dict[str, tuple[str, float, float]] = {
 }
 _TRUNK: dict[str, tuple[str, float, float]] = {
     "chest": ("spine3", 0.25, 0.0),
-    "sternum": ("spine3", 0.55, 0.0),
+    "sternum": ("spine3", 0.70, 0.0),
     "back": ("spine3", 0.40, 180.0),
     "lower_back": ("spine1", 0.10, 180.0),
-    "waist": ("pelvis", 0.30, 0.0),
-    "left_hip": ("pelvis", 0.90, 65.0),
-    "right_hip": ("pelvis", 0.90, -65.0),
+    "waist": ("pelvis", 0.35, 0.0),
+    "left_hip": ("pelvis", 0.35, 65.0),
+    "right_hip": ("pelvis", 0.35, -65.0),
     "head": ("head", 0.55, 0.0),
 }
 
@@ -184,70 +197,6 @@ class Placement:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class ResolvedPlacement:
-    """A placement on one mesh.
-
-    Attributes:
-        name: what the recording calls this sensor.
-        triangle: vertex ids ``(3,)`` int64, counter-clockwise seen from outside.
-        barycentric: weights of the corners ``(3,)``.
-        stand_off_m: distance from the skin along the outward normal [m].
-        mounting: ``R_site_sensor (3, 3)``.
-        joint: index of the joint whose bone carries the site.
-        bone_axis: unit vector towards distal ``(3,)``, in the frame of that joint (the world's, in the rest pose).
-    """
-
-    name: str
-    triangle: Tensor
-    barycentric: Tensor
-    stand_off_m: float
-    mounting: Tensor
-    joint: int
-    bone_axis: Tensor
-
-    def site_pose(self, body: Body, motion: Motion) -> tuple[Tensor, Tensor]:
-        """Return position ``(..., T, 3)`` [m] and ``R_ws`` ``(..., T, 3, 3)`` of the sensor in the world."""
-        position, rotation = site_poses(body, motion, stack_sites([self]))
-        return position[..., 0, :], rotation[..., 0, :, :]
-
-
-@dataclass(frozen=True, eq=False)
-class Sites:
-    """Several resolved placements stacked, in the order given.
-
-    Attributes:
-        names: ``S`` names.
-        triangles: vertex ids ``(S, 3)`` int64.
-        barycentric: ``(S, 3)``.
-        stand_off_m: ``(S,)`` [m].
-        mounting: ``R_site_sensor (S, 3, 3)``.
-        joints: joint indices ``(S,)`` int64.
-        bone_axes: unit vectors ``(S, 3)`` in the frames of those joints.
-    """
-
-    names: tuple[str, ...]
-    triangles: Tensor
-    barycentric: Tensor
-    stand_off_m: Tensor
-    mounting: Tensor
-    joints: Tensor
-    bone_axes: Tensor
-
-
-def stack_sites(placements: Sequence[ResolvedPlacement]) -> Sites:
-    """Stack resolved placements for :func:`site_poses`."""
-    return Sites(
-        names=tuple(p.name for p in placements),
-        triangles=torch.stack([p.triangle for p in placements]),
-        barycentric=torch.stack([p.barycentric for p in placements]),
-        stand_off_m=torch.tensor([p.stand_off_m for p in placements], dtype=torch.float64),
-        mounting=torch.stack([p.mounting.to(torch.float64) for p in placements]),
-        joints=torch.tensor([p.joint for p in placements]),
-        bone_axes=torch.stack([p.bone_axis for p in placements]),
-    )
-
-
 def resolve_all(placements: Sequence[Placement], body: Body) -> Sites:
     """Resolve several placements on one body.
 
@@ -257,31 +206,6 @@ def resolve_all(placements: Sequence[Placement], body: Body) -> Sites:
     if not placements:
         raise ValueError("no placements given, expected at least one; see sim.placements.PLACEMENT_NAMES")
     return stack_sites([placement.on(body) for placement in placements])
-
-
-def site_poses(body: Body, motion: Motion, sites: Sites) -> tuple[Tensor, Tensor]:
-    """Return where each sensor is and how it is turned, skinning only the corners of their triangles.
-
-    Args:
-        body: one shape or a batch of shapes, broadcasting with the motion's leading dims.
-        motion: the movement.
-        sites: S sensors from :func:`resolve_all`.
-
-    Returns:
-        Position ``(..., T, S, 3)`` [m] and ``R_ws`` ``(..., T, S, 3, 3)``, world frame.
-    """
-    like = motion.rotations
-    corners, _, joint_rotations = body.skin_with_joints(motion, sites.triangles.flatten())
-    corners = corners.unflatten(-2, (-1, 3))
-    a, b, c = corners.unbind(dim=-2)
-    normal = torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a, dim=-1), dim=-1)
-    bone = joint_rotations[..., sites.joints.to(like.device), :, :] @ sites.bone_axes.to(like)[..., None]
-    across = torch.nn.functional.normalize(torch.linalg.cross(normal, bone.squeeze(-1), dim=-1), dim=-1)
-    along = torch.linalg.cross(across, normal, dim=-1)
-    site_rotation = torch.stack([along, across, normal], dim=-1)
-    position = (corners * sites.barycentric.to(like)[..., None]).sum(dim=-2)
-    position = position + sites.stand_off_m.to(like)[..., None] * normal
-    return position, site_rotation @ sites.mounting.to(like)
 
 
 _Found = tuple[SkinPoint, int, tuple[float, ...]]

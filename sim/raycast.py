@@ -17,8 +17,10 @@ from sim.skinning import BodyModel
 
 _END_JOINT: dict[int, int] = {
     parent: joint for joint, parent in enumerate(PARENTS) if parent >= 0 and PARENTS.count(parent) == 1
-} | {JOINT_INDEX["pelvis"]: JOINT_INDEX["spine1"], JOINT_INDEX["spine3"]: JOINT_INDEX["neck"]}
-"""Joint where the bone that starts at a joint ends; bones without one run to the end of their skin."""
+} | {JOINT_INDEX["pelvis"]: JOINT_INDEX["spine2"], JOINT_INDEX["spine3"]: JOINT_INDEX["neck"]}
+"""Joint where the bone that starts at a joint ends; bones without one run to the end of their skin.
+
+The pelvis's runs on to spine2: spine1 lies close to it and so far back that a belt would lean by 25 degrees."""
 
 _OPEN_AXES: dict[str, tuple[float, float, float]] = {
     "head": (0.0, 1.0, 0.0),

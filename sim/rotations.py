@@ -119,15 +119,24 @@ def align_vectors(source: Tensor, target: Tensor) -> Tensor:
     source, target = torch.broadcast_tensors(source, target)
     start = torch.nn.functional.normalize(source, dim=-1)
     end = torch.nn.functional.normalize(target, dim=-1)
-    middle = start + end
-    opposite = (middle.square().sum(dim=-1, keepdim=True) < 1e-10).detach()
-    # Reflect in the plane across `start`, then in the one across the half-way direction: their product is the
-    # shortest rotation, and it stays accurate close to opposite directions, where 1 / (1 + cos) does not.
+    cosine = (start * end).sum(dim=-1, keepdim=True)
+    sideways = end - cosine * start
+    sine = torch.linalg.vector_norm(sideways, dim=-1, keepdim=True)
+    # With opposite directions the plane of the turn is lost: take any that holds `start`.
     least = torch.nn.functional.one_hot(start.detach().abs().argmin(dim=-1), 3).to(start.dtype)
-    sideways = torch.linalg.cross(start, least, dim=-1)
-    half = torch.nn.functional.normalize(torch.where(opposite, sideways, middle), dim=-1)
-    identity = torch.eye(3, dtype=start.dtype, device=start.device)
-    turn_about_half = 2 * half[..., :, None] * half[..., None, :] - identity
-    turn_about_start = 2 * start[..., :, None] * start[..., None, :] - identity
-    direct = turn_about_half @ turn_about_start
-    return torch.where(opposite[..., None], turn_about_half, direct)
+    lost = (cosine < 0) & (sine < 100 * torch.finfo(start.dtype).eps)
+    unit = torch.nn.functional.normalize(torch.where(lost, least, sideways), dim=-1)
+    unit = torch.nn.functional.normalize(unit - (unit * start).sum(dim=-1, keepdim=True) * start, dim=-1)
+    turn, unit_turn = _plane_turn(start, sideways), _plane_turn(start, unit)
+    cosine, sine = cosine[..., None], sine[..., None]
+    acute = cosine > 0
+    # Each form is used only where its divisor (1 + cos, or the length of `sideways`) is far from zero.
+    below = turn + turn @ turn / (1 + torch.where(acute, cosine, torch.ones_like(cosine)))
+    above = sine * unit_turn + (1 - cosine) * (unit_turn @ unit_turn)
+    return torch.eye(3, dtype=start.dtype, device=start.device) + torch.where(acute, below, above)
+
+
+def _plane_turn(start: Tensor, sideways: Tensor) -> Tensor:
+    """Return the generator of the turn from ``start`` towards ``sideways``, perpendicular to it."""
+    outer = sideways[..., :, None] * start[..., None, :]
+    return outer - outer.mT

@@ -1,4 +1,7 @@
-"""Reading body models in the layout of SMPL, SMPL-H and SMPL-X files, and the CC0 body that ships with the package."""
+"""Reading body models in the layout of SMPL, SMPL-H and SMPL-X files, and the CC0 body that ships with the package.
+
+The models come from smpl.is.tue.mpg.de, mano.is.tue.mpg.de and smpl-x.is.tue.mpg.de under their own licences.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,58 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sim.conventions import NUM_JOINTS
+from sim.conventions import NUM_JOINTS, PARENTS
 from sim.skinning import BodyModel
+from sim.smpl_pickle import read_pickled_arrays
 
 Array = npt.NDArray[np.generic]
 
 CC0_BODY = Path(__file__).parent / "assets" / "cc0_body.npz"
+
+_REQUIRED = ("v_template", "shapedirs", "J_regressor", "weights", "f", "kintree_table")
+_POSE_COLUMNS = 9 * (NUM_JOINTS - 1)
+_SMPLX_JOINTS = 55
+_SMPLX_SHAPES, _SMPLX_SHAPES_SHORT = 300, 10
+"""SMPL-X files store 300 shape columns and 100 of expression, or 10 and 10."""
+
+
+def read_smpl(path: str | Path, *, gender: str, num_betas: int) -> BodyModel:
+    """Read an SMPL, SMPL-H or SMPL-X model; fingers, jaw and eyes stay at rest (flat hands).
+
+    Args:
+        path: a ``.npz`` or ``.pkl`` file, or a folder holding files named as published.
+        gender: which file of a folder: ``neutral``, ``male`` or ``female``; not used if ``path`` is a file.
+        num_betas: how many shape parameters to keep.
+
+    Raises:
+        FileNotFoundError: there is no such model.
+        ValueError: the file lacks an array, its joints are not SMPL's, or it has fewer shape parameters.
+    """
+    file = _find_model(Path(path), gender)
+    names = (*_REQUIRED, "posedirs")
+    arrays = read_pickled_arrays(file, names) if file.suffix == ".pkl" else _read_npz(file, names)
+    missing = [name for name in _REQUIRED if name not in arrays]
+    if missing:
+        raise ValueError(f"{file} lacks {', '.join(missing)}; expected a body model in SMPL's layout")
+    parents = arrays["kintree_table"][0].astype(np.int64)
+    if tuple(parents[1:NUM_JOINTS].tolist()) != PARENTS[1:]:
+        raise ValueError(f"{file} has joint parents {parents.tolist()}, expected SMPL's first {NUM_JOINTS} joints")
+    available = arrays["shapedirs"].shape[-1]
+    if len(parents) == _SMPLX_JOINTS:
+        available = _SMPLX_SHAPES if available > _SMPLX_SHAPES else min(available, _SMPLX_SHAPES_SHORT)
+    if not 1 <= num_betas <= available:
+        raise ValueError(f"num_betas is {num_betas}, but {file} has {available}; expected 1 to {available}")
+    return build_model(
+        arrays, shape_names=tuple(f"beta_{k}" for k in range(num_betas)), shape_spread=(1.0,) * num_betas
+    )
+
+
+@cache
+def read_cc0_body() -> BodyModel:
+    """Return the built-in body (see sim/assets/NOTICE.md); read once for each process."""
+    arrays = _read_npz(CC0_BODY, (*_REQUIRED, "shape_names", "shape_spread"))
+    names = tuple(str(name) for name in arrays["shape_names"])
+    return build_model(arrays, shape_names=names, shape_spread=tuple(arrays["shape_spread"].tolist()))
 
 
 def build_model(
@@ -36,23 +85,14 @@ def build_model(
     def tensor(name: str) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(arrays[name], dtype=np.float32))
 
-    template = tensor("v_template")
+    template, regressor = tensor("v_template"), tensor("J_regressor")[:NUM_JOINTS]
     directions = tensor("shapedirs")[..., : len(shape_names)].contiguous()
-    regressor = tensor("J_regressor")[:NUM_JOINTS]
-    all_weights = tensor("weights")
-    parents = arrays["kintree_table"][0].astype(np.int64)
-    weights = all_weights[:, :NUM_JOINTS].clone()
-    for joint in range(NUM_JOINTS, all_weights.shape[1]):
-        ancestor = int(parents[joint])
-        while ancestor >= NUM_JOINTS:
-            ancestor = int(parents[ancestor])
-        weights[:, ancestor] += all_weights[:, joint]
     return BodyModel(
         template=template,
         faces=torch.from_numpy(arrays["f"].astype(np.int64)),
-        weights=weights,
+        weights=_fold_weights(tensor("weights"), arrays["kintree_table"][0].astype(np.int64).tolist()),
         shape_directions=directions,
-        pose_directions=tensor("posedirs")[..., : 9 * (NUM_JOINTS - 1)].contiguous() if "posedirs" in arrays else None,
+        pose_directions=tensor("posedirs")[..., :_POSE_COLUMNS].contiguous() if "posedirs" in arrays else None,
         joint_regressor=regressor,
         joint_template=regressor @ template,
         joint_directions=torch.einsum("jv,vck->jck", regressor, directions),
@@ -61,10 +101,44 @@ def build_model(
     )
 
 
-@cache
-def read_cc0_body() -> BodyModel:
-    """Return the built-in body (see sim/assets/NOTICE.md); read once for each process."""
-    with np.load(CC0_BODY, allow_pickle=False) as data:
-        arrays = {name: data[name] for name in data.files}
-    names = tuple(str(name) for name in arrays["shape_names"])
-    return build_model(arrays, shape_names=names, shape_spread=tuple(arrays["shape_spread"].tolist()))
+def _fold_weights(weights: torch.Tensor, parents: list[int]) -> torch.Tensor:
+    """Give the weights of joints beyond the 22 to their nearest ancestor among the 22: exact while they rest."""
+    folded = weights[:, :NUM_JOINTS].clone()
+    for joint in range(NUM_JOINTS, weights.shape[1]):
+        ancestor = parents[joint]
+        while ancestor >= NUM_JOINTS:
+            ancestor = parents[ancestor]
+        folded[:, ancestor] += weights[:, joint]
+    return folded
+
+
+def _read_npz(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
+    with np.load(path, allow_pickle=False) as data:
+        try:
+            return {name: data[name] for name in names if name in data.files}
+        except ValueError as error:
+            raise ValueError(
+                f"{path} stores a Python object in place of an array ({error}); expected plain arrays, so save "
+                "J_regressor as a dense matrix"
+            ) from error
+
+
+def _find_model(path: Path, gender: str) -> Path:
+    if path.is_file():
+        if path.suffix not in (".npz", ".pkl"):
+            raise ValueError(f"{path} ends in {path.suffix!r}, expected a body model in .npz or .pkl")
+        return path
+    if gender not in ("neutral", "male", "female"):
+        raise ValueError(f"gender is {gender!r}, expected neutral, male or female")
+    short = gender if gender == "neutral" else gender[0]
+    published = [f"{family}_{gender.upper()}" for family in ("SMPL", "SMPLH", "SMPLX")]
+    published += [f"SMPLH_{gender}", f"{gender}/model", f"basicmodel_{short}_lbs_*", f"basicModel_{short}_lbs_*"]
+    for pattern in published:
+        for suffix in (".npz", ".pkl"):
+            found = sorted(path.glob(pattern + suffix))
+            if found:
+                return found[0]
+    raise FileNotFoundError(
+        f"no {gender} body model found at {path}; expected a .npz or .pkl file or a folder with e.g. "
+        f"SMPL_{gender.upper()}.npz; download one from https://smpl.is.tue.mpg.de or use Body.default()"
+    )
