@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lightning_modules.dropout import Dropout
 from sim.conventions import NUM_FEATURES
 
 MAX_POSITIONS = 5000
@@ -45,7 +46,7 @@ class PositionalEncoding(nn.Module):
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.register_buffer("pe", compute_sinusoids(MAX_POSITIONS, width), persistent=False)
         self.register_load_state_dict_pre_hook(_drop_position_table)
 
@@ -95,7 +96,14 @@ class SelfAttention(nn.Module):
         projected = F.linear(sequence, self.in_proj_weight, self.in_proj_bias)
         query, key, value = projected.view(batch, length, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
         dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=attend, dropout_p=dropout)
+        if sequence.device.type == "cpu":
+            # The CPU's bfloat16 kernel takes several times as long as its float32 one, mostly going backward.
+            with torch.autocast("cpu", enabled=False):
+                mixed = F.scaled_dot_product_attention(
+                    query.float(), key.float(), value.float(), attn_mask=attend, dropout_p=dropout
+                ).to(query.dtype)
+        else:
+            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=attend, dropout_p=dropout)
         attended: Tensor = self.out_proj(mixed.transpose(1, 2).reshape(batch, length, width))
         return attended
 
@@ -110,7 +118,7 @@ class EncoderLayer(nn.Module):
         self.linear2 = nn.Linear(feedforward, width)
         self.norm1 = nn.LayerNorm(width)
         self.norm2 = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, sequence: Tensor, attend: Tensor | None) -> Tensor:
         """Return the layer's output ``(B, L, D)``."""
@@ -216,7 +224,7 @@ class Denoiser(nn.Module):
         if x.ndim != 3 or x.shape[-1] != self.num_features:
             raise ValueError(f"x has shape {tuple(x.shape)}, expected (B, T, {self.num_features})")
         if x.shape[1] >= MAX_POSITIONS:
-            raise ValueError(f"the motion has {x.shape[1]} frames, expected below {MAX_POSITIONS}")
+            raise ValueError(f"x has {x.shape[1]} frames, expected below {MAX_POSITIONS}")
         if text_embedding.ndim == 3 or text_mask is not None:
             raise ValueError(
                 f"text_embedding has shape {tuple(text_embedding.shape)}, but a transformer encoder takes one embedding "
