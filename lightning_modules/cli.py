@@ -1,0 +1,109 @@
+"""The command ``lightning``: fit, validate, test and predict from YAML (``lightning fit -c experiments/har.yaml``).
+
+LightningCLI with both sub-class modes on. Importing the packages here is what lets a YAML name a class shortly
+(``class_path: MotionDiffusion``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import NoReturn
+
+from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+
+import datamodules
+import lightning_modules
+from lightning_modules.config_errors import explain_exception, explain_parser_error
+from lightning_modules.resume_guard import ResumeGuard, describe_changes
+
+__all__ = ["ImuforgeCLI", "datamodules", "lightning_modules", "main", "readable_errors"]
+
+DEFAULT_SEED = 0
+
+
+class OneLineParser(LightningArgumentParser):
+    """The argument parser, with errors of one line in place of a page of usage."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Print one line that names the offending key and leave with exit code 2."""
+        if not self.exit_on_error:  # a nested parser: the outer one still has to hear of it
+            super().error(message, ex)
+        raise SystemExit(_print_error(explain_parser_error(message)))
+
+
+class ImuforgeCLI(LightningCLI):
+    """LightningCLI that never lets a checkpoint override the configuration in silence."""
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse, and remember the model as asked for: LightningCLI next overwrites it from ``ckpt_path``."""
+        super().parse_arguments(parser, args)
+        self._model_asked_for = self._describe_model()
+
+    def before_instantiate_classes(self) -> None:
+        """Refuse to resume a run with other hyper-parameters; say so when a checkpoint is merely evaluated."""
+        changes = describe_changes(asked=self._model_asked_for, stored=self._describe_model())
+        if changes and self.subcommand == "fit":
+            raise ValueError(
+                f"ckpt_path resumes a run, but the configuration differs from the checkpoint's: {'; '.join(changes)}; "
+                "restore them, or start a new run from its weights with --model.init_from"
+            )
+        if changes:
+            sys.stderr.write(f"note: hyper-parameters come from the checkpoint: {'; '.join(changes)}\n")
+
+    def _describe_model(self) -> Mapping[str, object]:
+        model = self.config[self.config.subcommand].get("model")
+        arguments = model.get("init_args") if model is not None else None
+        return dict(arguments.as_dict()) if arguments is not None else {}
+
+
+def main(args: ArgsType = None) -> None:
+    """Run the command line; ``args`` replaces ``sys.argv[1:]``.
+
+    Raises:
+        SystemExit: with code 2 and one line on stderr when the input is at fault.
+    """
+    with readable_errors(), warnings.catch_warnings():
+        # In-memory windows need no worker processes; the second is Lightning's own; args are given on purpose.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
+        warnings.filterwarnings("ignore", message=".*LightningCLI's args parameter is intended.*")
+        ImuforgeCLI(
+            LightningModule,
+            LightningDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            seed_everything_default=DEFAULT_SEED,
+            save_config_kwargs={"overwrite": True},
+            trainer_defaults={"callbacks": [ResumeGuard()]},
+            parser_class=OneLineParser,
+            parser_kwargs={"parser_mode": "omegaconf"},
+            args=args,
+        )
+
+
+@contextlib.contextmanager
+def readable_errors() -> Iterator[None]:
+    """Turn errors of the user's input into one line on stderr and exit code 2; ``IMUFORGE_DEBUG=1`` shows all."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
+    except Exception as error:
+        line = explain_exception(error)
+        if line is None:
+            raise
+        if os.environ.get("IMUFORGE_DEBUG"):
+            traceback.print_exc()
+        raise SystemExit(_print_error(line)) from error
+
+
+def _print_error(line: str) -> int:
+    sys.stderr.write(f"error: {line}\n")
+    return 2

@@ -1,0 +1,152 @@
+"""Turns what went wrong in a configuration or its data into one line that says what to do.
+
+jsonargparse answers a typo with a page of usage and a tree of type errors; a person needs the offending key and the
+nearest valid one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import re
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Final
+
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.loggers import Logger
+from omegaconf.errors import OmegaConfBaseException
+
+OUR_PACKAGES: Final = ("sim", "datamodules", "lightning_modules", "experiments")
+
+_FILE_ERRORS: Final = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
+_TOP_LEVEL: Final = ("config", "model", "data", "trainer", "optimizer", "lr_scheduler", "seed_everything", "ckpt_path")
+_UNKNOWN_KEY: Final = (
+    re.compile(r"does not accept option '(?P<key>[^']+)'"),
+    re.compile(r"unrecognized arguments: --(?P<key>[^\s=]+)"),
+    re.compile(r"Option '(?P<key>[^']+)' is not accepted"),
+)
+_UNKNOWN_CLASS: Final = re.compile(r"Expected a dot import path string: (?P<name>\S+)")
+_OF_CLASS: Final = re.compile(r"Problem with given class_path '(?P<path>[^']+)'")
+# Branches of a Union that never were the user's intention, and the echo of the whole value.
+_NOISE: Final = re.compile(
+    r"^(Subtypes:|Given value|Expected a <class 'NoneType'>|Not a valid subclass|Subclass types expect|a class path|"
+    r"a dict with|Expected a path but|Does not validate|Errors:|Problem with given class_path|Parser key|$)"
+)
+
+
+def explain_parser_error(message: str) -> str:
+    """Return one line for a message of the argument parser, naming an unknown key and the nearest valid one."""
+    owner = _last(_OF_CLASS, message)
+    for pattern in _UNKNOWN_KEY:
+        found = pattern.search(message)
+        if found is None:
+            continue
+        if found["key"] == "class_path":
+            return "a key stands beside class_path; arguments of a class belong under its init_args"
+        if owner is None:
+            return _explain_unknown_key(found["key"], _list_top_level_keys(), prefix="")
+        # The class named last before the offending option is the one that refuses it.
+        path = _last(_OF_CLASS, message[: found.start()]) or owner
+        prefix = _find_section(message)
+        return _explain_unknown_key(found["key"], _list_parameters(path), prefix=prefix, of=path.rpartition(".")[2])
+    unknown_class = _UNKNOWN_CLASS.search(message)
+    if unknown_class is not None:
+        name = unknown_class["name"]
+        return f"unknown class {name!r}{_suggest(name, _list_class_names())}"
+    return _flatten(message)
+
+
+def explain_exception(error: BaseException) -> str | None:
+    """Return one line for an error that the user can mend, or None for one that needs its traceback.
+
+    The user's errors are those that this project raises on purpose (``ValueError`` from its own modules, by convention
+    with one clear message), files that cannot be opened, and settings that Lightning or OmegaConf refuse. A
+    ``ValueError`` from the depths of another library is a bug of ours.
+    """
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, OmegaConfBaseException | MisconfigurationException):
+        return _join(str(error).splitlines())
+    text = str(error)
+    if isinstance(error, _FILE_ERRORS):
+        return _join(text.splitlines())
+    if isinstance(error, ValueError) and _innermost_package(error.__traceback__) in (*OUR_PACKAGES, "lightning"):
+        return _join(text.splitlines())
+    if isinstance(error, RuntimeError) and "loading state_dict" in text:
+        return (
+            f"the checkpoint has other dimensions than the model: {_join(text.splitlines()[1:2])}; use its own config"
+        )
+    return None
+
+
+def suggest_nearest(name: str, valid: Iterable[str]) -> str | None:
+    """Return the valid name most like ``name``, or None if nothing comes close."""
+    matches = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
+    return matches[0] if matches else None
+
+
+def _explain_unknown_key(key: str, valid: Sequence[str], *, prefix: str, of: str | None = None) -> str:
+    # On the command line a dot descends into a dict, so what follows the first one is not a parameter's name.
+    name = key if key in valid or of is None else key.split(".")[0]
+    owner = f" of {of}" if of else ""
+    return f"unknown key {prefix + key!r}{owner}{_suggest(name, valid, prefix=prefix)}"
+
+
+def _suggest(name: str, valid: Iterable[str], *, prefix: str = "") -> str:
+    candidates = sorted(set(valid))
+    nearest = suggest_nearest(name, candidates)
+    if nearest is not None:
+        return f"; the nearest valid one is {prefix + nearest!r}"
+    return f"; valid are {', '.join(candidates)}" if candidates else ""
+
+
+def _find_section(message: str) -> str:
+    found = re.search(r'Parser key "(model|data)"', message)
+    return f"{found[1]}." if found else ""
+
+
+def _list_top_level_keys() -> list[str]:
+    return [*_TOP_LEVEL, *(f"trainer.{name}" for name in inspect.signature(Trainer).parameters)]
+
+
+def _list_parameters(class_path: str) -> list[str]:
+    module, _, name = class_path.rpartition(".")
+    parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+    return [name for name in parameters if name != "self"]
+
+
+def _list_class_names() -> list[str]:
+    names: list[str] = []
+    pending: list[type] = [LightningModule, LightningDataModule, Callback, Logger]
+    while pending:
+        children: list[type] = pending.pop().__subclasses__()
+        names += [child.__name__ for child in children]
+        pending += children
+    return names
+
+
+def _innermost_package(traceback: TracebackType | None) -> str:
+    package = ""
+    while traceback is not None:
+        package = str(traceback.tb_frame.f_globals.get("__name__", "")).split(".")[0]
+        traceback = traceback.tb_next
+    return package
+
+
+def _flatten(message: str) -> str:
+    lines = [line.strip().removeprefix("- ").strip() for line in message.splitlines()]
+    section = ".".join(re.findall(r'Parser key "([^"]+)"', message))
+    kept = [line for line in lines if not _NOISE.match(line)]
+    return _join([f"{section}:" if section else "", *kept] if kept else lines)
+
+
+def _last(pattern: re.Pattern[str], text: str) -> str | None:
+    found = pattern.findall(text)
+    return str(found[-1]) if found else None
+
+
+def _join(lines: Iterable[str]) -> str:
+    return " ".join(line.strip() for line in lines if line.strip())

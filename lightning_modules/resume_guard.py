@@ -1,0 +1,75 @@
+"""Keeps a resumed run from mixing two configurations.
+
+``ckpt_path`` restores optimiser and schedule, and LightningCLI lets the checkpoint's hyper-parameters win over YAML and
+command line in silence; a run that asks for other ones would not be the run that its saved config describes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_warn
+
+# Where files lie and how they are loaded may change between two halves of a run; what it computes may not.
+_FREE: Final = frozenset({"init_from", "cache_dir", "num_workers", "root"})
+
+
+def describe_changes(*, asked: Mapping[str, object], stored: Mapping[str, object]) -> list[str]:
+    """Return ``name is X here, Y in the checkpoint`` for every hyper-parameter that differs.
+
+    Args:
+        asked: hyper-parameters as configured now.
+        stored: hyper-parameters in the checkpoint; names in only one of the two are passed over.
+    """
+    names = [name for name in asked if name in stored and name not in _FREE and not name.startswith("_")]
+    return [
+        f"{name} is {asked[name]!r} here, {stored[name]!r} in the checkpoint"
+        for name in names
+        if _plain(asked[name]) != _plain(stored[name])
+    ]
+
+
+class ResumeGuard(Callback):
+    """Refuses to go on training from a checkpoint whose hyper-parameters differ from the model's.
+
+    Covers what the command line cannot see: ``ckpt_path: last``, ``hpc`` and SLURM's own restarts. A data module that
+    differs is only warned of, because its batches may be the same all the same.
+
+    Raises:
+        ValueError: from the hook, when fitting with other hyper-parameters.
+    """
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, object]) -> None:
+        """Compare the checkpoint's hyper-parameters with the model's."""
+        if trainer.state.fn != TrainerFn.FITTING:
+            return
+        changes = describe_changes(asked=dict(pl_module.hparams), stored=_mapping(checkpoint, "hyper_parameters"))
+        if changes:
+            raise ValueError(
+                f"cannot resume, the configuration differs from the checkpoint's: {'; '.join(changes)}; "
+                "restore them, or start a new run from its weights with --model.init_from"
+            )
+        data = getattr(trainer, "datamodule", None)
+        asked = {} if data is None else dict(data.hparams)
+        moved = describe_changes(asked=asked, stored=_mapping(checkpoint, "datamodule_hyper_parameters"))
+        if moved:
+            rank_zero_warn(f"data differ from the run that is resumed: {'; '.join(moved)}")
+
+
+def _mapping(checkpoint: Mapping[str, object], key: str) -> Mapping[str, object]:
+    value = checkpoint.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _plain(value: object) -> object:
+    """Return a value with tuples as lists and numbers as floats, so that 1 and 1.0 read from YAML are one."""
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
