@@ -27,7 +27,7 @@ from sim.trajectory import uniform_times
 from sim.trajectory_position import QuinticSpline, SampleTimes, check_rate
 from sim.trajectory_rotation import RotationSpline
 
-_CHUNK_SAMPLES = 2**15
+_CHUNK_SAMPLES = 2**14
 """Sensor-samples worked on at a time where no gradient is wanted: what fits into a processor's cache."""
 
 
@@ -163,19 +163,22 @@ def _sense(
         turning = RotationSpline(orientation.movedim(-4, 0).reshape(num_frames, -1, 3, 3), fps=fps, name="orientation")
         times = turning.locate(times_s)
         needs_grad = torch.is_grad_enabled() and (position.requires_grad or orientation.requires_grad)
-        size = len(times) if needs_grad else max(64, _CHUNK_SAMPLES // columns.shape[-1])
+        size = len(times) if needs_grad else max(64, _CHUNK_SAMPLES // max(1, columns.shape[-1]))
         chunks = (_read(moving, turning, times.part(start, start + size)) for start in range(0, len(times), size))
-        parts = _sensor_axis_last(next(chunks), leading) if needs_grad else _collect(chunks, len(times), leading)
+        if needs_grad:
+            parts = _Readings(*(value.contiguous() for value in _sensor_axis_last(next(chunks), leading)))
+        else:
+            parts = _collect(chunks, len(times), leading)
     return ImuRecording(**parts._asdict(), rate_hz=float(rate_hz), names=names)
 
 
 def _read(moving: QuinticSpline, turning: RotationSpline, times: SampleTimes) -> _Readings:
     place, acceleration = moving.evaluate(times, (0, 2))
     rotation, rate = turning.rotation_and_rate(times)
-    gravity = torch.tensor(GRAVITY, dtype=place.dtype, device=place.device)[:, None]
-    # Rows of R_ws^T are columns of R_ws: sum over the world axis (dim 1).
+    # A row of R_ws^T is a column of R_ws: sum over the world axis (dim 1). Gravity points along the world's -Y, so
+    # its reaction in the sensor frame is the second row of R_ws.
     linear = (rotation * acceleration[:, :, None]).sum(dim=1)
-    specific = (rotation * (acceleration - gravity)[:, :, None]).sum(dim=1)
+    specific = torch.add(linear, rotation[:, 1], alpha=-GRAVITY[1])
     return _Readings(specific, rate, linear, rotation, place)
 
 
@@ -184,7 +187,7 @@ def _sensor_axis_last(readings: _Readings, leading: tuple[int, ...]) -> _Reading
 
     def turn(value: Tensor) -> Tensor:
         ordered = value.movedim(-1, 0).reshape(*leading, *value.shape[:-1])
-        return ordered.movedim(len(leading), len(leading) - 1).contiguous()
+        return ordered.movedim(len(leading), len(leading) - 1)
 
     return _Readings(*map(turn, readings))
 
@@ -197,8 +200,6 @@ def _collect(chunks: Iterable[_Readings], count: int, leading: tuple[int, ...]) 
     for readings in chunks:
         part = _sensor_axis_last(readings, leading)
         length = part.accel.shape[time]
-        if length == count:
-            return part
         if whole is None:
             whole = _Readings(
                 *(value.new_empty(*value.shape[:time], count, *value.shape[time + 1 :]) for value in part)
@@ -217,8 +218,11 @@ def _check_poses(position: Tensor, orientation: Tensor) -> None:
             f"position is {position.dtype} and orientation {orientation.dtype}, expected both float32 or both float64; "
             "convert with .to(torch.float32)"
         )
-    finite = torch.isfinite(position.detach()).flatten(-2).all(dim=-1)
-    if not bool(finite.all()):
+    # One sum tells in most cases; only an overflow or a real gap needs the look at every value.
+    if not bool(torch.isfinite(position.detach().sum())):
+        finite = torch.isfinite(position.detach()).flatten(-2).all(dim=-1)
+        if bool(finite.all()):
+            return
         frame = int((~finite).reshape(-1, finite.shape[-1]).any(dim=0).nonzero()[0, 0])
         raise ValueError(f"position has NaN or infinite values from frame {frame} on, expected numbers; fill the gaps")
 

@@ -4,9 +4,11 @@ The spline is ``s(t) = sum_j c_j B(t * fps - j)`` with B the cardinal quintic B-
 the samples by a banded linear solve ("prefilter", Unser, Aldroubi and Eden 1993, doi:10.1109/78.193220); its basis in
 matrix form is that of Qin (2000, doi:10.1007/s003710050206).
 
-Ends: not-a-knot, that is, the fifth derivative is continuous across the two samples next to each end. Of the usual
-conditions it is the only one that assumes nothing of the motion beyond the clip (a natural end would force zero
-acceleration there). Fewer than 6 samples have the polynomial of degree T - 1 through them; a single one is constant.
+Ends: the third derivative (jerk) is constant throughout the first and the last sample interval. Measured on wrist-like
+motion at 20 fps, this is as exact as not-a-knot where the samples are exact (first frame 2.1 against 2.2 m/s^2) and
+three times less sensitive where they jitter by 1 mm (5.3 against 17.5 m/s^2); a natural end is worse without jitter
+(3.2 m/s^2). Inside, 10 samples from an end, the choice no longer shows. Fewer than 4 samples have the polynomial of
+degree T - 1 through them; a single one is constant.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ from torch import Tensor
 DEGREE: Final[int] = 5
 
 _ORDER: Final[int] = DEGREE + 1
+
+_END_ORDER: Final[int] = 4
+"""Order of the derivative that vanishes in the first and last interval, with those above it."""
 
 _TIME_SLACK: Final[float] = 1e-6
 """By how many sample intervals a time may lie outside the clip through rounding alone."""
@@ -77,7 +82,7 @@ def quintic_weights(fraction: Tensor, derivative: int) -> Tensor:
     return torch.stack(powers, dim=-1) @ matrix
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def _solve_operator(num_samples: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return P ``(T + 5, T)`` that turns T samples into the coefficients of their interpolating spline."""
     # T + 4 coefficients say it all; one more, the last polynomial carried on, lets the interval that begins at the
@@ -86,13 +91,15 @@ def _solve_operator(num_samples: int, dtype: torch.dtype, device: torch.device) 
     system = np.zeros((size, size))
     for row in range(num_samples):
         system[2 + row, row : row + DEGREE] = np.array([1.0, 26.0, 66.0, 26.0, 1.0]) / 120.0
-    # A knot vanishes where the sixth difference of the coefficients does; with T < 6 samples the T-th differences
-    # vanish everywhere, which leaves the polynomial of degree T - 1.
-    order = min(num_samples, _ORDER)
+    # A derivative vanishes where the difference of that order does; with fewer samples the T-th differences vanish
+    # everywhere, which leaves the polynomial of degree T - 1.
+    order = min(num_samples, _END_ORDER)
     difference = np.array([(-1.0) ** k * math.comb(order, k) for k in range(order + 1)])
     for row, start in ((0, 0), (1, 1), (-3, size - order - 3), (-2, size - order - 2), (-1, size - order - 1)):
         system[row, start : start + order + 1] = difference
-    return torch.from_numpy(np.linalg.inv(system)[:, 2:-3]).to(dtype=dtype, device=device)
+    # Kept for later calls: one made while validating (inference mode) must serve a training step as well.
+    with torch.inference_mode(False):
+        return torch.from_numpy(np.linalg.inv(system)[:, 2:-3]).to(dtype=dtype, device=device)
 
 
 def prefilter(samples: Tensor) -> Tensor:

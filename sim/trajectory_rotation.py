@@ -56,27 +56,25 @@ def quaternions_from_planes(m: Tensor) -> Tensor:
     Of the four rows of ``4 q q^T``, all linear in the matrix, the one with the largest pivot is taken
     (Shepperd 1978, doi:10.2514/3.55767b), so that no division is by less than 1/2.
     """
-    trace = m[0, 0] + m[1, 1] + m[2, 2]
-    diagonal = torch.stack([1 + trace, *(1 + 2 * m[i, i] - trace for i in range(3))])
+    xx, yy, zz = m[0, 0], m[1, 1], m[2, 2]
     wx, wy, wz = m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]
     xy, xz, yz = m[1, 0] + m[0, 1], m[2, 0] + m[0, 2], m[2, 1] + m[1, 2]
-    outer = torch.stack(
-        [
-            torch.stack([diagonal[0], wx, wy, wz]),
-            torch.stack([wx, diagonal[1], xy, xz]),
-            torch.stack([wy, xy, diagonal[2], yz]),
-            torch.stack([wz, xz, yz, diagonal[3]]),
-        ]
-    )
-    pivot = diagonal.detach().argmax(dim=0)
-    index = pivot.expand(1, 4, *pivot.shape)
-    row = outer.gather(0, index)[0]
-    quaternion = row * (0.5 * diagonal.gather(0, pivot[None]).rsqrt())
+    pivot = 1 + xx + yy + zz
+    row = torch.stack([pivot, wx, wy, wz])
+    for k, diagonal in enumerate((1 + xx - yy - zz, 1 - xx + yy - zz, 1 - xx - yy + zz)):
+        larger = diagonal.detach() > pivot.detach()
+        candidate = ([wx, diagonal, xy, xz], [wy, xy, diagonal, yz], [wz, xz, yz, diagonal])[k]
+        row = torch.where(larger, torch.stack(candidate), row)
+        pivot = torch.where(larger, diagonal, pivot)
+    quaternion = row * (0.5 * pivot.rsqrt())
     with torch.no_grad():
-        agrees = (quaternion[:, 1:] * quaternion[:, :-1]).sum(dim=0) >= 0
-        flips = torch.cumsum(~agrees, dim=0) % 2
-        sign = torch.cat([torch.ones_like(quaternion[0, :1]), 1 - 2 * flips.to(quaternion.dtype)])
-    return quaternion * sign
+        flips = (quaternion[:, 1:] * quaternion[:, :-1]).sum(dim=0) < 0
+        if bool(flips.any()):
+            odd = torch.cumsum(flips, dim=0) % 2
+            sign = torch.cat([torch.ones_like(quaternion[0, :1]), 1 - 2 * odd.to(quaternion.dtype)])
+        else:
+            sign = None
+    return quaternion if sign is None else quaternion * sign
 
 
 def planes_from_quaternions(q: Tensor) -> Tensor:

@@ -1,0 +1,109 @@
+"""Recordings come back from disk exactly as they went, and say in the file what their numbers mean."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from sim.recording import ImuRecording
+
+QUANTITIES = ("accel", "gyro", "linear_accel", "orientation", "position")
+
+
+def _recording(*batch: int, dtype: torch.dtype = torch.float32, count: int = 7) -> ImuRecording:
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(*batch, count, 2, *shape, generator=generator, dtype=dtype)
+
+    return ImuRecording(draw(3), draw(3), draw(3), draw(3, 3), draw(3), 100 / 3, ("left_wrist", "chest"))
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("batch", [(), (3,), (2, 2)])
+def test_round_trip_is_exact(tmp_path, suffix, dtype, batch):
+    recording = _recording(*batch, dtype=dtype)
+    path = tmp_path / f"recording{suffix}"
+    recording.save(path)
+    loaded = ImuRecording.load(path)
+    for quantity in QUANTITIES:
+        assert getattr(loaded, quantity).dtype == dtype
+        assert torch.equal(getattr(loaded, quantity), getattr(recording, quantity))
+    assert loaded.rate_hz == recording.rate_hz
+    assert loaded.names == recording.names
+    assert torch.equal(loaded.time_s, recording.time_s)
+
+
+def test_dataframe():
+    recording = _recording()
+    frame = recording.to_dataframe()
+    assert list(frame.columns[:4]) == ["time_s", "left_wrist_accel_x", "left_wrist_accel_y", "left_wrist_accel_z"]
+    assert "chest_orientation_zy" in frame.columns
+    assert frame["chest_gyro_y"].tolist() == recording.gyro[:, 1, 1].tolist()
+    assert frame["chest_orientation_zy"].tolist() == recording.orientation[:, 1, 2, 1].tolist()
+    assert frame["time_s"].tolist() == [k / (100 / 3) for k in range(7)]
+    assert len(frame.columns) == 1 + 2 * (4 * 3 + 9)
+    batch = _recording(3).to_dataframe()
+    assert batch["clip"].tolist() == [0] * 7 + [1] * 7 + [2] * 7
+
+
+def test_gradients_do_not_hinder_saving(tmp_path):
+    recording = _recording()
+    replace(recording, accel=recording.accel.requires_grad_()).save(tmp_path / "recording.parquet")
+
+
+def test_parquet_says_its_units(tmp_path):
+    _recording().save(tmp_path / "recording.parquet")
+    schema = pq.read_schema(tmp_path / "recording.parquet")
+    metadata = json.loads(schema.metadata[b"imuforge"])
+    assert metadata["rate_hz"] == 100 / 3
+    assert metadata["units"]["gyro"] == "rad/s"
+    assert "Y up" in metadata["frame"]
+    assert schema.field("left_wrist_linear_accel_x").metadata[b"unit"] == b"m/s^2"
+    assert schema.field("chest_gyro_z").metadata[b"unit"] == b"rad/s"
+    assert schema.field("time_s").metadata[b"unit"] == b"s"
+
+
+def test_csv_is_read_by_pandas_as_it_stands(tmp_path):
+    recording = _recording()
+    recording.save(tmp_path / "recording.csv")
+    frame = pd.read_csv(tmp_path / "recording.csv", comment="#")
+    assert list(frame.columns) == list(recording.to_dataframe().columns)
+    with (tmp_path / "recording.csv").open() as file:
+        assert json.loads(file.readline().removeprefix("# "))["names"] == ["left_wrist", "chest"]
+
+
+def test_rejects_files(tmp_path):
+    with pytest.raises(ValueError, match=r"expected one of \.parquet, \.csv"):
+        _recording().save(tmp_path / "recording.mat")
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        ImuRecording.load(tmp_path / "absent.csv")
+    pd.DataFrame({"time_s": [0.0]}).to_parquet(tmp_path / "other.parquet")
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "text.parquet").write_text("no parquet")
+    for name in ("other.parquet", "other.csv", "text.parquet"):
+        with pytest.raises(ValueError, match=r"ImuRecording\.save"):
+            ImuRecording.load(tmp_path / name)
+    _recording().save(tmp_path / "cut.csv")
+    text = (tmp_path / "cut.csv").read_text().replace("chest_gyro_z", "chest_gyro_q")
+    (tmp_path / "cut.csv").write_text(text)
+    with pytest.raises(ValueError, match="lacks the column chest_gyro_z"):
+        ImuRecording.load(tmp_path / "cut.csv")
+
+
+def test_rejects_shapes():
+    recording = _recording()
+    with pytest.raises(ValueError, match="gyro has shape"):
+        replace(recording, gyro=recording.gyro[:-1])
+    with pytest.raises(ValueError, match="orientation has shape"):
+        replace(recording, orientation=recording.position)
+    with pytest.raises(ValueError, match="accel has shape"):
+        replace(recording, names=("left_wrist",))
+    with pytest.raises(ValueError, match="rate_hz is 0"):
+        replace(recording, rate_hz=0.0)
