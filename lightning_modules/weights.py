@@ -7,6 +7,7 @@ import logging
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -49,19 +50,39 @@ class Weights:
     card: dict[str, Plain] = field(default_factory=dict)
 
 
-def read_weights(path: str | Path) -> Weights:
+def find_weights(name: str | Path) -> Path:
+    """Return the packaged weights of that name (``prior``), or else ``name`` as the path of a file.
+
+    A bare name works from any working directory, which a YAML's relative path does not.
+
+    Raises:
+        FileNotFoundError: there is neither.
+    """
+    assets = Path(str(resources.files("lightning_modules"))) / "assets"
+    for candidate in (assets / f"{name}.safetensors", Path(name)):
+        if candidate.is_file():
+            return candidate
+    packaged = sorted(path.stem for path in assets.glob("*.safetensors"))
+    raise FileNotFoundError(
+        f"weights {name} not found, neither packaged ({packaged}) nor a file; "
+        "check the path, or train a prior with `make prior`"
+    )
+
+
+def read_weights(name: str | Path) -> Weights:
     """Read a file by its suffix: ``.safetensors`` (save_prior), ``.ckpt`` (Lightning) or ``.pt`` (MDM).
+
+    Args:
+        name: a path, or the name of packaged weights (:func:`find_weights`).
 
     Raises:
         FileNotFoundError: there is no such file, or an MDM file has no ``args.json`` beside it.
         ValueError: the suffix is another one, or the file is damaged or of another model.
     """
-    path = Path(path)
+    path = find_weights(name)
     readers = {".safetensors": read_prior, ".ckpt": read_checkpoint, ".pt": read_mdm}
     if path.suffix not in readers:
         raise ValueError(f"weights {path} end in {path.suffix!r}, expected one of {sorted(readers)}")
-    if not path.is_file():
-        raise FileNotFoundError(f"weights {path} not found; check the path, or train a prior with `make prior`")
     return readers[path.suffix](path)
 
 
