@@ -1,0 +1,1 @@
+"""Lightning data modules and the readers under them; imports nothing of ours but ``sim``."""

@@ -1,0 +1,153 @@
+"""Acclaim skeleton and motion (.asf + .amc, also .xz) -> SkeletonMotion.
+
+Meredith & Maddock, "Motion Capture File Formats Explained" (University of Sheffield CS-01-11, 2001), section 4: a bone
+turns by C M C^-1, where C is its declared axis frame and M the rotation by its degrees of freedom.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from datamodules.formats.skeleton import FloatArray, SkeletonMotion, read_text, run_forward_kinematics
+
+INCH_M = 0.0254
+
+
+@dataclass(frozen=True)
+class _Bone:
+    """One bone of an ASF file: direction in the rest pose, length, axis frame and degrees of freedom."""
+
+    direction: FloatArray
+    length: float
+    axis: Rotation
+    dof: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Skeleton:
+    bones: dict[str, _Bone]
+    parents: dict[str, str]
+    root_order: tuple[str, ...]
+    degrees: bool
+    length_unit: float
+
+
+def read_acclaim(
+    amc: str | Path, asf: str | Path, *, fps: float, unit_m: float | None = None, drop_first: int = 0
+) -> SkeletonMotion:
+    """Read an AMC file over its ASF skeleton.
+
+    Args:
+        amc: the motion, plain or ``.xz``.
+        asf: the skeleton, plain or ``.xz``.
+        fps: frames per second [Hz], which the format does not state (CMU: 120).
+        unit_m: metres per unit; None takes the ASF's ``length`` as a fraction of an inch, as CMU's files mean it.
+        drop_first: frames to leave out at the beginning.
+
+    Returns:
+        The motion in metres; a joint carries the name of the bone that starts there, a last bone ends in
+        ``<bone>_end``.
+
+    Raises:
+        FileNotFoundError: one of the files is missing.
+        ValueError: a file is not whole or names a bone that the skeleton lacks.
+    """
+    skeleton = _parse_asf(read_text(asf), asf)
+    scale = unit_m if unit_m is not None else INCH_M / skeleton.length_unit
+    names, parents, offsets = _lay_out_joints(skeleton)
+    frames = _parse_amc(read_text(amc), skeleton, amc)[drop_first:]
+    if not frames:
+        raise ValueError(f"{amc} has no frame left after the first {drop_first} were dropped")
+    local = np.broadcast_to(np.eye(3), (len(frames), len(names), 3, 3)).copy()
+    for joint, name in enumerate(names):
+        if name == "root":
+            values = np.array([frame["root"] for frame in frames])
+            turns = [i for i, channel in enumerate(skeleton.root_order) if channel.startswith("r")]
+            moves = [skeleton.root_order.index(f"t{axis}") for axis in "xyz"]
+            root = values[:, moves] * scale
+            local[:, joint] = _rotate([skeleton.root_order[i] for i in turns], values[:, turns], skeleton.degrees)
+        elif name in skeleton.bones and skeleton.bones[name].dof:
+            bone = skeleton.bones[name]
+            axis = bone.axis.as_matrix()
+            values = np.array([frame[name] for frame in frames])
+            local[:, joint] = axis @ _rotate(list(bone.dof), values, skeleton.degrees) @ axis.T
+    rotations, positions = run_forward_kinematics(parents, offsets * scale, local, root)
+    return SkeletonMotion(names, parents, offsets * scale, rotations, positions, fps)
+
+
+def _rotate(dof: list[str], values: FloatArray, degrees: bool) -> FloatArray:
+    # Lower case: extrinsic; "rx ry rz" turns about the fixed x first, so the matrix is Rz Ry Rx.
+    order = "".join(channel[1] for channel in dof)
+    return Rotation.from_euler(order, values, degrees=degrees).as_matrix()
+
+
+def _parse_asf(text: str, path: str | Path) -> _Skeleton:
+    sections = dict(re.findall(r"^:(\w+)([^\n]*\n(?:(?!:).*\n?)*)", text.replace("\r", ""), flags=re.MULTILINE))
+    missing = {"units", "root", "bonedata", "hierarchy"} - set(sections)
+    if missing:
+        raise ValueError(f"{path} lacks the sections {sorted(missing)}, expected a whole ASF file")
+    degrees = re.search(r"angle\s+deg", sections["units"]) is not None
+    length = re.search(r"length\s+(\S+)", sections["units"])
+    order = re.search(r"order\s+(.+)", sections["root"])
+    if order is None or set(order[1].lower().split()) != {"tx", "ty", "tz", "rx", "ry", "rz"}:
+        raise ValueError(
+            f"{path}: the root's order is {order and order[1]!r}, expected TX TY TZ RX RY RZ in some order"
+        )
+    bones = {}
+    for block in re.findall(r"begin(.*?)\bend\b", sections["bonedata"], flags=re.DOTALL):
+        fields = {line.split()[0]: line.split()[1:] for line in block.splitlines() if line.split()}
+        angles, axes = [float(value) for value in fields["axis"][:3]], fields["axis"][3].lower()
+        bones[fields["name"][0]] = _Bone(
+            direction=np.array([float(value) for value in fields["direction"]]),
+            length=float(fields["length"][0]),
+            axis=Rotation.from_euler(axes, angles, degrees=degrees),
+            dof=tuple(channel.lower() for channel in fields.get("dof", [])),
+        )
+    parents = {}
+    for line in sections["hierarchy"].splitlines():
+        parent, *children = line.split() or [""]
+        parents.update({child: parent for child in children if parent not in ("", "begin", "end")})
+    unit = float(length[1]) if length else 1.0
+    return _Skeleton(bones, parents, tuple(order[1].lower().split()), degrees, unit)
+
+
+def _lay_out_joints(skeleton: _Skeleton) -> tuple[tuple[str, ...], tuple[int, ...], FloatArray]:
+    """Turn bones (direction and length) into joints at the bones' heads, parents first."""
+    names, parents, offsets = ["root"], [-1], [np.zeros(3)]
+    pending = ["root"]
+    while pending:
+        parent = pending.pop(0)
+        bone = skeleton.bones.get(parent)
+        tail = bone.direction * bone.length if bone else np.zeros(3)
+        children = [name for name, above in skeleton.parents.items() if above == parent]
+        for child in children or [f"{parent}_end"]:
+            names.append(child)
+            parents.append(names.index(parent))
+            offsets.append(tail)
+        pending.extend(children)
+    return tuple(names), tuple(parents), np.array(offsets)
+
+
+def _parse_amc(text: str, skeleton: _Skeleton, path: str | Path) -> list[dict[str, list[float]]]:
+    widths = {"root": 6} | {name: len(bone.dof) for name, bone in skeleton.bones.items() if bone.dof}
+    frames: list[dict[str, list[float]]] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        word, *rest = line.split() or [""]
+        if word.isdigit():
+            frames.append({})
+        elif word and word[0] not in ":#":
+            if widths.get(word) != len(rest) or not frames:
+                raise ValueError(
+                    f"{path}, line {number}: {word!r} with {len(rest)} values, expected {widths.get(word, 'no such bone')};"
+                    " give the ASF file of the same subject"
+                )
+            frames[-1][word] = [float(value) for value in rest]
+    for number, frame in enumerate(frames, start=1):
+        if len(frame) != len(widths):
+            raise ValueError(f"{path}: frame {number} has {len(frame)} of {len(widths)} bones; the file is cut off")
+    return frames

@@ -1,0 +1,50 @@
+"""Exponential-map CSV of CMU's eight actions (.txt, .txt.xz, with skeleton.json) -> SkeletonMotion.
+
+The layout of Li et al., "Convolutional Sequence to Sequence Model for Human Dynamics" (CVPR 2018, arXiv 1805.00655):
+a root translation and 38 rotation vectors per row, written for row vectors.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from datamodules.formats.skeleton import SkeletonMotion, parse_table, read_text, run_forward_kinematics
+
+
+def read_expmap(path: str | Path, skeleton: str | Path, *, fps: float, drop_first: int = 0) -> SkeletonMotion:
+    """Read a table of exponential maps.
+
+    Args:
+        path: comma-separated rows: root translation (3), then one exponential map [rad] per joint (3 each).
+        skeleton: JSON with ``names``, ``parents``, ``offsets_asf_units``, ``metres_per_unit`` and, optionally,
+            ``missing_thorax_offset`` (joints that the conversion lost a bone below, and what to add to their offset).
+        fps: frames per second [Hz] (120 for CMU).
+        drop_first: rows to leave out at the beginning.
+
+    Returns:
+        The motion in metres, Y up.
+
+    Raises:
+        FileNotFoundError: one of the files is missing.
+        ValueError: a row has another count of numbers than the skeleton needs.
+    """
+    description = json.loads(read_text(skeleton))
+    names, parents = tuple(description["names"]), tuple(description["parents"])
+    offsets = np.array(description["offsets_asf_units"], dtype=np.float64)
+    missing = description.get("missing_thorax_offset")
+    if missing:
+        offsets[[names.index(name) for name in missing["joints"]]] += missing["add"]
+    unit_m = float(description["metres_per_unit"])
+    lines = [line for line in read_text(path).splitlines() if line.strip()]
+    table = parse_table(lines, 3 + 3 * len(names), path, separator=",")[drop_first:]
+    if len(table) == 0:
+        raise ValueError(f"{path} has no row left after the first {drop_first} were dropped")
+    # The source multiplies row vectors from the left; for column vectors that is the inverse rotation.
+    vectors = -table[:, 3:].reshape(-1, 3)
+    local = Rotation.from_rotvec(vectors).as_matrix().reshape(len(table), len(names), 3, 3)
+    rotations, positions = run_forward_kinematics(parents, offsets * unit_m, local, table[:, :3] * unit_m)
+    return SkeletonMotion(names, parents, offsets * unit_m, rotations, positions, fps)

@@ -1,0 +1,122 @@
+"""SkeletonMotion: what every reader of a motion format returns, before it is retargeted to SMPL-22."""
+
+from __future__ import annotations
+
+import lzma
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SkeletonMotion:
+    """A moving skeleton in its source's own joints, in metres, Y up.
+
+    Each joint sits at the head of its bone, as in BVH. In the rest pose every rotation is the identity.
+
+    Attributes:
+        names: the J joints; an end site is a joint called ``<parent>_end``.
+        parents: index of each joint's parent, -1 at the root; a parent comes before its children.
+        offsets: rest position of each joint relative to its parent ``(J, 3)`` [m].
+        rotations: global rotation of each joint, rest to world ``(T, J, 3, 3)``.
+        positions: world position of each joint ``(T, J, 3)`` [m].
+        fps: frames per second [Hz].
+    """
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    offsets: FloatArray
+    rotations: FloatArray
+    positions: FloatArray
+    fps: float
+
+    def frames(self, start: int) -> SkeletonMotion:
+        """Return the motion from frame ``start`` on (T-pose frames put in by a conversion are dropped so)."""
+        return SkeletonMotion(
+            self.names, self.parents, self.offsets, self.rotations[start:], self.positions[start:], self.fps
+        )
+
+    def index(self, name: str) -> int:
+        """Return the index of a joint.
+
+        Raises:
+            ValueError: the skeleton has no such joint.
+        """
+        if name not in self.names:
+            raise ValueError(
+                f"the skeleton has no joint {name!r}, it has {list(self.names)}; choose the skeleton map that fits"
+            )
+        return self.names.index(name)
+
+
+def run_forward_kinematics(
+    parents: tuple[int, ...], offsets: FloatArray, local: FloatArray, root: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Compute global rotations and positions of all joints.
+
+    Args:
+        parents: parent of each joint, -1 at the root; parents come first.
+        offsets: position relative to the parent, in the parent's frame: ``(J, 3)``, or ``(T, J, 3)`` where a format
+            lets bones change their length.
+        local: rotation of each joint relative to its parent ``(T, J, 3, 3)``.
+        root: world position of the root ``(T, 3)``.
+
+    Returns:
+        Global rotations ``(T, J, 3, 3)`` and positions ``(T, J, 3)``, the latter in the unit of ``offsets``.
+    """
+    rotations = np.empty_like(local)
+    positions = np.empty(local.shape[:-1])
+    for joint, parent in enumerate(parents):
+        if parent < 0:
+            rotations[:, joint], positions[:, joint] = local[:, joint], root
+            continue
+        rotations[:, joint] = rotations[:, parent] @ local[:, joint]
+        step = rotations[:, parent] @ offsets[..., joint, :, None]
+        positions[:, joint] = positions[:, parent] + step[..., 0]
+    return rotations, positions
+
+
+def read_text(path: str | Path) -> str:
+    """Read a text file, decompressing ``.xz``.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is cut off or is not text.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".xz":
+            with lzma.open(path, "rt", encoding="utf-8") as file:
+                return file.read()
+        return path.read_text(encoding="utf-8")
+    except (EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} could not be read ({error}), expected a whole text file; fetch it again") from error
+
+
+def parse_table(lines: list[str], width: int, path: str | Path, *, separator: str | None = None) -> FloatArray:
+    """Turn lines of numbers into an array ``(len(lines), width)``.
+
+    Raises:
+        ValueError: a line holds another count of numbers or something that is not a finite number.
+    """
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        values = line.split(separator)
+        if len(values) != width:
+            raise ValueError(
+                f"{path}: data row {number} has {len(values)} values, expected {width}; the file is cut off or of "
+                "another layout"
+            )
+        rows.append(values)
+    try:
+        table = np.array(rows, dtype=np.float64).reshape(-1, width)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}, expected numbers only in its data rows") from error
+    if not np.isfinite(table).all():
+        row = int(np.flatnonzero(~np.isfinite(table).all(axis=1))[0]) + 1
+        raise ValueError(f"{path}: data row {row} holds NaN or infinity, expected finite numbers; fetch it again")
+    return table

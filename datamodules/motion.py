@@ -1,0 +1,243 @@
+"""MotionDataModule: recorded (and a few constructed) motions as windows of HumanML3D features with captions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from rich.progress import Progress
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from datamodules.batches import MotionBatch
+from datamodules.clips import Clip
+from datamodules.motion_cache import CachedClip, convert, load
+from datamodules.motion_library import MotionLibrary, build_library
+from datamodules.motion_sources import SourceItem, list_items
+from datamodules.motion_windows import (
+    EpochSampler,
+    FixedWindows,
+    MotionWindow,
+    SamplingPlan,
+    TrainingWindows,
+    balance_clips,
+    collate_windows,
+)
+from datamodules.splits import Split
+from sim.conventions import FEATURE_FPS, NUM_FEATURES
+from sim.features import FEATURE_SLICES
+
+log = logging.getLogger(__name__)
+
+MIN_STD = 1e-3
+"""Least standard deviation of a feature, so that one that never changes (contacts of a seated person) stays finite."""
+
+
+class MotionDataModule(LightningDataModule):
+    """Clips of motion, cut into windows of features at 20 fps.
+
+    The split is by clip, duplicates on one side (:mod:`datamodules.splits`). Embedded test clips are test clips
+    whatever other sources there are; of running and jumping the embedded clips hold test clips only, so a module over
+    ``["embedded"]`` alone has none to train on.
+
+    Training windows are drawn with more even shares of activities than were recorded; their order follows from
+    ``seed`` alone, so arms of an experiment and resumed runs see the same data.
+
+    Attributes:
+        activities: names that ``MotionBatch.activity`` indexes, sorted; after ``setup()``.
+
+    Args:
+        sources: ``"embedded"``, and folders (see :func:`datamodules.motion_sources.list_items`).
+        window_s: length of a window [s]; shorter clips are padded with zeros.
+        batch_size: windows in a batch.
+        samples_per_epoch: training windows in an epoch, over all processes.
+        num_workers: worker processes of each loader.
+        mirror: add mirror images to the training.
+        balance: 1 draws activities in proportion to their minutes, 0 draws all alike.
+        cache_dir: where converted clips are kept.
+        seed: decides the order of the training data.
+        activities: keep only these; None keeps all.
+        eval_windows_per_activity: most fixed windows of an activity in validation and test.
+        ships_only: leave out clips from which no shipped weights may be trained.
+
+    Raises:
+        ValueError: a parameter is out of range, or an activity is in none of the sources.
+        FileNotFoundError: a source's folder is absent.
+    """
+
+    activities: list[str]
+
+    def __init__(
+        self,
+        sources: list[str] | None = None,
+        *,
+        window_s: float = 4.0,
+        batch_size: int = 64,
+        samples_per_epoch: int = 8192,
+        num_workers: int = 0,
+        mirror: bool = True,
+        balance: float = 0.5,
+        cache_dir: str = "runs/cache/motion",
+        seed: int = 0,
+        activities: list[str] | None = None,
+        eval_windows_per_activity: int | None = 40,
+        ships_only: bool = False,
+    ) -> None:
+        super().__init__()
+        sources = ["embedded"] if sources is None else sources
+        if not sources:
+            raise ValueError("sources is empty, expected 'embedded' or folders of motion")
+        if window_s < 1:
+            raise ValueError(f"window_s is {window_s}, expected at least 1 second")
+        if not 0 <= balance <= 1:
+            raise ValueError(f"balance is {balance}, expected 0 (all activities alike) to 1 (as recorded)")
+        if batch_size < 1 or samples_per_epoch < 1:
+            raise ValueError(f"batch_size {batch_size} and samples_per_epoch {samples_per_epoch} must be at least 1")
+        self._sources = [str(source) for source in sources]
+        self._wanted = activities
+        self._width = round(window_s * FEATURE_FPS)
+        self.batch_size = batch_size
+        self._samples_per_epoch = samples_per_epoch
+        self._num_workers = num_workers
+        self._mirror, self._balance, self._seed = mirror, balance, seed
+        self._cache_dir = Path(cache_dir)
+        self._eval_limit = eval_windows_per_activity
+        self._ships_only = ships_only
+        self._library: MotionLibrary | None = None
+        self.save_hyperparameters()
+
+    def prepare_data(self) -> None:
+        """Convert what the cache lacks, with a progress bar; the second time there is nothing to do."""
+        items = self._items()
+        with Progress(transient=True) as bar:
+            task = bar.add_task("converting motion", total=None)
+            convert(
+                items,
+                self._cache_dir,
+                progress=lambda done, total, name: bar.update(
+                    task, completed=done, total=total, description=f"converting {name}"
+                ),
+            )
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load the converted clips, find duplicates and split; the stage makes no difference."""
+        if self._library is None:
+            clips = load(self._items(), self._cache_dir)
+            self._library = build_library(
+                clips, cache_dir=self._cache_dir, activities=self._wanted, ships_only=self._ships_only
+            )
+            self.activities = self._library.activities
+            log.info("%s", self._library.describe())
+
+    @property
+    def library(self) -> MotionLibrary:
+        """Clips, split and duplicates.
+
+        Raises:
+            RuntimeError: ``setup()`` has not run.
+        """
+        if self._library is None:
+            raise RuntimeError("the data module is not set up; call prepare_data() and setup() first")
+        return self._library
+
+    @property
+    def reported_activities(self) -> list[str]:
+        """Activities with recorded or constructed clips for training and for test; others are not to be reported."""
+        return self.library.reported
+
+    def clips(self, split: Split) -> list[Clip]:
+        """Return the whole clips of a side, at their native rate or 60 fps, without looped copies."""
+        return [clip.load_clip() for clip in self.library.side(split, looped=False)]
+
+    def captions(self) -> list[str]:
+        """Return every caption that can occur, mirrored ones included, sorted."""
+        return self.library.captions(mirror=self._mirror)
+
+    def feature_statistics(self) -> tuple[Tensor, Tensor]:
+        """Return mean ``(263,)`` and standard deviation ``(263,)`` of training features, as training draws them.
+
+        As in HumanML3D, the deviation is averaged over each group of features (root turn, root velocity, root height,
+        positions, rotations, velocities, contacts), so that quiet joints are not blown up; at least 0.001.
+        """
+        clips = self.library.side("train")
+        weights = balance_clips(clips, temperature=self._balance)
+        total, square = np.zeros(NUM_FEATURES), np.zeros(NUM_FEATURES)
+        for clip, weight in zip(clips, weights, strict=True):
+            for features in [clip.features, clip.mirrored] if self._mirror else [clip.features]:
+                share = weight / (2 if self._mirror else 1)
+                total += share * features.mean(axis=0, dtype=np.float64)
+                square += share * (features.astype(np.float64) ** 2).mean(axis=0)
+        deviation = np.sqrt(np.maximum(square - total**2, 0.0))
+        for group in FEATURE_SLICES:
+            deviation[group] = deviation[group].mean()
+        return torch.from_numpy(total).float(), torch.from_numpy(np.maximum(deviation, MIN_STD)).float()
+
+    def train_dataloader(self) -> DataLoader[MotionWindow]:
+        """Windows at random offsets; see the class."""
+        clips = self.library.side("train")
+        plan = SamplingPlan(balance_clips(clips, temperature=self._balance), self._seed, self._mirror)
+        windows = TrainingWindows(clips, activities=self.activities, width=self._width, plan=plan)
+        trainer = self.trainer
+        sampler = EpochSampler(
+            windows,
+            size=self._samples_per_epoch,
+            num_replicas=trainer.world_size if trainer else 1,
+            rank=trainer.global_rank if trainer else 0,
+            samples_done=self._samples_done,
+        )
+        return self._loader(windows, sampler=sampler)
+
+    def val_dataloader(self) -> DataLoader[MotionWindow]:
+        """Fixed windows of the validation clips."""
+        return self._loader(self._fixed("val"))
+
+    def test_dataloader(self) -> DataLoader[MotionWindow]:
+        """Fixed windows of the test clips."""
+        return self._loader(self._fixed("test"))
+
+    def predict_dataloader(self) -> DataLoader[MotionWindow]:
+        """Fixed windows of the test clips, for writing out what a model makes of them."""
+        return self.test_dataloader()
+
+    def _items(self) -> list[SourceItem]:
+        items: dict[str, SourceItem] = {}
+        for source in self._sources:
+            for item in list_items(source):
+                if item.name in items:
+                    raise ValueError(f"{item.name} comes from two of the sources {self._sources}; give each once")
+                items[item.name] = item
+        return list(items.values())
+
+    def _fixed(self, split: Split) -> FixedWindows:
+        clips = self.library.side(split, looped=False)
+        return FixedWindows(clips, activities=self.activities, width=self._width, limit=self._eval_limit)
+
+    def _loader(
+        self, windows: TrainingWindows | FixedWindows, *, sampler: EpochSampler | None = None
+    ) -> DataLoader[MotionWindow]:
+        return DataLoader(
+            windows,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=self._num_workers,
+            collate_fn=collate_windows,
+            persistent_workers=self._num_workers > 0,
+        )
+
+    def _samples_done(self) -> int:
+        """Samples of this epoch that were trained on before the run was interrupted, on this process."""
+        if self.trainer is None or not self.trainer.fit_loop.restarting:
+            return 0
+        return self.trainer.fit_loop.epoch_loop.batch_progress.current.ready * self.batch_size
+
+
+def minutes_by_activity(clips: Sequence[CachedClip]) -> dict[str, float]:
+    """Return the minutes of each activity."""
+    minutes: dict[str, float] = {}
+    for clip in clips:
+        minutes[clip.activity] = minutes.get(clip.activity, 0.0) + clip.seconds / 60
+    return minutes

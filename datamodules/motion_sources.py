@@ -1,0 +1,185 @@
+"""From the name of a motion source to what can be converted: the embedded clips, a collection of sets, or a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from datamodules.captions import caption_clip, read_cmu_descriptions
+from datamodules.clips import Clip
+from datamodules.embedded import embedded_split, load_embedded
+from datamodules.gait_loops import loop_gait
+from datamodules.formats.bvh import read_bvh
+from datamodules.mocap_sets import MOCAP_SETS, MocapFile, MocapSet
+from datamodules.retarget import retarget
+from datamodules.skeleton_maps import choose_map
+from datamodules.splits import Split
+from sim.body import Body
+from sim.motion import Motion
+
+CONVERSION_VERSION: Final[int] = 1
+"""To be raised whenever readers, rules or retargeting change what comes out, so that caches are made anew."""
+
+MIN_SECONDS: Final[float] = 1.0
+
+MAX_JOINT_SPEED_M_S: Final[float] = 16.0
+MAX_JOINT_ACCELERATION_M_S2: Final[float] = 1000.0
+MAX_TRUNK_RATE_RAD_S: Final[float] = 20.0
+"""Beyond these no person moves: a marker swap or a broken Euler angle. The fastest honest values in the collection are
+14 m/s (a football kick), 880 m/s^2 (a foot that lands) and 15 rad/s (a pirouette)."""
+
+LOOPED_ACTIVITIES: Final = ("walking", "running")
+LOOPED_SECONDS: Final[float] = 8.0
+"""Runs and many walks were recorded for 1 to 4 s; a model that never saw a longer one cannot make one."""
+
+_HOW_TO_GET: Final[str] = (
+    "give the folder of a motion collection (sub-folders cmu_expmap8, cmu35_asfamc, ... and clips.tsv) or of motion "
+    "files (.npz of Motion.save, .bvh); CMU's motions are free at mocap.cs.cmu.edu. 'embedded' needs no folder"
+)
+
+
+@dataclass(frozen=True)
+class SourceItem:
+    """What becomes one or more clips: a file, or an embedded clip.
+
+    Attributes:
+        name: unique and the same on every machine.
+        key: hash of what determines the result: conversion version, file size and time, options.
+        group: items of one group (takes recorded together) always lie on the same side of the split.
+        split: declared side, or None where the split is to choose.
+        load: makes the clips; a recording is cut where it breaks.
+    """
+
+    name: str
+    key: str
+    group: str
+    split: Split | None
+    load: Callable[[], list[Clip]]
+
+
+def list_items(source: str) -> list[SourceItem]:
+    """List what a source offers.
+
+    Args:
+        source: ``"embedded"``; or a folder that holds ``clips.tsv`` and the sets of ``datamodules.mocap_sets``; or a
+            folder of ``.npz`` (``Motion.save``) and ``.bvh`` files, where a file's folder names its activity.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or it holds no motion.
+    """
+    if source == "embedded":
+        return [_embedded_item(clip) for clip in load_embedded()]
+    root = Path(source).expanduser()
+    if not root.is_dir():
+        raise FileNotFoundError(f"motion source {source!r} is not a folder; {_HOW_TO_GET}")
+    items = list(_collection_items(root) if (root / "clips.tsv").is_file() else _folder_items(root))
+    if not items:
+        raise FileNotFoundError(f"motion source {source!r} holds no motion files; {_HOW_TO_GET}")
+    return items
+
+
+def _hash(*parts: object) -> str:
+    return hashlib.sha256(json.dumps([CONVERSION_VERSION, *map(str, parts)]).encode()).hexdigest()[:24]
+
+
+def _embedded_item(clip: Clip) -> SourceItem:
+    content = hashlib.sha256(clip.motion.rotations.numpy().tobytes() + clip.motion.translation.numpy().tobytes())
+    name = f"embedded/{clip.name}"
+    return SourceItem(name, _hash(name, content.hexdigest()), name, embedded_split(clip.name), lambda: [clip])
+
+
+def _collection_items(root: Path) -> Iterator[SourceItem]:
+    descriptions = read_cmu_descriptions(root / "captions" / "cmu_captions.json")
+    for rules in MOCAP_SETS:
+        folder = root / rules.folder
+        if folder.is_dir():
+            for file in rules.list_files(folder):
+                stat = file.path.stat()
+                yield SourceItem(
+                    file.name,
+                    _hash(file.name, stat.st_size, stat.st_mtime_ns, descriptions.get(file.trial or "")),
+                    file.group,
+                    None,
+                    _make_loader(file, rules, descriptions),
+                )
+
+
+def _make_loader(file: MocapFile, rules: MocapSet, descriptions: dict[str, str]) -> Callable[[], list[Clip]]:
+    def load() -> list[Clip]:
+        motion = retarget(file.read(), file.skeleton)
+        # CMU's description of a trial, and of a stretch of it what its activity says.
+        captions = caption_clip(file.activity, description=descriptions.get(file.trial or ""), extra=file.captions)
+        pieces = cut_at_breaks(motion)
+        names = [file.name] if len(pieces) == 1 else [f"{file.name}#{number}" for number in range(len(pieces))]
+        clips = [
+            Clip(name, piece, file.activity, captions, rules.folder, licence=rules.licence, ships=rules.ships)
+            for name, piece in zip(names, pieces, strict=True)
+        ]
+        if file.activity in LOOPED_ACTIVITIES:
+            clips += [
+                replace(clip, name=f"{clip.name}~loop", motion=longer, looped=True)
+                for clip in clips
+                if (longer := loop_gait(clip.motion, seconds=LOOPED_SECONDS)) is not None
+            ]
+        return clips
+
+    return load
+
+
+def _folder_items(root: Path) -> Iterator[SourceItem]:
+    for path in sorted([*root.rglob("*.npz"), *root.rglob("*.bvh"), *root.rglob("*.bvh.xz")]):
+        name = path.relative_to(root).as_posix().split(".")[0]
+        activity = (path.parent.name if path.parent != root else name.rstrip("0123456789_- ")) or "motion"
+
+        def load(path: Path = path, name: str = name, activity: str = activity) -> list[Clip]:
+            motion = Motion.load(path) if path.suffix == ".npz" else _read_any_bvh(path)
+            text = [motion.text] if isinstance(motion.text, str) else list(motion.text or [])
+            return [Clip(name, motion, activity, caption_clip(activity, extra=text), str(root), ships=False)]
+
+        stat = path.stat()
+        yield SourceItem(f"{root.name}/{name}", _hash(path.resolve(), stat.st_size, stat.st_mtime_ns), name, None, load)
+
+
+def _read_any_bvh(path: Path) -> Motion:
+    # Retargeting goes by the ratio of leg lengths, so the file's unit does not matter.
+    skeleton = read_bvh(path, unit_m=0.01)
+    return retarget(skeleton, choose_map(skeleton, path))
+
+
+def cut_at_breaks(motion: Motion) -> list[Motion]:
+    """Cut a recording where it breaks and keep the pieces of at least a second.
+
+    A frame is broken if a joint is faster than 16 m/s, accelerates by more than 1000 m/s^2, or the trunk turns by more
+    than 20 rad/s; a tenth of a second around it is left out.
+
+    Args:
+        motion: one motion ``(T, 22, 3, 3)``.
+
+    Returns:
+        The pieces in order; the whole motion where nothing breaks.
+    """
+    if motion.num_frames < 3:
+        return []
+    fps = motion.fps
+    joints = Body.default().joints(motion).double().numpy()
+    step = np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=-1) * fps
+    bend = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).max(axis=-1) * fps**2
+    root = motion.rotations[:, 0].double()
+    cosine = ((root[:-1].mT @ root[1:]).diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2
+    rate = torch.acos(cosine.clamp(-1, 1)).numpy() * fps
+    broken = np.zeros(motion.num_frames, dtype=bool)
+    margin = int(np.ceil(0.05 * fps))
+    steps = np.flatnonzero((step > MAX_JOINT_SPEED_M_S) | (rate > MAX_TRUNK_RATE_RAD_S))
+    bends = np.flatnonzero(bend > MAX_JOINT_ACCELERATION_M_S2) + 1
+    for frame in np.concatenate([steps, steps + 1, bends]):
+        broken[max(0, frame - margin) : frame + margin + 1] = True
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], broken, [True]]).astype(int)))
+    pieces = [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
+    return [motion.frames(int(a), int(b)) for a, b in pieces if (b - a - 1) / fps >= MIN_SECONDS]

@@ -1,0 +1,218 @@
+"""Windows of motion features: random ones for training, fixed ones for validation and test."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, DistributedSampler
+
+from datamodules.batches import MotionBatch
+from datamodules.motion_cache import CachedClip
+from sim.conventions import FEATURE_FPS, NUM_FEATURES
+
+
+class MotionWindow(NamedTuple):
+    """One window: features ``(W, 263)`` with zeros beyond ``length``, and what :class:`MotionBatch` says of it."""
+
+    features: Tensor
+    length: int
+    caption: str
+    activity: int
+    sample_id: int
+
+
+def collate_windows(windows: Sequence[MotionWindow]) -> MotionBatch:
+    """Stack windows to a batch."""
+    return MotionBatch(
+        features=torch.stack([window.features for window in windows]),
+        lengths=torch.tensor([window.length for window in windows]),
+        captions=[window.caption for window in windows],
+        activity=torch.tensor([window.activity for window in windows]),
+        sample_id=torch.tensor([window.sample_id for window in windows]),
+    )
+
+
+def swap_sides(caption: str) -> str:
+    """Exchange the words left and right, for a mirrored clip."""
+    return re.sub(r"\b(left|right)\b", lambda word: "right" if word[0] == "left" else "left", caption)
+
+
+def hash_sample(*parts: object) -> int:
+    """Return a number in 0..2^63-1 that names a sample in every run and on every machine."""
+    digest = hashlib.blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def _cut(features: NDArray[np.float32], start: int, width: int) -> tuple[Tensor, int]:
+    piece = features[start : start + width]
+    padded = torch.zeros(width, NUM_FEATURES)
+    padded[: len(piece)] = torch.from_numpy(piece)
+    return padded, len(piece)
+
+
+@dataclass(frozen=True)
+class SamplingPlan:
+    """How training draws clips.
+
+    Attributes:
+        clip_weights: probability of each clip ``(C,)``.
+        seed: all draws follow from it and the sample's number.
+        mirror: whether half of the samples are mirror images.
+    """
+
+    clip_weights: NDArray[np.float64]
+    seed: int
+    mirror: bool
+
+
+def balance_clips(clips: Sequence[CachedClip], *, temperature: float) -> NDArray[np.float64]:
+    """Return the probability of each clip to be drawn.
+
+    An activity is drawn in proportion to its minutes to the power of ``temperature`` (1: as recorded, 0: all
+    activities alike), a clip within it in proportion to its length.
+    """
+    seconds = np.array([clip.seconds for clip in clips])
+    activities = np.array([clip.activity for clip in clips])
+    weights = np.zeros(len(clips))
+    for activity in np.unique(activities):
+        own = activities == activity
+        weights[own] = seconds[own] / seconds[own].sum() * seconds[own].sum() ** temperature
+    return weights / weights.sum()
+
+
+class TrainingWindows(Dataset[MotionWindow]):
+    """Random windows; sample number n is the same in every run, whatever was drawn before it.
+
+    Item numbers go on from epoch to epoch (see :class:`EpochSampler`), so that every epoch draws anew and a resumed run
+    draws what an uninterrupted one would have.
+
+    Args:
+        clips: clips to draw from.
+        activities: names that activity indices stand for.
+        width: frames of a window.
+        plan: probabilities, seed and mirroring.
+    """
+
+    def __init__(
+        self, clips: Sequence[CachedClip], *, activities: Sequence[str], width: int, plan: SamplingPlan
+    ) -> None:
+        self._clips = list(clips)
+        self._index = {activity: number for number, activity in enumerate(activities)}
+        self._width = width
+        self._plan = plan
+        self._cumulative = np.cumsum(plan.clip_weights)
+
+    def __getitem__(self, number: int) -> MotionWindow:
+        generator = np.random.default_rng([self._plan.seed, number])
+        choice = int(np.searchsorted(self._cumulative, generator.random(), side="right"))
+        clip = self._clips[min(choice, len(self._clips) - 1)]
+        start = int(generator.integers(max(1, len(clip.features) - self._width + 1)))
+        mirrored = bool(generator.random() < 0.5) and self._plan.mirror
+        caption = clip.captions[int(generator.integers(len(clip.captions)))]
+        features, length = _cut(clip.mirrored if mirrored else clip.features, start, self._width)
+        return MotionWindow(
+            features,
+            length,
+            swap_sides(caption) if mirrored else caption,
+            self._index[clip.activity],
+            hash_sample(clip.name, start, mirrored),
+        )
+
+
+class FixedWindows(Dataset[MotionWindow]):
+    """Windows that follow one another through each clip, always the same and with the same caption.
+
+    A rest of at least a second is a shorter window. Of each activity at most ``limit`` windows are kept, evenly spread,
+    so that hours of standing do not outweigh the rest.
+
+    Args:
+        clips: clips to cut.
+        activities: names that activity indices stand for.
+        width: frames of a window.
+        limit: most windows of an activity; None keeps all.
+    """
+
+    def __init__(
+        self, clips: Sequence[CachedClip], *, activities: Sequence[str], width: int, limit: int | None
+    ) -> None:
+        self._width = width
+        self._index = {activity: number for number, activity in enumerate(activities)}
+        by_activity: dict[str, list[tuple[CachedClip, int]]] = {}
+        for clip in clips:
+            last = max(0, len(clip.features) - int(FEATURE_FPS))
+            starts = range(0, last + 1, width)
+            by_activity.setdefault(clip.activity, []).extend((clip, start) for start in starts)
+        self._windows: list[tuple[CachedClip, int]] = []
+        for activity in activities:
+            found = by_activity.get(activity, [])
+            keep = len(found) if limit is None else min(limit, len(found))
+            self._windows += [found[i * len(found) // keep] for i in range(keep)]
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def __getitem__(self, number: int) -> MotionWindow:
+        clip, start = self._windows[number]
+        features, length = _cut(clip.features, start, self._width)
+        sample_id = hash_sample(clip.name, start, False)
+        caption = clip.captions[sample_id % len(clip.captions)]
+        return MotionWindow(features, length, caption, self._index[clip.activity], sample_id)
+
+
+class EpochSampler(DistributedSampler[int]):
+    """Numbers of training samples: ``epoch * size`` to ``(epoch + 1) * size - 1``, dealt out to the ranks in turn.
+
+    Lightning calls ``set_epoch``; a run that is resumed within an epoch skips what it has had.
+
+    Args:
+        dataset: where the numbers lead to.
+        size: samples of an epoch, over all ranks.
+        num_replicas: number of ranks.
+        rank: this one.
+        samples_done: tells how many samples of this epoch this rank has had.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset[MotionWindow],
+        *,
+        size: int,
+        num_replicas: int,
+        rank: int,
+        samples_done: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._share = size // num_replicas
+        if self._share < 1:
+            raise ValueError(f"samples_per_epoch is {size}, expected at least one for each of {num_replicas} processes")
+        super().__init__(_Sized(size), num_replicas=num_replicas, rank=rank, shuffle=False)
+        self._samples_done = samples_done
+
+    def __iter__(self) -> Iterator[int]:
+        done = self._samples_done()
+        first = self.epoch * self._share * self.num_replicas
+        for position in range(done if done < self._share else 0, self._share):
+            yield first + position * self.num_replicas + self.rank
+
+    def __len__(self) -> int:
+        return self._share
+
+
+class _Sized(Dataset[int]):
+    """A length, which is all that ``DistributedSampler`` asks of a data set."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, index: int) -> int:
+        return index
