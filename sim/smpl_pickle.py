@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import copyreg
 import pickle
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ _CONSTRUCTORS: dict[str, object] = {
 }
 
 
-class _StoredState:
+class _StoredState(ABC):
     """An object of a class that is not loaded: what its pickle stored, as a dict."""
 
     state: dict[str, object]
@@ -44,13 +45,13 @@ class _StoredState:
     def __setstate__(self, state: dict[str, object]) -> None:
         self.state = state
 
+    @abstractmethod
     def to_array(self) -> Array:
         """Return the numbers the object stands for.
 
         Raises:
             ValueError: the object is of a kind that SMPL files do not hold.
         """
-        raise NotImplementedError
 
 
 class _ChumpyObject(_StoredState):
