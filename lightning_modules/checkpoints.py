@@ -16,7 +16,7 @@ from torch import Tensor
 from lightning_modules.denoiser import MAX_POSITIONS, compute_sinusoids
 from lightning_modules.motion_diffusion import MotionDiffusion
 from lightning_modules.text_encoders import TextEncoder
-from lightning_modules.weights import PRIOR_FORMAT, Plain, Weights, read_mdm, read_prior
+from lightning_modules.weights import PRIOR_FORMAT, Plain, Weights, find_weights, read_mdm, read_prior
 
 _ARCHITECTURE_KEYS: Final = (
     "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout", "text_dim", "mask_frames",
@@ -124,25 +124,32 @@ def save_prior(model: MotionDiffusion, path: str | Path, card: Mapping[str, Plai
     save_file({key: value.cpu() for key, value in tensors.items()}, path, metadata=metadata)
 
 
-def load_prior(path: str | Path, *, text_encoder: TextEncoder | None = None) -> MotionDiffusion:
+def load_prior(name: str | Path, *, text_encoder: TextEncoder | None = None) -> MotionDiffusion:
     """Load a prior written by :func:`save_prior`, ready to generate.
+
+    Args:
+        name: a path, or the name of packaged weights, such as ``prior``.
+        text_encoder: replaces the encoder that the prior names.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged or was not written by ``save_prior``.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"prior {path} not found; check the path, or train one with `make prior`")
+    path = find_weights(name)
     model = _build(read_prior(path), source=str(path))
     if text_encoder is not None:
         model.texts.attach(text_encoder)
     return model
 
 
-def load_card(path: str | Path) -> dict[str, Plain]:
-    """Return the model card of a prior written by :func:`save_prior`."""
-    return read_prior(Path(path)).card
+def load_card(name: str | Path) -> dict[str, Plain]:
+    """Return the model card of a prior: a path, or the name of packaged weights.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged or was not written by ``save_prior``.
+    """
+    return read_prior(find_weights(name)).card
 
 
 def _build(weights: Weights, *, source: str) -> MotionDiffusion:

@@ -227,8 +227,8 @@ class Denoiser(nn.Module):
             raise ValueError(f"x has {x.shape[1]} frames, expected below {MAX_POSITIONS}")
         if text_embedding.ndim == 3 or text_mask is not None:
             raise ValueError(
-                f"text_embedding has shape {tuple(text_embedding.shape)}, but a transformer encoder takes one embedding "
-                f"per text, (B, {self.text_dim}); embeddings of single words (B, L, D) and text_mask need a decoder"
+                f"text_embedding has shape {tuple(text_embedding.shape)}, but a transformer encoder takes "
+                f"one per text, (B, {self.text_dim}); embeddings of single words (B, L, D) and text_mask need a decoder"
             )
         if text_embedding.shape != (len(x), self.text_dim):
             raise ValueError(

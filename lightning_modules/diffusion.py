@@ -122,6 +122,25 @@ class Schedule:
                 return self._keep(kept)
         return self.respaced(steps)
 
+    def spaced_by_noise(self, steps: int) -> Schedule:
+        """Return a process of ``steps`` steps spread evenly in the logarithm of the signal-to-noise ratio, ends kept.
+
+        Where the schedule's own steps lie further apart than that, each is taken at most once (Lu et al. 2022,
+        arXiv:2206.00927, section 4.3, for why solvers of higher order want this spacing).
+
+        Raises:
+            ValueError: ``steps`` is below 1 or above the number of steps there are.
+        """
+        self._check_steps(steps)
+        log_snr = self.signal_to_noise.log()
+        wanted = torch.linspace(float(log_snr[-1]), float(log_snr[0]), steps, dtype=torch.float64)
+        kept: list[int] = []
+        for left, value in zip(reversed(range(steps)), wanted, strict=True):
+            nearest = int((log_snr - value).abs().argmin())
+            highest = kept[-1] - 1 if kept else self.num_steps - 1
+            kept.append(max(left, min(nearest, highest)))
+        return self._keep(kept[::-1])
+
     def _check_steps(self, steps: int) -> None:
         if not 1 <= steps <= self.num_steps:
             raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,8 +14,7 @@ from lightning_modules.diffusion import Schedule
 from lightning_modules.samplers import SampleNoise, check_sampler, guide, sample
 
 
-@dataclass(frozen=True)
-class GeneratedMotions:
+class GeneratedMotions(NamedTuple):
     """What predicting on prompts returns.
 
     Attributes:
@@ -25,7 +25,7 @@ class GeneratedMotions:
 
     features: Tensor
     lengths: Tensor
-    index: Tensor
+    index: Tensor  # type: ignore[assignment]  # a field of this name shadows tuple.index, as in PromptBatch
 
 
 @dataclass(frozen=True)

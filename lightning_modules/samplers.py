@@ -120,7 +120,7 @@ _Sampler = Callable[[PredictClean, Tensor, Schedule, NoiseSource], Tensor]
 _SAMPLERS: Final[dict[str, tuple[_Sampler, Callable[[Schedule, int], Schedule]]]] = {
     "ddpm": (sample_ddpm, Schedule.respaced),
     "ddim": (sample_ddim, Schedule.strided),
-    "dpm++": (sample_dpm_solver, Schedule.respaced),
+    "dpm++": (sample_dpm_solver, Schedule.spaced_by_noise),
 }
 
 SAMPLER_NAMES: Final = tuple(_SAMPLERS)

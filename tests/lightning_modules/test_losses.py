@@ -1,0 +1,135 @@
+import pytest
+import torch
+
+from lightning_modules.denoiser import Denoiser, mask_frames_of
+from lightning_modules.losses import LOSSES, Objective, Prediction, joint_acceleration, reduce_residual, stencil_mask
+from sim.features import FEATURE_SLICES, features_to_joints
+
+LENGTHS = torch.tensor([12, 9, 3])
+
+
+def make_prediction(*, difference=0.3, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    target = torch.randn(3, 12, 263, generator=generator)
+    predicted = target + difference * torch.randn(target.shape, generator=generator)
+    std = 0.02 + 0.1 * torch.rand(263, generator=generator)
+    return Prediction(predicted, target, mask_frames_of(LENGTHS, 12), torch.zeros(263), std)
+
+
+def only(name, **options):
+    return Objective({name: 1.0}, **options)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_equal_motions_cost_nothing_and_padding_never_counts(name):
+    prediction = make_prediction()
+    predicted = torch.where(prediction.mask[..., None], prediction.target, 50.0)
+    same = Prediction(predicted, prediction.target, prediction.mask, prediction.mean, prediction.std)
+    torch.testing.assert_close(only(name).compute_terms(same)[name], torch.zeros(3), rtol=0, atol=1e-6)
+    assert (only(name).compute_terms(prediction)[name] > 0).all()
+
+
+def test_terms_equal_mdm(golden):
+    data = golden("mdm")
+    case = "small_trans_enc_maskframes"
+    prefix = f"{case}/state_dict/"
+    denoiser = Denoiser(width=64, num_layers=2, num_heads=4, feedforward=128, text_dim=512).eval()
+    denoiser.load_state_dict({k.removeprefix(prefix): torch.from_numpy(data[k]) for k in data if k.startswith(prefix)})
+    noisy, target, steps, rot_mse, vel_mse, total = (
+        torch.from_numpy(data[f"losses/small_50_vel1/{name}"])
+        for name in ("x_t", "x_start", "t", "terms/rot_mse", "terms/vel_mse", "terms/loss")
+    )
+    lengths, text = torch.from_numpy(data[f"{case}/lengths"]), torch.from_numpy(data[f"{case}/text_embed"])[0]
+    with torch.no_grad():
+        predicted = denoiser(noisy[:, :, 0].mT, steps, text, lengths)
+    mask = mask_frames_of(lengths, predicted.shape[1])
+    prediction = Prediction(predicted, target[:, :, 0].mT, mask, torch.zeros(263), torch.ones(263))
+    objective = Objective({"reconstruction": 1.0, "velocity": 1.0})
+    terms = objective.compute_terms(prediction)
+    torch.testing.assert_close(terms["reconstruction"], rot_mse, rtol=0, atol=1e-5)
+    torch.testing.assert_close(terms["velocity"], vel_mse, rtol=0, atol=1e-5)
+    torch.testing.assert_close(objective.combine(terms, torch.ones(3)), total, rtol=0, atol=1e-5)
+
+
+def test_acc_features_by_hand():
+    prediction = make_prediction()
+    difference = (prediction.predicted - prediction.target)[1, :9]
+    expected = (difference[2:] - 2 * difference[1:-1] + difference[:-2]).square().mean()
+    torch.testing.assert_close(only("acc_features").compute_terms(prediction)["acc_features"][1], expected)
+
+
+def test_acc_joints_by_hand():
+    prediction = make_prediction()
+    predicted, target = (
+        features_to_joints((x[1] * prediction.std + prediction.mean).double())[:9]
+        for x in (prediction.predicted, prediction.target)
+    )
+    difference = 400 * (predicted - target)
+    expected = (difference[2:] - 2 * difference[1:-1] + difference[:-2]).square().mean()
+    actual = only("acc_joints").compute_terms(prediction)["acc_joints"][1]
+    torch.testing.assert_close(actual.double(), expected, rtol=1e-3, atol=0)
+
+
+def test_acceleration_of_a_root_in_free_fall():
+    features = torch.zeros(1, 15, 263)
+    time_s = torch.arange(15) / 20
+    features[..., FEATURE_SLICES.root_height] = (3 - 0.5 * 9.80665 * time_s**2)[:, None]
+    acceleration = joint_acceleration(features)
+    assert acceleration.shape == (1, 13, 22, 3)
+    torch.testing.assert_close(acceleration[0, :, 0, 1], torch.full((13,), -9.80665), rtol=0, atol=1e-3)
+
+
+def test_acceleration_keeps_float32_under_autocast():
+    features = make_prediction().target
+    with torch.autocast("cpu", torch.bfloat16):
+        low = joint_acceleration(features)
+    torch.testing.assert_close(low, joint_acceleration(features))
+
+
+def test_acceleration_loss_has_a_gradient_only_inside_the_clip():
+    prediction = make_prediction()
+    predicted = prediction.predicted.clone().requires_grad_()
+    moved = Prediction(predicted, prediction.target, prediction.mask, prediction.mean, prediction.std)
+    only("acc_joints").compute_terms(moved)["acc_joints"].sum().backward()
+    assert predicted.grad[1, :9].abs().sum() > 0
+    assert not predicted.grad[1, 9:].any()
+
+
+def test_clips_shorter_than_the_stencil_count_nothing():
+    assert stencil_mask(mask_frames_of(torch.tensor([2, 5]), 5), 2).sum(dim=1).tolist() == [0, 3]
+    prediction = make_prediction()
+    short = Prediction(
+        prediction.predicted,
+        prediction.target,
+        mask_frames_of(torch.tensor([2, 1, 2]), 12),
+        prediction.mean,
+        prediction.std,
+    )
+    assert only("acc_joints").compute_terms(short)["acc_joints"].tolist() == [0, 0, 0]
+
+
+def test_huber_equals_torchs_doubled():
+    residual = LOSSES["reconstruction"](make_prediction())
+    zeros = torch.zeros_like(residual.values[0])
+    expected = 2 * torch.nn.functional.huber_loss(residual.values[0], zeros, delta=0.2)
+    torch.testing.assert_close(reduce_residual(residual, huber_delta=0.2)[0], expected)
+
+
+def test_weights_and_noise_weighting_combine():
+    objective = Objective({"reconstruction": 2.0, "velocity": 0.0, "acc_features": 3.0}, snr_weighted=("acc_features",))
+    terms = objective.compute_terms(make_prediction())
+    assert sorted(terms) == ["acc_features", "reconstruction"]
+    total = objective.combine(terms, torch.tensor([100.0, 2.5, 0.0]))
+    expected = 2 * terms["reconstruction"] + 3 * terms["acc_features"] * torch.tensor([1.0, 0.5, 0.0])
+    torch.testing.assert_close(total, expected)
+
+
+def test_bad_objectives_are_refused():
+    with pytest.raises(ValueError, match=r"'acc_joint' is unknown.*'reconstruction'.*did you mean 'acc_joints'"):
+        only("acc_joint")
+    with pytest.raises(ValueError, match="none below 0"):
+        Objective({"reconstruction": -1.0})
+    with pytest.raises(ValueError, match="at least one above"):
+        Objective({"reconstruction": 0.0})
+    with pytest.raises(ValueError, match="huber_delta"):
+        only("velocity", huber_delta={"velocity": 0.0})
