@@ -1,0 +1,97 @@
+"""One evaluation for all classifiers: deterministic, without leaks, without side effects."""
+
+import numpy as np
+import pytest
+import torch
+
+from datamodules.har.window_set import WindowSet
+from lightning_modules.har_evaluation import CLASSIFIERS, score, train_and_predict
+from lightning_modules.har_forest import FeatureForest
+
+CHANNELS = tuple(f"{group}_{axis}" for group in ("accel", "gyro") for axis in "xyz")
+QUICK = {"max_epochs": 1, "step_limits": (30, 30), "batch_size": 32}
+
+
+def _windows(count=120, seed=0, classes=("still", "moving"), labels=None):
+    """Standing still against shaking, with gravity along x."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, count) if labels is None else labels
+    signals = rng.standard_normal((count, 40, 6)) * np.where(labels == 0, 0.1, 2.0)[:, None, None]
+    signals[:, :, 0] += 9.80665
+    subjects = np.array([f"s{i % 3}" for i in range(count)])
+    return WindowSet(signals.astype(np.float32), labels, subjects, np.arange(count), classes, CHANNELS, 50.0)
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+def test_recognises_what_it_can_and_is_repeatable(classifier):
+    train, test = _windows(), _windows(seed=1)
+    torch.manual_seed(123)
+    before = torch.get_rng_state()
+    first = train_and_predict(classifier, train, test, seed=5, **QUICK)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(321)
+    np.random.seed(7)  # noqa: NPY002 (the global state must not matter)
+    second = train_and_predict(classifier, train, test, seed=5, **QUICK)
+    np.testing.assert_array_equal(first.predictions, second.predictions)
+    np.testing.assert_array_equal(first.subjects, test.subjects)
+    assert score(first).macro_f1 > 0.95
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+def test_test_windows_teach_nothing(classifier):
+    """A window is judged the same whatever else is in the test set: nothing is fitted on it."""
+    train, test = _windows(), _windows(seed=1)
+    strange = WindowSet(
+        np.concatenate([test.signals, 100 * test.signals]),
+        np.tile(test.labels, 2),
+        np.tile(test.subjects, 2),
+        np.arange(240),
+        test.classes,
+        CHANNELS,
+        50.0,
+    )
+    alone = train_and_predict(classifier, train, test, seed=0, **QUICK).predictions
+    together = train_and_predict(classifier, train, strange, seed=0, **QUICK).predictions
+    np.testing.assert_array_equal(alone, together[:120])
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+def test_class_without_training_windows_stays_in_the_score(classifier):
+    classes = ("still", "moving", "flying")
+    train = _windows(classes=classes)
+    test = _windows(seed=1, classes=classes)
+    test.labels[:20] = 2
+    scores = score(train_and_predict(classifier, train, test, seed=0, **QUICK))
+    assert scores.per_class_f1["flying"] == 0.0
+    assert scores.support["flying"] == 20
+    assert scores.macro_f1 == pytest.approx(np.mean(list(scores.per_class_f1.values())))
+
+
+def test_seed_changes_the_outcome():
+    train, test = _windows(20), _windows(200, seed=1)
+    test.signals[:] += np.random.default_rng(0).standard_normal(test.signals.shape)
+    options = {"max_epochs": 1, "step_limits": (2, 2), "batch_size": 8}
+    outcomes = [train_and_predict("cnn", train, test, seed=s, **options).predictions for s in range(3)]
+    assert any((outcomes[0] != other).any() for other in outcomes[1:])
+
+
+def test_bad_arguments_are_named():
+    train, test = _windows(), _windows(seed=1)
+    with pytest.raises(ValueError, match="did you mean forest"):
+        train_and_predict("forrest", train, test, seed=0)
+    with pytest.raises(ValueError, match="no test window"):
+        train_and_predict("forest", train, test.select(np.zeros(120, dtype=bool)), seed=0)
+    with pytest.raises(ValueError, match="classes of the test windows"):
+        train_and_predict("forest", train, _windows(classes=("a", "b")), seed=0)
+
+
+def test_forest_says_what_it_looked_at():
+    forest = FeatureForest(num_trees=10, seed=0).fit(_windows())
+    importances = forest.importances()
+    assert sum(importances.values()) == pytest.approx(1.0)
+    # Half the classes' difference is in the amplitude, none in the mean direction.
+    assert not next(iter(importances)).endswith(".mean")
+    with pytest.raises(ValueError, match="call fit first"):
+        FeatureForest().predict(_windows())
+    with pytest.raises(ValueError, match="num_trees is 0"):
+        FeatureForest(num_trees=0)
