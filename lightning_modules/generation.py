@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_modules.denoiser import Denoiser
+from lightning_modules.denoiser import Denoiser, mask_frames_of
 from lightning_modules.diffusion import Schedule
 from lightning_modules.samplers import SampleNoise, check_sampler, guide, sample
 
@@ -80,26 +80,30 @@ def generate_normalised(
     denoiser: Denoiser,
     schedule: Schedule,
     text_embedding: Tensor,
-    lengths: Sequence[int],
-    seeds: Sequence[int],
     options: SamplingOptions,
-) -> Tensor:
+    *,
+    num_frames: int | Sequence[int],
+    seeds: Sequence[int] | None,
+) -> tuple[Tensor, Tensor]:
     """Sample normalised motions.
 
     Args:
         denoiser: the network, in evaluation mode.
         schedule: the process that it was trained on.
         text_embedding: ``(B, text_dim)``, on the network's device.
-        lengths: frames of each motion.
-        seeds: one per motion: the same text, length and seed give the same motion whatever else is in the batch.
         options: sampler and guidance.
+        num_frames: length of all motions or of each.
+        seeds: one per motion: the same text, length and seed give the same motion whatever else is in the batch. None
+            draws them from torch's global generator.
 
     Returns:
-        Normalised features ``(B, T, F)`` with T the largest length; beyond each length they mean nothing.
+        Normalised features ``(B, T, F)`` with T the largest length, and which of their frames are inside ``(B, T)``.
 
     Raises:
-        ValueError: more sampling steps than the schedule has.
+        ValueError: lengths or seeds do not fit, or there are more sampling steps than the schedule has.
     """
+    lengths = resolve_lengths(num_frames, len(text_embedding))
+    seeds = resolve_seeds(seeds, len(text_embedding))
     device = text_embedding.device
     motions = torch.zeros(len(lengths), max(lengths), denoiser.num_features, device=device)
     # Without frame masking padding changes the valid frames, so motions of different lengths must not share a batch.
@@ -112,4 +116,4 @@ def generate_normalised(
         start = noise(schedule.num_steps)
         drawn = sample(options.sampler, predict, start, schedule, noise, steps=options.steps)
         motions[rows, : max(sizes)] = drawn
-    return motions
+    return motions, mask_frames_of(torch.tensor(lengths, device=device), max(lengths))

@@ -21,16 +21,10 @@ from datamodules.batches import MotionBatch, PromptBatch
 from lightning_modules.denoiser import Denoiser, mask_frames_of
 from lightning_modules.diffusion import Schedule
 from lightning_modules.ema import ramp_decay, update_average
-from lightning_modules.generation import (
-    GeneratedMotions,
-    SamplingOptions,
-    generate_normalised,
-    resolve_lengths,
-    resolve_seeds,
-)
+from lightning_modules.generation import GeneratedMotions, SamplingOptions, generate_normalised
 from lightning_modules.losses import LOSSES, Objective, Prediction
 from lightning_modules.optimisation import check_lr_schedule, make_lr_factor, make_optimiser
-from lightning_modules.randomness import derive_seed, paired_noise, seeded_dropout
+from lightning_modules.randomness import draw_training_step, paired_noise, seeded_dropout
 from lightning_modules.samplers import check_sampler
 from lightning_modules.scores import PAIRED_FRACTIONS, DenoisingScores
 from lightning_modules.statistics import FeatureStatistics, MotionData
@@ -172,17 +166,13 @@ class MotionDiffusion(LightningModule):
         """Return the objective at random time steps."""
         count = len(batch.lengths)
         keys = (self.train_seed, self.global_step, batch_idx % self.trainer.accumulate_grad_batches, self.global_rank)
-        generator = torch.Generator().manual_seed(derive_seed(*keys, 0))
-        steps = torch.randint(self.schedule.num_steps, (count,), generator=generator)
-        dropped = torch.rand(count, generator=generator) < self.cond_drop_prob
+        draw = draw_training_step(keys, batch.features.shape, num_steps=self.schedule.num_steps, device=self.device)
+        dropped = draw.uniform < self.cond_drop_prob
         text = self.texts(batch.captions).masked_fill(dropped[:, None], 0.0)
-        # Drawn on the device: at cluster batch sizes noise from the CPU would be the bottleneck.
-        device_generator = torch.Generator(device=self.device).manual_seed(derive_seed(*keys, 1))
-        noise = torch.randn(batch.features.shape, generator=device_generator, device=self.device)
-        with seeded_dropout(derive_seed(*keys, 2), self.device):
-            prediction = self._predict_clean(self.denoiser, batch, steps, text, noise)
+        with seeded_dropout(draw.dropout_seed, self.device):
+            prediction = self._predict_clean(self.denoiser, batch, draw.steps, text, draw.noise)
         terms = self.objective.compute_terms(prediction)
-        loss = self.objective.combine(terms, self.schedule.signal_to_noise[steps]).mean()
+        loss = self.objective.combine(terms, self.schedule.signal_to_noise[draw.steps]).mean()
         scalars = {f"train/{name}": value.detach().mean() for name, value in terms.items()}
         self.log_dict({"train/loss": loss.detach(), **scalars}, batch_size=count)
         return loss
@@ -302,8 +292,7 @@ class MotionDiffusion(LightningModule):
             raise ValueError(f"guidance is {guidance}, but the model was trained with cond_drop_prob=0; use guidance=1")
         self.statistics.require()
         text = self.texts(texts).to(self.device)
-        lengths = resolve_lengths(num_frames, len(texts))
-        seeds = resolve_seeds(seeds, len(texts))
-        motions = generate_normalised(self.average, self.schedule, text, lengths, seeds, options)
-        mask = mask_frames_of(torch.tensor(lengths, device=self.device), max(lengths))
+        motions, mask = generate_normalised(
+            self.average, self.schedule, text, options, num_frames=num_frames, seeds=seeds
+        )
         return self.statistics.denormalise(motions, mask)

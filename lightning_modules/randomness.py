@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,6 +14,45 @@ from torch import Tensor
 def derive_seed(*keys: int) -> int:
     """Return a 64-bit seed that mixes the keys, all >= 0 (numpy's SeedSequence)."""
     return int(np.random.SeedSequence(keys).generate_state(1, np.uint64)[0])
+
+
+@dataclass(frozen=True)
+class TrainingDraw:
+    """What is random in one training step.
+
+    Attributes:
+        steps: time step index of each clip ``(B,)``, on the CPU.
+        uniform: a number in [0, 1) for each clip ``(B,)``, on the CPU; decides whose condition is dropped.
+        noise: standard normal ``(B, T, F)``, on the device.
+        dropout_seed: for :func:`seeded_dropout`.
+    """
+
+    steps: Tensor
+    uniform: Tensor
+    noise: Tensor
+    dropout_seed: int
+
+
+def draw_training_step(
+    keys: tuple[int, ...], shape: torch.Size, *, num_steps: int, device: torch.device
+) -> TrainingDraw:
+    """Draw a training step's randomness as a function of the keys (and, for the noise, of the kind of device).
+
+    Args:
+        keys: what names the step, all >= 0: seed, number of the step, rank.
+        shape: ``(B, T, F)``.
+        num_steps: of the noise schedule.
+        device: where the noise is wanted.
+    """
+    generator = torch.Generator().manual_seed(derive_seed(*keys, 0))
+    # Noise is drawn on the device: at cluster batch sizes it would be the bottleneck if it came from the CPU.
+    device_generator = torch.Generator(device=device).manual_seed(derive_seed(*keys, 1))
+    return TrainingDraw(
+        steps=torch.randint(num_steps, (shape[0],), generator=generator),
+        uniform=torch.rand(shape[0], generator=generator),
+        noise=torch.randn(shape, generator=device_generator, device=device),
+        dropout_seed=derive_seed(*keys, 2),
+    )
 
 
 @contextmanager
