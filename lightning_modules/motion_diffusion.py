@@ -102,7 +102,8 @@ class MotionDiffusion(LightningModule):
         sampling_steps: int | None = None,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(ignore=["init_from"])
+        # Where files lie says nothing about the model, and the data module has a cache_dir of its own.
+        self.save_hyperparameters(ignore=["init_from", "cache_dir"])
         check_lr_schedule(lr_schedule)
         check_sampler(sampler)
         for name, value in (("cond_drop_prob", cond_drop_prob), ("ema_decay", ema_decay)):
