@@ -97,7 +97,8 @@ class MotionDataModule(LightningDataModule):
             raise ValueError(f"balance is {balance}, expected 0 (all activities alike) to 1 (as recorded)")
         if batch_size < 1 or samples_per_epoch < 1:
             raise ValueError(f"batch_size {batch_size} and samples_per_epoch {samples_per_epoch} must be at least 1")
-        self._sources = [str(source) for source in sources]
+        # A YAML whose second source falls back to "embedded" when its environment variable is unset names it twice.
+        self._sources = list(dict.fromkeys(str(source) for source in sources))
         self._wanted = activities
         self._width = round(window_s * FEATURE_FPS)
         self.batch_size = batch_size

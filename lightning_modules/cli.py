@@ -13,19 +13,32 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import NoReturn
+from pathlib import Path
+from typing import Final, NoReturn
 
-from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import TensorBoardLogger
 
-import datamodules
-import lightning_modules
+from datamodules.har import RealIMUDataModule, VirtualIMUDataModule
+from datamodules.motion import MotionDataModule
+from lightning_modules import HARClassifier, MotionDiffusion
+from lightning_modules.callbacks import AccelerationFigure, MotionWriter
 from lightning_modules.config_errors import explain_exception, explain_parser_error
 from lightning_modules.resume_guard import ResumeGuard, describe_changes
 
-__all__ = ["ImuforgeCLI", "datamodules", "lightning_modules", "main", "readable_errors"]
+SHORT_NAMES: Final = (
+    AccelerationFigure,
+    HARClassifier,
+    MotionDataModule,
+    MotionDiffusion,
+    MotionWriter,
+    RealIMUDataModule,
+    VirtualIMUDataModule,
+)
+"""Classes that a YAML may name without their module: importing them is all it takes."""
 
-DEFAULT_SEED = 0
+DEFAULT_SEED: Final = 0
 
 
 class OneLineParser(LightningArgumentParser):
@@ -46,6 +59,11 @@ class ImuforgeCLI(LightningCLI):
         super().parse_arguments(parser, args)
         self._model_asked_for = self._describe_model()
 
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Link what model and data must agree on; a class without such a parameter is left alone."""
+        parser.link_arguments("data.init_args.classes", "model.init_args.classes")
+        parser.link_arguments("data.num_channels", "model.init_args.num_channels", apply_on="instantiate")
+
     def before_instantiate_classes(self) -> None:
         """Refuse to resume a run with other hyper-parameters; say so when a checkpoint is merely evaluated."""
         changes = describe_changes(asked=self._model_asked_for, stored=self._describe_model())
@@ -56,6 +74,20 @@ class ImuforgeCLI(LightningCLI):
             )
         if changes:
             sys.stderr.write(f"note: hyper-parameters come from the checkpoint: {'; '.join(changes)}\n")
+        if self.subcommand != "fit":  # the configuration of the training lies in the same folder, and stays
+            self.save_config_kwargs["config_filename"] = f"config-{self.subcommand}.yaml"
+
+    def instantiate_trainer(self, **kwargs: object) -> Trainer:
+        """Let TensorBoard write straight into ``default_root_dir``, unless a logger is configured.
+
+        One stable folder per run is where ``ckpt_path: last`` and a re-queued SLURM job find the last checkpoint, and
+        one option moves all of it.
+        """
+        settings = self.config_init[self.subcommand]["trainer"]
+        if settings.get("logger") in (None, True):
+            folder = settings.get("default_root_dir") or Path.cwd()
+            kwargs.setdefault("logger", TensorBoardLogger(folder, name="", version=""))
+        return super().instantiate_trainer(**kwargs)
 
     def _describe_model(self) -> Mapping[str, object]:
         model = self.config[self.config.subcommand].get("model")
