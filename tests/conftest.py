@@ -36,3 +36,10 @@ def golden(shared: Path) -> Callable[[str], np.lib.npyio.NpzFile]:
         return np.load(shared / "golden" / f"{name}.npz", allow_pickle=False)
 
     return open_archive
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache of converted clips and text embeddings for all test files, also when xdist runs several workers."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
