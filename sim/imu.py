@@ -24,8 +24,8 @@ from sim.pose_fit import fit_pose
 from sim.recording import ImuRecording
 from sim.sensor_errors import SensorErrors
 from sim.trajectory import uniform_times
-from sim.trajectory_position import QuinticSpline, SampleTimes, check_rate
-from sim.trajectory_rotation import RotationSpline
+from sim.trajectory_position import QuinticSpline, SampleTimes, check_finite, check_rate
+from sim.trajectory_rotation import RotationSpline, check_rotations
 
 _CHUNK_SAMPLES = 2**14
 """Sensor-samples worked on at a time where no gradient is wanted: what fits into a processor's cache."""
@@ -62,6 +62,9 @@ def simulate(
     twice = sorted({name for name in sites.names if sites.names.count(name) > 1})
     if twice:
         raise ValueError(f"placements name {twice} more than once, expected each name once; rename one of them")
+    # Skinning would straighten a matrix that is no rotation without a word, and a NaN would be told of the skin.
+    check_rotations(motion.rotations, "motion.rotations")
+    check_finite(motion.translation.movedim(-2, 0), "motion.translation")
     position, orientation = site_poses(body, motion, sites)
     ideal = _sense(position, orientation, fps=motion.fps, rate_hz=rate_hz, names=sites.names)
     return _with_errors(ideal, errors, generator)
@@ -218,13 +221,7 @@ def _check_poses(position: Tensor, orientation: Tensor) -> None:
             f"position is {position.dtype} and orientation {orientation.dtype}, expected both float32 or both float64; "
             "convert with .to(torch.float32)"
         )
-    # One sum tells in most cases; only an overflow or a real gap needs the look at every value.
-    if not bool(torch.isfinite(position.detach().sum())):
-        finite = torch.isfinite(position.detach()).flatten(-2).all(dim=-1)
-        if bool(finite.all()):
-            return
-        frame = int((~finite).reshape(-1, finite.shape[-1]).any(dim=0).nonzero()[0, 0])
-        raise ValueError(f"position has NaN or infinite values from frame {frame} on, expected numbers; fill the gaps")
+    check_finite(position.movedim(-3, 0), "position")
 
 
 def _with_errors(ideal: ImuRecording, errors: SensorErrors | None, generator: torch.Generator | None) -> ImuRecording:

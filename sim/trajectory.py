@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from sim.motion import Motion
-from sim.trajectory_position import QuinticSpline, check_rate, sample_position
+from sim.trajectory_position import QuinticSpline, check_finite, check_rate, sample_position
 from sim.trajectory_rotation import RotationSpline, sample_rotation
 
 __all__ = ["resample_motion", "sample_position", "sample_rotation", "uniform_times"]
@@ -51,9 +51,10 @@ def resample_motion(motion: Motion, *, fps: float) -> Motion:
         differentiable in the rotations and the translation.
 
     Raises:
-        ValueError: ``fps`` is not positive, or a matrix of the motion is not a rotation.
+        ValueError: ``fps`` is not positive, a matrix of the motion is not a rotation, or its translation has NaN.
     """
-    times = uniform_times(motion.num_frames, fps=motion.fps, rate_hz=fps)
+    times = uniform_times(motion.num_frames, fps=motion.fps, rate_hz=check_rate(fps, "fps"))
+    check_finite(motion.translation.movedim(-2, 0), "motion.translation")
     rotations = motion.rotations.movedim(-4, 0)
     turning = RotationSpline(rotations.reshape(motion.num_frames, -1, 3, 3), fps=motion.fps, name="motion.rotations")
     moving = QuinticSpline(motion.translation.movedim(-2, 0), fps=motion.fps)

@@ -50,6 +50,17 @@ def check_rate(value: float, name: str) -> float:
     return float(value)
 
 
+def check_finite(values: Tensor, name: str) -> None:
+    """Raise a ValueError that names the first frame with NaN or infinite values in ``(T, ...)``, if there is one."""
+    # One sum tells in most cases; only an overflow or a real gap needs the look at every value.
+    if bool(torch.isfinite(values.detach().sum())):
+        return
+    finite = torch.isfinite(values.detach()).flatten(1).all(dim=1)
+    if not bool(finite.all()):
+        frame = int((~finite).nonzero()[0, 0])
+        raise ValueError(f"{name} has NaN or infinite values from frame {frame} on, expected numbers; fill the gaps")
+
+
 @lru_cache(maxsize=1)
 def _basis_matrix() -> NDArray[np.float64]:
     """Return M (6, 6) with ``B_k(u) = sum_m u^m M[m, k]`` for the six splines that reach one interval."""
@@ -234,10 +245,11 @@ def sample_position(position: Tensor, *, fps: float, times_s: Tensor, derivative
         ``(..., P, 3)`` [m / s^derivative] in the frame and dtype of ``position``, differentiable in it.
 
     Raises:
-        ValueError: a rate, time or derivative is out of range, or the shape is not ``(..., T, 3)``.
+        ValueError: a rate, time or derivative is out of range, the shape is not ``(..., T, 3)``, or there is NaN.
     """
     if position.ndim < 2 or position.shape[-1] != 3:
         raise ValueError(f"position has shape {tuple(position.shape)}, expected (..., T, 3)")
+    check_finite(position.movedim(-2, 0), "position")
     spline = QuinticSpline(position.movedim(-2, 0), fps=fps)
     (value,) = spline.evaluate(spline.locate(times_s), (derivative,))
     return value.movedim(0, -2)

@@ -31,9 +31,7 @@ def check_rotations(rotations: Tensor, name: str) -> None:
     """
     if rotations.ndim < 3 or rotations.shape[-2:] != (3, 3):
         raise ValueError(f"{name} has shape {tuple(rotations.shape)}, expected (..., 3, 3) rotation matrices")
-    matrix = rotations.detach()
-    columns = matrix.movedim((-2, -1), (0, 1)).contiguous()
-    _check_planes(columns, name)
+    _check_planes(rotations.detach().movedim((-2, -1), (0, 1)).contiguous(), name)
 
 
 def _check_planes(m: Tensor, name: str) -> None:

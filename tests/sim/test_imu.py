@@ -253,6 +253,16 @@ def test_rejects_poses():
         simulate_rigid(position[:0], eye[:0], fps=20, rate_hz=20)
 
 
+def test_rejects_motions():
+    motion = _wave()
+    with pytest.raises(ValueError, match=r"motion\.rotations holds a matrix that is not a rotation"):
+        simulate(Motion(1.1 * motion.rotations, motion.translation, 20.0), Body.default(), WRIST_AND_CHEST, rate_hz=50)
+    gap = motion.translation.clone()
+    gap[7] = math.nan
+    with pytest.raises(ValueError, match=r"motion\.translation has NaN or infinite values from frame 7 on"):
+        simulate(Motion(motion.rotations, gap, 20.0), Body.default(), WRIST_AND_CHEST, rate_hz=50)
+
+
 def test_no_clip_is_no_recording():
     recording = simulate_rigid(torch.zeros(0, 9, 3), torch.zeros(0, 9, 3, 3), fps=20, rate_hz=20)
     assert isinstance(recording, ImuRecording)

@@ -215,6 +215,8 @@ def test_rejects_other_input():
         sample_position(torch.zeros(4, 3), fps=20.0, times_s=_times(0.2))
     with pytest.raises(ValueError, match="within the clip"):
         sample_position(torch.zeros(4, 3), fps=20.0, times_s=_times(math.nan))
+    with pytest.raises(ValueError, match="from frame 2 on"):
+        sample_position(torch.tensor([0.0, 0, math.nan, 0])[:, None].expand(4, 3), fps=20.0, times_s=_times(0.0))
     with pytest.raises(ValueError, match="0 frames"):
         sample_position(torch.zeros(0, 3), fps=20.0, times_s=_times(0.0))
     with pytest.raises(ValueError, match="expected 0 to 5"):
@@ -256,5 +258,5 @@ def test_resample_motion_keeps_batches_and_gradients():
     result.rotations.square().sum().backward()
     assert rotations.grad is not None
     assert bool(torch.isfinite(rotations.grad).all())
-    with pytest.raises(ValueError, match="rate_hz is 0"):
+    with pytest.raises(ValueError, match="fps is 0"):
         resample_motion(source, fps=0)
