@@ -192,7 +192,7 @@ def measure_difference_speed(*, num_sensors: int = 64, num_frames: int = 3600, r
 
 def error_table() -> Table:
     """Errors of every method at 20, 60 and 100 Hz."""
-    table = Table(title="RMSE against closed form, accel [m/s^2] / gyro [rad/s]; in brackets within 0.75 s of the ends")
+    table = Table(title="RMSE against closed form: accel in m/s^2 / gyro in rad/s (the same within 0.75 s of the ends)")
     table.add_column("method")
     for rate in (20, 60, 100):
         table.add_column(f"{rate} Hz", justify="right")
