@@ -91,7 +91,7 @@ def test_a_tiny_batch_is_learnt_with_every_loss(tmp_path):
     trainer = make_trainer(tmp_path, max_steps=1, limit_val_batches=1)
     trainer.fit(model, Clips())
     before = dict(trainer.callback_metrics)
-    trainer = make_trainer(tmp_path, max_steps=150)
+    trainer = make_trainer(tmp_path, max_steps=100)
     trainer.fit(model, Clips())
     scores = make_trainer(tmp_path).test(model, Clips(), verbose=False)[0]
     assert set(weights) | {"loss"} <= {name.removeprefix("test/") for name in scores}
