@@ -22,6 +22,7 @@ from typing import ClassVar, NamedTuple
 from filelock import FileLock
 
 from experiments.code_version import code_version, file_hash
+from lightning_modules.config_errors import explain_exception
 
 DONE = "stage.json"
 
@@ -69,7 +70,13 @@ class Outcome(NamedTuple):
 
 
 class StageError(RuntimeError):
-    """A task failed; the message names it, ``__cause__`` is what happened. Results of other tasks are kept."""
+    """A task failed; the message names it, ``__cause__`` is what happened. Results of other tasks are kept.
+
+    Attributes:
+        readable: whether the message says all that a user needs (their input is at fault, not this program).
+    """
+
+    readable: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,7 +155,12 @@ def execute(task: Task, folder: Path, inputs: Inputs) -> float:
             task.run(inputs, partial)
         except Exception as error:
             shutil.rmtree(partial, ignore_errors=True)
-            raise StageError(f"{task.doing} ({task.unit}) failed: {type(error).__name__}: {error}") from error
+            explained = explain_exception(error)
+            reason = explained or f"{type(error).__name__}: {error}"
+            failure = StageError(f"{task.doing} ({task.unit}) failed: {reason}")
+            # Kept as an attribute: the cause itself does not survive the way back from a worker process.
+            failure.readable = explained is not None
+            raise failure from error
         wall_s = time.perf_counter() - start
         record = {"stage": task.stage, "unit": task.unit, "wall_s": round(wall_s, 3)}
         (partial / DONE).write_text(json.dumps(record), encoding="utf-8")

@@ -69,12 +69,15 @@ def macro_f1(confusion: NDArray[np.number]) -> Array:
 
 
 def macro_f1_samples(confusions: NDArray[np.number], resampling: Resampling) -> Array:
-    """Resampled macro-F1 ``(B,)`` of confusion matrices per seed and subject ``(S, U, K, K)``.
+    """Resampled macro-F1 ``(B,)`` of confusion matrices per seed and subject ``(..., S, U, K, K)``.
 
-    In each resample the windows of the drawn subjects are pooled before F1 is taken, then seeds are averaged.
+    In each resample the windows of the drawn subjects are pooled before F1 is taken, then seeds are averaged, and
+    whatever stands before them (classifiers).
     """
-    pooled = np.einsum("bu,suij->bsij", resampling.subjects, np.asarray(confusions, dtype=np.float64))
-    return np.average(macro_f1(pooled), axis=1, weights=resampling.seeds)
+    pooled = np.einsum("bu,...suij->b...sij", resampling.subjects, np.asarray(confusions, dtype=np.float64))
+    by_seed = macro_f1(pooled)
+    weights = resampling.seeds / resampling.seeds.sum(axis=1, keepdims=True)
+    return np.einsum("b...s,bs->b...", by_seed, weights).reshape(len(weights), -1).mean(axis=1)
 
 
 def mean_samples(values: Array, resampling: Resampling) -> Array:
@@ -91,15 +94,15 @@ def percentile_interval(estimate: float, samples: Array, *, level: float = 0.95)
 
 
 def score_interval(confusions: NDArray[np.number], resampling: Resampling) -> Interval:
-    """Macro-F1 of ``(S, U, K, K)``, mean over seeds, with its crossed 95% interval."""
-    estimate = macro_f1(confusions.sum(axis=1)).mean()
+    """Macro-F1 of ``(..., S, U, K, K)``, mean over seeds (and classifiers), with its crossed 95% interval."""
+    estimate = macro_f1(confusions.sum(axis=-3)).mean()
     return percentile_interval(float(estimate), macro_f1_samples(confusions, resampling))
 
 
 def difference_interval(
     first: NDArray[np.number], second: NDArray[np.number], resampling: Resampling, *, relative: bool = False
 ) -> Interval:
-    """Macro-F1 of ``first`` minus ``second``, both ``(S, U, K, K)``, paired by seed and subject.
+    """Macro-F1 of ``first`` minus ``second``, both ``(..., S, U, K, K)``, paired by seed and subject.
 
     Args:
         first: confusion matrices of one arm.
@@ -112,7 +115,7 @@ def difference_interval(
     """
     if first.shape != second.shape:
         raise ValueError(f"compared shapes are {first.shape} and {second.shape}, expected the same seeds and subjects")
-    estimates = [float(macro_f1(item.sum(axis=1)).mean()) for item in (first, second)]
+    estimates = [float(macro_f1(item.sum(axis=-3)).mean()) for item in (first, second)]
     samples = [macro_f1_samples(item, resampling) for item in (first, second)]
     if not relative:
         return percentile_interval(estimates[0] - estimates[1], samples[0] - samples[1])

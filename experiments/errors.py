@@ -1,0 +1,30 @@
+"""Bad input ends in one line on stderr and exit code 2, also where it shows in a worker process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from experiments.stages import StageError
+from lightning_modules.cli import readable_errors
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """As :func:`lightning_modules.cli.readable_errors`, and for failed tasks and interruptions too.
+
+    ``IMUFORGE_DEBUG=1`` shows the whole traceback.
+    """
+    try:
+        with readable_errors():
+            yield
+    except StageError as error:
+        if not error.readable or os.environ.get("IMUFORGE_DEBUG"):
+            raise
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2) from error
+    except KeyboardInterrupt as error:
+        sys.stderr.write("interrupted; finished stages are kept, run the same command again to go on\n")
+        raise SystemExit(130) from error

@@ -1,0 +1,98 @@
+"""The main experiment: train on virtual sensors, test on real people, for each prior and against both references.
+
+``python -m experiments.har_eval [-c file.yaml] [key=value ...]``; ``make har-eval`` runs it as it stands. Every part is
+a task of :mod:`experiments.stages`: a second run redoes only what changed, a killed one goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from experiments.errors import one_line_errors
+from experiments.har_eval_checks import DEFAULT_CONFIG, load_config
+from experiments.har_eval_config import HarEvalConfig
+from experiments.har_eval_results import RESULTS, HarEvalResults, as_json
+from experiments.har_eval_stages.collect import collect_pictures, collect_results, run_id
+from experiments.har_eval_stages.files import write_json
+from experiments.har_eval_stages.plan import make_plan
+from experiments.report import PICTURES, write_report
+from experiments.report_text import describe_score, name_arm, state_findings
+from experiments.runner import Runner
+from experiments.stages import Cache
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the experiment from the command line; returns 0, or leaves with code 2 and one line on bad input."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.har_eval", description=__doc__.splitlines()[0])
+    parser.add_argument("-c", "--config", type=Path, default=DEFAULT_CONFIG, help="YAML; the default is har_eval.yaml")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as generation.seconds=6 seeds=[0,1]")
+    arguments = parser.parse_args(args)
+    console = Console(stderr=True)
+    with one_line_errors():
+        config = load_config(arguments.config, arguments.overrides)
+        folder = run_experiment(config, console=console)
+    return 0 if folder.is_dir() else 1
+
+
+def run_experiment(config: HarEvalConfig, *, console: Console | None = None) -> Path:
+    """Run everything, write ``results.json`` and ``report.html``, print the table.
+
+    Args:
+        config: checked configuration.
+        console: where progress and the table go.
+
+    Returns:
+        The folder of the run.
+
+    Raises:
+        FileNotFoundError: weights or data are missing.
+        ValueError: something that was asked for cannot be done.
+        experiments.stages.StageError: a task failed; what is finished stays in the cache.
+    """
+    console = Console(stderr=True) if console is None else console
+    if importlib.util.find_spec("plotly") is None:
+        raise ValueError('the report needs plotly, which is not installed; pip install "imuforge[report]"')
+    torch.set_num_threads(1)
+    start = time.perf_counter()
+    plan = make_plan(config)
+    outcomes = Runner(Cache(Path(config.cache)), processes=config.processes, console=console).run(plan.tasks())
+    folder = Path(config.output) / run_id(plan)
+    folder.mkdir(parents=True, exist_ok=True)
+    results = collect_results(config, plan, outcomes, total_wall_s=time.perf_counter() - start)
+    write_json(as_json(results), folder / RESULTS)
+    write_json(collect_pictures(plan, outcomes), folder / PICTURES)
+    report = write_report(folder)
+    print_summary(results, console)
+    console.print(f"results  {folder / RESULTS}", soft_wrap=True, highlight=False)
+    console.print(f"report   {report}", soft_wrap=True, highlight=False)
+    return folder
+
+
+def print_summary(results: HarEvalResults, console: Console) -> None:
+    """Print macro-F1 of each arm, set and classifier, and what follows from it."""
+    for real in results["sets"]:
+        mine = [entry for entry in results["summaries"] if entry["set"] == real["name"]]
+        classifiers = list(dict.fromkeys(entry["classifier"] for entry in mine))
+        table = Table(title=f"{real['name']}: macro-F1 on real test people", title_justify="left")
+        table.add_column("trained on")
+        for classifier in classifiers:
+            table.add_column(classifier, justify="right")
+        for arm in dict.fromkeys(entry["arm"] for entry in mine):
+            cells = {entry["classifier"]: describe_score(entry) for entry in mine if entry["arm"] == arm}
+            table.add_row(name_arm(arm), *(cells[classifier] for classifier in classifiers))
+        console.print(table)
+    for sentence in state_findings(results):
+        console.print(sentence, highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
