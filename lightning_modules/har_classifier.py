@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 import lightning
 import numpy as np
+import pandas as pd
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
@@ -138,16 +140,21 @@ class HARClassifier(lightning.LightningModule):
         self._collected.update(batch.sample_id, batch.labels, self(batch.signals).argmax(dim=1))
 
     def on_test_epoch_end(self) -> None:
-        """Score every window once."""
+        """Score every window once, on every rank alike; the confusion matrix goes to ``test_confusion.csv`` in the log folder."""
         _, labels, predictions = self._collected.compute()
         self._collected.reset()
         subjects = np.full(len(labels), "", dtype=np.str_)
         self.test_predictions = Predictions(labels.numpy(), predictions.numpy(), subjects, self.classes)
         self.test_scores = score(self.test_predictions)
-        self.log("test/macro_f1", self.test_scores.macro_f1)
-        self.log("test/accuracy", self.test_scores.accuracy)
+        self.log("test/macro_f1", self.test_scores.macro_f1, sync_dist=True)
+        self.log("test/accuracy", self.test_scores.accuracy, sync_dist=True)
         for name, value in self.test_scores.per_class_f1.items():
-            self.log(f"test/f1/{name}", value)
+            self.log(f"test/f1/{name}", value, sync_dist=True)
+        if self.logger is not None and self.trainer.log_dir and self.trainer.is_global_zero:
+            path = Path(self.trainer.log_dir) / "test_confusion.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            table = pd.DataFrame(self.test_scores.confusion, index=list(self.classes), columns=list(self.classes))
+            table.to_csv(path, index_label="true class, by predicted class")
 
     def predict_step(self, batch: IMUBatch, batch_idx: int) -> tuple[Tensor, Tensor]:
         """Sample ids ``(B,)`` and class probabilities ``(B, K)``."""

@@ -18,6 +18,7 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, Trainer
 from numpy.typing import NDArray
+from torch.utils.data import RandomSampler
 
 from datamodules.har.window_set import WindowDataset, WindowSet, make_loader
 from lightning_modules.har_classifier import HARClassifier, balanced_weights
@@ -89,12 +90,9 @@ def _train_network(
     callbacks: Sequence[Callback],
 ) -> NDArray[np.int64]:
     statistics = train.statistics()
-    batches = make_loader(
-        WindowDataset(train.normalised(statistics)),
-        batch_size=min(batch_size, len(train)),
-        shuffle=True,
-        generator=torch.Generator().manual_seed(seed),
-    )
+    dataset = WindowDataset(train.normalised(statistics))
+    sampler = RandomSampler(dataset, generator=torch.Generator().manual_seed(seed))
+    batches = make_loader(dataset, batch_size=min(batch_size, len(train)), sampler=sampler)
     # Initial weights and dropout can draw from no generator but the global one.
     with torch.random.fork_rng(devices=[]), _quiet_lightning():
         torch.manual_seed(seed)

@@ -132,18 +132,19 @@ class Cutter:
     def _windows(self, stream: Stream) -> Iterator[tuple[NDArray[np.float32], int | str]]:
         """Each window of a stream with its class index, or with the reason why it is left out."""
         values, labels = self._resampled(stream)
+        names, codes = np.unique(labels, return_inverse=True)
         for start in range(0, len(values) - self.samples + 1, self.step):
             window = values[start : start + self.samples].astype(np.float32)
-            yield window, self._class_of(window, labels[start : start + self.samples])
+            counts = np.bincount(codes[start : start + self.samples])
+            yield window, self._class_of(window, str(names[counts.argmax()]), int(counts.max()))
 
-    def _class_of(self, window: NDArray[np.float32], labels: NDArray[np.str_]) -> int | str:
+    def _class_of(self, window: NDArray[np.float32], label: str, count: int) -> int | str:
+        """Class index of a window of which ``count`` samples carry the majority label, or why it is left out."""
         if not np.isfinite(window).all():
             return "not finite"
-        found, counts = np.unique(labels, return_counts=True)
         # The small allowance is for products such as 0.55 * 20, which come out above the whole number.
-        if counts.max() < self.purity * self.samples - 1e-6:
+        if count < self.purity * self.samples - 1e-6:
             return "impure"
-        label = str(found[counts.argmax()])
         name = self.label_map.get(label, label)
         return self.classes.index(name) if name in self.classes else "other label"
 

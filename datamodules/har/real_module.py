@@ -101,10 +101,11 @@ class RealIMUDataModule(WindowDataModule):
         sides: tuple[list[Recording], list[Recording]] = ([], [])
         for recording in load_recordings(self._name, self._root):
             sides[self._is_test(recording)].append(recording)
-        cut = []
         for side, recordings in zip(("training", "test"), sides, strict=True):
             if not recordings:
                 raise ValueError(f"no {side} recording in {self._name} with split {self._split!r}, expected some")
+        cut = []
+        for recordings in sides:
             windows, _ = windows_from_recordings(
                 recordings,
                 classes=self._classes,

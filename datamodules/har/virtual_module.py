@@ -96,6 +96,18 @@ class VirtualIMUDataModule(WindowDataModule):
         """Names of the classes, in the order of their indices; known before ``setup``."""
         return list(self._classes)
 
+    @property
+    def num_channels(self) -> int:
+        """C, the number of channels of a window; known before ``setup``.
+
+        Raises:
+            FileNotFoundError: the manifest or its first recording is not there.
+        """
+        if self._placements is not None:
+            return 3 * len(self._channels) * len(self._placements)
+        first = ImuRecording.load(self._root / str(read_manifest(self._root)["file"].iloc[0]))
+        return 3 * len(self._channels) * len(first.names)
+
     def load_windows(self) -> tuple[WindowSet, WindowSet | None]:
         """Read and cut the recordings that the manifest lists, and the real test people where asked for.
 
@@ -146,7 +158,7 @@ def read_manifest(root: Path) -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: there is no manifest, or it lists a file that is not there.
-        ValueError: a column is missing, or a split has another name.
+        ValueError: a column is missing, there is no row, or a split has another name.
     """
     path = root / MANIFEST
     if not path.is_file():
@@ -159,6 +171,8 @@ def read_manifest(root: Path) -> pd.DataFrame:
         table[name] = table[name].fillna(default) if name in table.columns else default
     for split in table["split"].unique():
         check_name(str(split), ("train", "test"), f"split in {path}")
+    if table.empty:
+        raise ValueError(f"{path} lists no recording, expected at least one row")
     absent = [file for file in table["file"] if not (root / file).is_file()]
     if absent:
         raise FileNotFoundError(f"{path} lists {absent[0]} and {len(absent) - 1} others that are not in {root}")

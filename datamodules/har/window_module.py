@@ -6,8 +6,7 @@ import logging
 
 import lightning
 import numpy as np
-import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
 from datamodules.batches import IMUBatch
 from datamodules.har.augmentations import Turning, turned_copies
@@ -101,13 +100,18 @@ class WindowDataModule(lightning.LightningDataModule):
         return [int(count) for count in self.train_windows.counts()]
 
     def train_dataloader(self) -> DataLoader[IMUBatch]:
-        """Shuffled training batches; the order depends on the seed alone."""
-        generator = torch.Generator().manual_seed(self._seed)
-        return self._loader(self.train_windows, generator=generator)
+        """Shuffled training batches; the order depends on the seed and the epoch alone, so a resumed run goes on."""
+        dataset = WindowDataset(self.train_windows)
+        ranks, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        # Lightning tells a DistributedSampler the epoch, which a plain shuffled loader never learns.
+        sampler: Sampler[int] = DistributedSampler(
+            dataset, num_replicas=ranks, rank=rank, shuffle=True, seed=self._seed
+        )
+        return self._loader(dataset, sampler)
 
     def val_dataloader(self) -> list[DataLoader[IMUBatch]]:
         """Validation batches in order; no loader where nothing was held out."""
-        return [self._loader(self.val_windows)] if len(self.val_windows) else []
+        return [self._loader(WindowDataset(self.val_windows))] if len(self.val_windows) else []
 
     def test_dataloader(self) -> DataLoader[IMUBatch]:
         """Test batches in order.
@@ -117,17 +121,11 @@ class WindowDataModule(lightning.LightningDataModule):
         """
         if self.test_windows is None:
             raise ValueError("no test windows: the data module was set up with training windows only")
-        return self._loader(self.test_windows)
+        return self._loader(WindowDataset(self.test_windows))
 
     def predict_dataloader(self) -> DataLoader[IMUBatch]:
         """The test batches again."""
         return self.test_dataloader()
 
-    def _loader(self, windows: WindowSet, generator: torch.Generator | None = None) -> DataLoader[IMUBatch]:
-        return make_loader(
-            WindowDataset(windows),
-            batch_size=self._batch_size,
-            shuffle=generator is not None,
-            generator=generator,
-            workers=self._num_workers,
-        )
+    def _loader(self, dataset: WindowDataset, sampler: Sampler[int] | None = None) -> DataLoader[IMUBatch]:
+        return make_loader(dataset, batch_size=self._batch_size, sampler=sampler, workers=self._num_workers)

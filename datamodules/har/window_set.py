@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from datamodules.batches import IMUBatch
 
@@ -181,19 +181,7 @@ def _joined(batch: IMUBatch | list[IMUBatch]) -> IMUBatch:
 
 
 def make_loader(
-    dataset: WindowDataset,
-    *,
-    batch_size: int,
-    shuffle: bool,
-    generator: torch.Generator | None = None,
-    workers: int = 0,
+    dataset: WindowDataset, *, batch_size: int, sampler: Sampler[int] | None = None, workers: int = 0
 ) -> DataLoader[IMUBatch]:
-    """A DataLoader of :class:`IMUBatch`; ``generator`` decides the order where ``shuffle`` is asked for."""
-    return DataLoader(
-        dataset,
-        batch_size=batch_size,
-        shuffle=shuffle,
-        generator=generator,
-        num_workers=workers,
-        collate_fn=_joined,
-    )
+    """A DataLoader of :class:`IMUBatch`, in the order of ``sampler``, or in order where there is none."""
+    return DataLoader(dataset, batch_size=batch_size, sampler=sampler, num_workers=workers, collate_fn=_joined)

@@ -1,9 +1,11 @@
 """HARClassifier in a real Trainer on a problem with a known answer, and the networks under it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from lightning import Trainer
+from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
 from datamodules.har import WindowDataModule
@@ -28,12 +30,12 @@ def _oscillations(per_class=(60, 60, 60), seed=0):
     return WindowSet(signals, labels, subjects, np.arange(len(labels)), tuple(CLASSES), CHANNELS, 32.0)
 
 
-def _trainer(tmp_path, epochs=1):
+def _trainer(tmp_path, epochs=1, logger=False):
     return Trainer(
         accelerator="cpu",
         devices=1,
         max_epochs=epochs,
-        logger=False,
+        logger=logger,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -46,13 +48,16 @@ def test_learns_to_tell_frequencies_apart(network, tmp_path):
     torch.manual_seed(0)
     data = WindowDataModule(_oscillations(), _oscillations(seed=1), batch_size=32)
     model = HARClassifier(CLASSES, 3, network=network)
-    trainer = _trainer(tmp_path, epochs=30)
+    trainer = _trainer(tmp_path, epochs=20, logger=CSVLogger(tmp_path))
     trainer.fit(model, data)
     assert float(trainer.callback_metrics["val/macro_f1"]) > 0.9
     (metrics,) = trainer.test(model, data, verbose=False)
     assert metrics["test/macro_f1"] > 0.95
     assert {f"test/f1/{name}" for name in CLASSES} <= set(metrics)
     assert model.test_scores.confusion.sum() == 180
+    table = pd.read_csv(next(tmp_path.rglob("test_confusion.csv")), index_col=0)
+    assert table.columns.tolist() == table.index.tolist() == CLASSES
+    np.testing.assert_array_equal(table.to_numpy(), model.test_scores.confusion)
     np.testing.assert_array_equal(model.test_predictions.labels, data.test_windows.labels)
 
     path = tmp_path / "model.ckpt"

@@ -72,6 +72,20 @@ def test_order_depends_on_the_seed_alone():
     assert order(1) != order(2)
 
 
+def test_order_of_an_epoch_does_not_depend_on_the_epochs_before():
+    def order(epochs):
+        data = WindowDataModule(_windows(), val_fraction=0.0)
+        data.setup()
+        loader = data.train_dataloader()
+        for epoch in epochs:
+            loader.sampler.set_epoch(epoch)  # as Lightning does
+            ids = torch.cat([b.sample_id for b in loader]).tolist()
+        return ids
+
+    assert order([0, 1, 2]) == order([2])
+    assert order([1]) != order([2])
+
+
 def test_validation_people_are_not_trained_on():
     train, val = split_off_validation(_windows(), fraction=0.34, seed=3)
     assert len(set(val.subjects)) == 2
@@ -213,7 +227,9 @@ def virtual_root(tmp_path):
 
 def test_virtual_recordings_of_a_folder_become_batches(virtual_root):
     data = VirtualIMUDataModule(str(virtual_root), classes=["walking", "standing"], val_fraction=0.34)
+    assert data.num_channels == 6
     data.setup()
+    assert data.num_channels == data.train_windows.num_channels
     assert len(data.train_windows) == 2 * 2 * 3
     assert len(data.val_windows) == 2 * 3
     assert not set(data.train_windows.subjects) & set(data.val_windows.subjects)
