@@ -1,1 +1,27 @@
 """Lightning data modules and the readers under them; imports nothing of ours but ``sim``."""
+
+from datamodules.clips import Clip
+from datamodules.har import (
+    READERS,
+    RealIMUDataModule,
+    Recording,
+    VirtualIMUDataModule,
+    WindowSet,
+    load_recordings,
+    windows_from_recordings,
+)
+from datamodules.motion import MotionDataModule
+from datamodules.prompts import PromptDataModule
+
+__all__ = [
+    "READERS",
+    "Clip",
+    "MotionDataModule",
+    "PromptDataModule",
+    "RealIMUDataModule",
+    "Recording",
+    "VirtualIMUDataModule",
+    "WindowSet",
+    "load_recordings",
+    "windows_from_recordings",
+]

@@ -1,9 +1,9 @@
 """Find clips that show the same recording, by the motion itself: shifted in time, mirrored, or converted differently.
 
-A clip is cut into windows of one second at 10 Hz: joint positions relative to the root, seen from the person's heading.
-Two clips are duplicates if most windows of the shorter one have a near twin in the other at one and the same time
-shift. The limits were set on pairs known to be the same (CMU 02_01 as .amc and as exponential maps) and on different
-walks of one person; see ``tests/datamodules/test_duplicates.py``.
+A clip is cut into windows of one second, ten frames each: joint positions relative to the root, seen from the person's
+heading. Two clips are duplicates if most windows of the shorter one have a twin in the other at one and the same time
+shift. Shifts are tried in steps of 25 ms. On CMU, conversions of one recording differ by 3 to 8 mm, different walks of
+one person by 13 mm and more.
 """
 
 from __future__ import annotations
@@ -20,12 +20,17 @@ from scipy.spatial import cKDTree
 
 from sim.conventions import JOINT_INDEX, MIRROR
 
-RATE_HZ: Final[float] = 10.0
-"""Frame rate of the joints that are compared [Hz]."""
+RATE_HZ: Final[float] = 40.0
+"""Frame rate of the joints that are compared [Hz]; its period is the step of time shifts."""
 
-WINDOW: Final[int] = 10
-LIMIT_M: Final[float] = 0.01
-"""Root mean square distance of joints over a window, below which two windows are twins [m]."""
+FRAMES: Final[int] = 10
+STRIDE: Final[int] = 4
+"""A window takes every fourth sample, ten in all."""
+
+LIMIT_M: Final[float] = 0.006
+LIMIT_S: Final[float] = 0.006
+"""Two windows are twins if their joints are apart by less than 6 mm and 6 ms of their movement (root mean square): half
+a step of the time shift is 12.5 ms, of which the mean is half."""
 
 SHARE: Final[float] = 0.6
 """Share of the shorter clip's windows that must have a twin at the same shift."""
@@ -53,6 +58,16 @@ class Duplicate:
     mirrored: bool
 
 
+@dataclass(frozen=True)
+class _Windows:
+    """Windows of all clips in one table: vectors ``(N, D)``, owning clip, first sample and limit of each."""
+
+    vectors: NDArray[np.float32]
+    owner: NDArray[np.int64]
+    start: NDArray[np.int64]
+    limit: NDArray[np.float64]
+
+
 def find_duplicates(joints: Sequence[NDArray[np.float32]], *, skip: Sequence[bool] | None = None) -> list[Duplicate]:
     """Compare all clips with one another and with their mirror images.
 
@@ -61,33 +76,16 @@ def find_duplicates(joints: Sequence[NDArray[np.float32]], *, skip: Sequence[boo
         skip: clips to leave out (constructed postures); None compares all.
 
     Returns:
-        The pairs found. A clip without movement has no time shift, so standing still is compared only where it moves:
-        windows whose joints stay within 2 cm are left out.
+        The pairs found. Standing still has no time shift, so windows whose joints stay within 2 cm are left out.
     """
-    used = [i for i, clip in enumerate(joints) if len(clip) >= WINDOW and not (skip is not None and skip[i])]
-    windows, owners, starts, mirrored = [], [], [], []
-    for index in used:
-        for mirror in (False, True):
-            views = _canonical_windows(joints[index], mirror=mirror)
-            moving = np.flatnonzero(views.std(axis=1).max(axis=-1) > _SPREAD_M)
-            windows.append(views[moving].reshape(len(moving), views[0].size))
-            owners.append(np.full(len(moving), index))
-            starts.append(moving)
-            mirrored.append(np.full(len(moving), mirror))
-    if not windows:
-        return []
-    vectors = np.concatenate(windows)
-    owner, start, mirror_flag = np.concatenate(owners), np.concatenate(starts), np.concatenate(mirrored)
-    plain = np.flatnonzero(~mirror_flag)
-    limit = LIMIT_M * np.sqrt(vectors.shape[1] / 3)
-    pairs = _pair_windows(vectors, plain, limit)
-    # Tied to the plain view of the second clip; the first may be mirrored.
-    first, second = pairs[:, 0], pairs[:, 1]
-    keep = owner[first] != owner[second]
-    first, second = first[keep], second[keep]
-    distance = np.linalg.norm(vectors[first] - vectors[second], axis=1) / np.sqrt(vectors.shape[1] / 3)
-    counts = {index: int(np.sum((owner == index) & ~mirror_flag)) for index in used}
-    return _collect(owner, start, mirror_flag, first, second, distance, counts)
+    used = [index for index in range(len(joints)) if not (skip is not None and skip[index])]
+    # Every clip's windows start at all samples; what is looked for, at every fourth one.
+    everywhere = _cut_windows(joints, used, mirror=False, step=1)
+    found = []
+    for mirror in (False, True):
+        sought = _cut_windows(joints, used, mirror=mirror, step=STRIDE)
+        found += _collect(sought, everywhere, _pair_windows(sought, everywhere), mirrored=mirror)
+    return found
 
 
 def group_duplicates(count: int, duplicates: Sequence[Duplicate]) -> list[int]:
@@ -98,64 +96,82 @@ def group_duplicates(count: int, duplicates: Sequence[Duplicate]) -> list[int]:
     return [int(group) for group in connected_components(links, directed=False)[1]]
 
 
+def _cut_windows(joints: Sequence[NDArray[np.float32]], used: Sequence[int], *, mirror: bool, step: int) -> _Windows:
+    size = FRAMES * joints[0].shape[1] * 3 if joints else 0
+    vectors, owners, starts, limits = [np.zeros((0, size), np.float32)], [np.zeros(0, int)], [np.zeros(0, int)], []
+    for index in used:
+        if len(joints[index]) > (FRAMES - 1) * STRIDE:
+            windows = _canonical_windows(joints[index], mirror=mirror)[::step]
+            moving = np.flatnonzero(windows.std(axis=1).max(axis=-1) > _SPREAD_M)
+            windows = windows[moving]
+            speed = np.sqrt((np.diff(windows, axis=1) ** 2).mean(axis=(1, 2)) * 3) * RATE_HZ / STRIDE
+            vectors.append(windows.reshape(len(windows), size))
+            owners.append(np.full(len(windows), index))
+            starts.append(moving * step)
+            limits.append(LIMIT_M + LIMIT_S * speed)
+    limit = np.concatenate(limits) if limits else np.zeros(0)
+    return _Windows(np.concatenate(vectors), np.concatenate(owners), np.concatenate(starts), limit)
+
+
 def _canonical_windows(joints: NDArray[np.float32], *, mirror: bool) -> NDArray[np.float32]:
-    """All windows of a clip ``(N, WINDOW, 66)``: relative to the root, turned so that their first frame faces +Z."""
+    """All windows of a clip ``(N, FRAMES, 66)``: relative to the root, turned so that their first frame faces +Z.
+
+    The root's place holds half of its path within the window, so that walking on the spot is not walking.
+    """
     if mirror:
         joints = joints[:, list(MIRROR)] * np.array([-1.0, 1.0, 1.0], dtype=np.float32)
-    local = joints - joints[:, :1]
-    # The root's own path counts as one more joint's: where it goes within the window, halved to weigh like a limb.
-    hips = joints[:, JOINT_INDEX["left_hip"]] - joints[:, JOINT_INDEX["right_hip"]]
+    span = (FRAMES - 1) * STRIDE + 1
+    view = np.lib.stride_tricks.sliding_window_view(joints, span, axis=0)[..., ::STRIDE].transpose(0, 3, 1, 2)
+    windows = view - view[:, :, :1]
+    windows[:, :, 0] = 0.5 * (view[:, :, 0] - view[:, :1, 0])
+    hips = view[:, 0, JOINT_INDEX["left_hip"]] - view[:, 0, JOINT_INDEX["right_hip"]]
     angle = np.arctan2(-hips[:, 2], hips[:, 0])
-    windows = np.lib.stride_tricks.sliding_window_view(local, WINDOW, axis=0).transpose(0, 3, 1, 2).copy()
-    roots = np.lib.stride_tricks.sliding_window_view(joints[:, 0], WINDOW, axis=0).transpose(0, 2, 1)
-    windows[:, :, 0] = 0.5 * (roots - roots[:, :1])
-    cosine, sine = np.cos(angle[: len(windows)]), np.sin(angle[: len(windows)])
-    zero, one = np.zeros_like(cosine), np.ones_like(cosine)
-    turn = np.stack([cosine, zero, -sine, zero, one, zero, sine, zero, cosine], axis=-1).reshape(-1, 3, 3)
-    turned = np.einsum("nij,ntkj->ntki", turn, windows)
-    return turned.reshape(len(windows), WINDOW, -1).astype(np.float32)
+    cosine, sine, zero, one = np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
+    turn = np.stack([cosine, zero, -sine, zero, one, zero, sine, zero, cosine], axis=-1).reshape(-1, 1, 3, 3)
+    turned = windows @ turn.transpose(0, 1, 3, 2)
+    return turned.reshape(len(windows), FRAMES, -1).astype(np.float32)
 
 
-def _pair_windows(vectors: NDArray[np.float32], plain: NDArray[np.int64], limit: float) -> NDArray[np.int64]:
-    """Pairs (any window, plain window) closer than the limit, found in the main directions and checked in full."""
-    centre = vectors.mean(axis=0)
-    step = max(1, len(vectors) // 4000)
-    _, _, directions = np.linalg.svd(vectors[::step] - centre, full_matrices=False)
-    reduced = (vectors - centre) @ directions[:_COMPONENTS].T
+def _pair_windows(sought: _Windows, everywhere: _Windows) -> NDArray[np.int64]:
+    """Pairs of rows ``(N, 2)`` of different clips that are twins: found in the main directions, checked in full."""
+    if len(sought.vectors) == 0:
+        return np.zeros((0, 2), dtype=np.int64)
+    centre = everywhere.vectors.mean(axis=0)
+    every = max(1, len(everywhere.vectors) // 4000)
+    _, _, directions = np.linalg.svd(everywhere.vectors[::every] - centre, full_matrices=False)
+    axes = directions[:_COMPONENTS].T
+    scale = np.sqrt(sought.vectors.shape[1] / 3)
+    tree = cKDTree((everywhere.vectors - centre) @ axes)
     # Projection only shortens, so no pair within the limit is lost.
-    sparse = cKDTree(reduced).sparse_distance_matrix(cKDTree(reduced[plain]), limit, output_type="ndarray")
-    pairs = np.stack([sparse["i"], plain[sparse["j"]]], axis=1)
-    kept = []
-    for part in np.array_split(pairs, max(1, len(pairs) // 20000)):
-        close = np.linalg.norm(vectors[part[:, 0]] - vectors[part[:, 1]], axis=1) <= limit
-        kept.append(part[close])
+    near = tree.query_ball_point((sought.vectors - centre) @ axes, sought.limit * scale)
+    kept = [np.zeros((0, 2), dtype=np.int64)]
+    for row, candidates in enumerate(near):
+        others = np.array(
+            [other for other in candidates if everywhere.owner[other] != sought.owner[row]], dtype=np.int64
+        )
+        if len(others):
+            distance = np.linalg.norm(everywhere.vectors[others] - sought.vectors[row], axis=1) / scale
+            close = others[distance <= sought.limit[row]]
+            kept.append(np.stack([np.full(len(close), row), close], axis=1))
     return np.concatenate(kept)
 
 
-def _collect(
-    owner: NDArray[np.int64],
-    start: NDArray[np.int64],
-    mirror: NDArray[np.bool_],
-    first: NDArray[np.int64],
-    second: NDArray[np.int64],
-    distance: NDArray[np.float32],
-    counts: dict[int, int],
-) -> list[Duplicate]:
+def _collect(sought: _Windows, everywhere: _Windows, pairs: NDArray[np.int64], *, mirrored: bool) -> list[Duplicate]:
     """Count twins of each pair of clips by time shift and keep pairs with enough of them."""
-    table: dict[tuple[int, int, bool], list[tuple[int, int, float]]] = {}
-    for a, b, length in zip(first, second, distance, strict=True):
-        one, other = int(owner[a]), int(owner[b])
-        if (counts[one], one) <= (counts[other], other):  # the shorter clip comes first; each pair once
-            key = (one, other, bool(mirror[a]))
-            table.setdefault(key, []).append((int(start[b] - start[a]), int(start[a]), float(length)))
+    first, second = sought.owner[pairs[:, 0]], everywhere.owner[pairs[:, 1]]
+    counts = np.bincount(sought.owner, minlength=int(everywhere.owner.max(initial=0)) + 1)
+    shifts = everywhere.start[pairs[:, 1]] - sought.start[pairs[:, 0]]
+    scale = np.sqrt(sought.vectors.shape[1] / 3)
     found = []
-    for (one, other, mirrored), twins in sorted(table.items()):
-        shifts = np.array([twin[0] for twin in twins])
-        values, numbers = np.unique(shifts, return_counts=True)
+    for one, other in sorted(set(zip(first.tolist(), second.tolist(), strict=True))):
+        if (counts[one], one) > (counts[other], other):
+            continue  # the shorter clip comes first, and each pair once
+        rows = np.flatnonzero((first == one) & (second == other))
+        values, numbers = np.unique(shifts[rows], return_counts=True)
         best = int(values[numbers.argmax()])
-        near = np.abs(shifts - best) <= 1
-        matched = len({twin[1] for twin, same in zip(twins, near, strict=True) if same})
-        if matched >= max(3, SHARE * counts[one]):
-            lengths = [twin[2] for twin, same in zip(twins, near, strict=True) if same]
-            found.append(Duplicate(one, other, best / RATE_HZ, float(np.median(lengths)), mirrored))
+        rows = rows[np.abs(shifts[rows] - best) <= 1]
+        if len(np.unique(pairs[rows, 0])) >= max(2, SHARE * counts[one]):
+            distance = sought.vectors[pairs[rows, 0]] - everywhere.vectors[pairs[rows, 1]]
+            median = float(np.median(np.linalg.norm(distance, axis=1)) / scale)
+            found.append(Duplicate(one, other, best / RATE_HZ, median, mirrored))
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,8 @@ from rich.progress import Progress
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from datamodules.batches import MotionBatch
 from datamodules.clips import Clip
-from datamodules.motion_cache import CachedClip, convert, load
+from datamodules.motion_cache import convert, load
 from datamodules.motion_library import MotionLibrary, build_library
 from datamodules.motion_sources import SourceItem, list_items
 from datamodules.motion_windows import (
@@ -234,11 +232,3 @@ class MotionDataModule(LightningDataModule):
         if self.trainer is None or not self.trainer.fit_loop.restarting:
             return 0
         return self.trainer.fit_loop.epoch_loop.batch_progress.current.ready * self.batch_size
-
-
-def minutes_by_activity(clips: Sequence[CachedClip]) -> dict[str, float]:
-    """Return the minutes of each activity."""
-    minutes: dict[str, float] = {}
-    for clip in clips:
-        minutes[clip.activity] = minutes.get(clip.activity, 0.0) + clip.seconds / 60
-    return minutes

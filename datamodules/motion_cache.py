@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from datamodules.clips import Clip
+from datamodules.duplicates import RATE_HZ
 from datamodules.motion_sources import MIN_SECONDS, SourceItem
 from datamodules.splits import Split
 from sim.body import Body
@@ -31,8 +32,6 @@ from sim.trajectory import resample_motion
 
 MAX_FPS: Final[float] = 60.0
 """Motions are kept at their own rate up to this one [Hz]; a person's movement holds nothing above half of it."""
-
-DUPLICATE_FPS: Final[float] = 10.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class CachedClip:
         looped: a copy made longer by repeating a gait cycle.
         features: HumanML3D features ``(N, 263)`` at 20 fps, float32.
         mirrored: features of the mirror image ``(N, 263)``.
-        joints: world joints ``(T, 22, 3)`` [m] at 10 Hz, to find duplicates by.
+        joints: world joints ``(T, 22, 3)`` [m] at 40 Hz, to find duplicates by.
         path: the file, from which :meth:`load_clip` reads the motion.
         number: which of the file's clips it is.
     """
@@ -175,7 +174,7 @@ def _path(folder: Path, item: SourceItem) -> Path:
 
 def _write(path: Path, clips: list[Clip]) -> None:
     arrays: dict[str, NDArray[np.generic]] = {}
-    about = []
+    about: list[dict[str, object]] = []
     for clip in clips:
         motion = clip.motion if clip.motion.fps <= MAX_FPS else resample_motion(clip.motion, fps=MAX_FPS)
         if motion.duration_s < MIN_SECONDS:
@@ -195,7 +194,7 @@ def _write(path: Path, clips: list[Clip]) -> None:
         )
         matrices = motion.rotations.reshape(-1, 3, 3).double().numpy()
         vectors = Rotation.from_matrix(matrices).as_rotvec().reshape(-1, NUM_JOINTS, 3)
-        joints = Body.default().joints(resample_motion(clip.motion, fps=DUPLICATE_FPS))
+        joints = Body.default().joints(resample_motion(clip.motion, fps=RATE_HZ))
         arrays |= {
             f"{number}/features": compute_features(clip.motion).float().numpy(),
             f"{number}/mirrored": compute_features(clip.motion.mirrored()).float().numpy(),

@@ -15,8 +15,8 @@ import torch
 from datamodules.captions import caption_clip, read_cmu_descriptions
 from datamodules.clips import Clip
 from datamodules.embedded import embedded_split, load_embedded
-from datamodules.gait_loops import loop_gait
 from datamodules.formats.bvh import read_bvh
+from datamodules.gait_loops import loop_gait
 from datamodules.mocap_sets import MOCAP_SETS, MocapFile, MocapSet
 from datamodules.retarget import retarget
 from datamodules.skeleton_maps import choose_map
@@ -24,7 +24,7 @@ from datamodules.splits import Split
 from sim.body import Body
 from sim.motion import Motion
 
-CONVERSION_VERSION: Final[int] = 1
+CONVERSION_VERSION: Final[int] = 3
 """To be raised whenever readers, rules or retargeting change what comes out, so that caches are made anew."""
 
 MIN_SECONDS: Final[float] = 1.0

@@ -91,8 +91,7 @@ ACCLAIM_BVH = replace(
 
 DEEPMIMIC = _make_map(
     ("root", ("root", "chest"), "chest", "chest", ("chest", "neck"), "neck"),
-    tuple(f"{{}}_{limb}" for limb in ("hip", "knee", "ankle", "foot"))
-    + ("chest", "{}_shoulder", "{}_elbow", "{}_wrist"),
+    ("{}_hip", "{}_knee", "{}_ankle", "{}_foot", "chest", "{}_shoulder", "{}_elbow", "{}_wrist"),
     ("{}_hip", "{}_knee", "{}_ankle", "{}_ankle", "chest", "{}_shoulder", "{}_elbow", "{}_elbow"),
     sides=SIDES,
 )

@@ -53,7 +53,7 @@ def assign_splits(requests: Sequence[SplitRequest]) -> list[Split]:
     for group, clips in members.items():
         activity = max(clips, key=lambda clip: (clip.seconds, clip.name)).activity
         declared = {clip.declared for clip in clips}
-        side: Split | None = next((side for side in ("test", "val", "train") if side in declared), None)  # type: ignore[misc]
+        side: Split | None = next((side for side in ("test", "val", "train") if side in declared), None)
         if side is None:
             free[activity].append(group)
         else:

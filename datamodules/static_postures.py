@@ -1,9 +1,9 @@
 """Constructed static postures: standing, sitting and lying, as formulas, for what the recorded clips lack.
 
 A posture is a set of joint angles with a slow sway and breathing on it. Amplitudes: quiet standing sways by a few
-millimetres below 1 Hz (Prieto et al., IEEE Trans. Biomed. Eng. 43(9), 1996, doi 10.1109/10.532130: centre of pressure of
-young adults, RMS about 5 mm); quiet breathing is 12 to 20 breaths a minute and moves the chest by a few millimetres,
-here a pitch of the upper trunk of 0.3 degrees. They are plausible, not measured: every clip is flagged ``constructed``.
+millimetres below 1 Hz (Prieto et al., IEEE Trans. Biomed. Eng. 43(9), 1996, doi 10.1109/10.532130); quiet breathing is
+12 to 20 breaths a minute and moves the chest by a few millimetres, here a pitch of the upper trunk of 0.3 degrees.
+They are plausible, not measured: every clip is flagged ``constructed``.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ def build(wheel: Path, output: Path) -> None:
             vectors = Rotation.from_matrix(motion.rotations.reshape(-1, 3, 3).numpy()).as_rotvec()
             arrays[f"{name}/rotation_vectors"] = vectors.reshape(-1, 22, 3).astype(np.float32)
             arrays[f"{name}/translation"] = motion.translation.numpy().astype(np.float32)
-            arrays[f"{name}/fps"] = np.float64(motion.fps)
-    np.savez_compressed(output, **arrays)
+            arrays[f"{name}/fps"] = np.array(motion.fps)
+    np.savez_compressed(output, allow_pickle=False, **arrays)
 
 
 if __name__ == "__main__":

@@ -95,9 +95,7 @@ def _parse_asf(text: str, path: str | Path) -> _Skeleton:
     length = re.search(r"length\s+(\S+)", sections["units"])
     order = re.search(r"order\s+(.+)", sections["root"])
     if order is None or set(order[1].lower().split()) != {"tx", "ty", "tz", "rx", "ry", "rz"}:
-        raise ValueError(
-            f"{path}: the root's order is {order and order[1]!r}, expected TX TY TZ RX RY RZ in some order"
-        )
+        raise ValueError(f"{path}: the root's order is {order and order[1]!r}, expected TX TY TZ RX RY RZ, any order")
     bones = {}
     for block in re.findall(r"begin(.*?)\bend\b", sections["bonedata"], flags=re.DOTALL):
         fields = {line.split()[0]: line.split()[1:] for line in block.splitlines() if line.split()}
@@ -142,9 +140,10 @@ def _parse_amc(text: str, skeleton: _Skeleton, path: str | Path) -> list[dict[st
             frames.append({})
         elif word and word[0] not in ":#":
             if widths.get(word) != len(rest) or not frames:
+                expected = f"{widths[word]} after a frame number" if word in widths else "a bone of the skeleton"
                 raise ValueError(
-                    f"{path}, line {number}: {word!r} with {len(rest)} values, expected {widths.get(word, 'no such bone')};"
-                    " give the ASF file of the same subject"
+                    f"{path}, line {number}: {word!r} with {len(rest)} values, expected {expected}; "
+                    "give the ASF file of the same subject"
                 )
             frames[-1][word] = [float(value) for value in rest]
     for number, frame in enumerate(frames, start=1):

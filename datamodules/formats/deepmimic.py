@@ -22,7 +22,7 @@ TO_WORLD: Final[FloatArray] = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [1.0,
 
 @dataclass(frozen=True)
 class _Joint:
-    """A joint of the humanoid: parent, offset in DeepMimic's axes [m], numbers per frame (4: wxyz, 1: hinge about z)."""
+    """A joint: parent, offset in DeepMimic's axes [m], numbers per frame (4: quaternion wxyz, 1: hinge about z)."""
 
     name: str
     parent: int

@@ -8,14 +8,30 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from datamodules.formats.skeleton import SkeletonMotion, parse_table, read_text, run_forward_kinematics
+from datamodules.formats.skeleton import (
+    FloatArray,
+    SkeletonMotion,
+    parse_table,
+    read_text,
+    run_forward_kinematics,
+)
+
+AxisOrder = Literal["xyz", "xzy", "yxz", "yzx", "zxy", "zyx"]
 
 
-def read_expmap(path: str | Path, skeleton: str | Path, *, fps: float, drop_first: int = 0) -> SkeletonMotion:
+def read_expmap(
+    path: str | Path,
+    skeleton: str | Path,
+    *,
+    fps: float,
+    drop_first: int = 0,
+    root_axes: tuple[AxisOrder, AxisOrder] | None = None,
+) -> SkeletonMotion:
     """Read a table of exponential maps.
 
     Args:
@@ -24,6 +40,8 @@ def read_expmap(path: str | Path, skeleton: str | Path, *, fps: float, drop_firs
             ``missing_thorax_offset`` (joints that the conversion lost a bone below, and what to add to their offset).
         fps: frames per second [Hz] (120 for CMU).
         drop_first: rows to leave out at the beginning.
+        root_axes: orders (fixed axes, first turn first) in which the conversion put together the root's three angles,
+            and in which they were meant, where the two differ; the root is put together anew.
 
     Returns:
         The motion in metres, Y up.
@@ -46,5 +64,12 @@ def read_expmap(path: str | Path, skeleton: str | Path, *, fps: float, drop_firs
     # The source multiplies row vectors from the left; for column vectors that is the inverse rotation.
     vectors = -table[:, 3:].reshape(-1, 3)
     local = Rotation.from_rotvec(vectors).as_matrix().reshape(len(table), len(names), 3, 3)
+    if root_axes is not None:
+        local[:, 0] = _reorder(local[:, 0], *root_axes)
     rotations, positions = run_forward_kinematics(parents, offsets * unit_m, local, table[:, :3] * unit_m)
     return SkeletonMotion(names, parents, offsets * unit_m, rotations, positions, fps)
+
+
+def _reorder(matrices: FloatArray, written: AxisOrder, meant: AxisOrder) -> FloatArray:
+    angles = Rotation.from_matrix(matrices).as_euler(written)
+    return Rotation.from_euler(meant, angles[:, [written.index(axis) for axis in meant]]).as_matrix()
