@@ -140,7 +140,7 @@ class HARClassifier(lightning.LightningModule):
         self._collected.update(batch.sample_id, batch.labels, self(batch.signals).argmax(dim=1))
 
     def on_test_epoch_end(self) -> None:
-        """Score every window once, on every rank alike; the confusion matrix goes to ``test_confusion.csv`` in the log folder."""
+        """Score every window once, on every rank alike; the confusion matrix goes to ``test_confusion.csv``."""
         _, labels, predictions = self._collected.compute()
         self._collected.reset()
         subjects = np.full(len(labels), "", dtype=np.str_)
