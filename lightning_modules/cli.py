@@ -16,12 +16,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 
+from lightning.fabric.utilities.cloud_io import get_filesystem
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from datamodules.har import RealIMUDataModule, VirtualIMUDataModule
-from datamodules.motion import MotionDataModule
+from datamodules import MotionDataModule, PromptDataModule, RealIMUDataModule, VirtualIMUDataModule
 from lightning_modules import HARClassifier, MotionDiffusion
 from lightning_modules.callbacks import AccelerationFigure, MotionWriter
 from lightning_modules.config_errors import explain_exception, explain_parser_error
@@ -33,6 +35,7 @@ SHORT_NAMES: Final = (
     MotionDataModule,
     MotionDiffusion,
     MotionWriter,
+    PromptDataModule,
     RealIMUDataModule,
     VirtualIMUDataModule,
 )
@@ -66,6 +69,10 @@ class ImuforgeCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Refuse to resume a run with other hyper-parameters; say so when a checkpoint is merely evaluated."""
+        ckpt_path = self.config[self.subcommand].get("ckpt_path")
+        words = ("best", "last", "hpc", "registry")
+        if ckpt_path and not str(ckpt_path).startswith(words) and not get_filesystem(ckpt_path).exists(ckpt_path):
+            raise FileNotFoundError(f"checkpoint {ckpt_path} not found; give a file that `lightning fit` wrote")
         changes = describe_changes(asked=self._model_asked_for, stored=self._describe_model())
         if changes and self.subcommand == "fit":
             raise ValueError(
@@ -89,6 +96,25 @@ class ImuforgeCLI(LightningCLI):
             kwargs.setdefault("logger", TensorBoardLogger(folder, name="", version=""))
         return super().instantiate_trainer(**kwargs)
 
+    def before_validate(self) -> None:
+        """Refuse to evaluate untrained weights in place of a checkpoint that is not there."""
+        self._require_last_checkpoint()
+
+    before_test = before_validate
+    before_predict = before_validate
+
+    def _require_last_checkpoint(self) -> None:
+        if self.config[self.subcommand].get("ckpt_path") != "last":
+            return
+        default = Path(self.trainer.log_dir or self.trainer.default_root_dir) / "checkpoints"
+        checkpoints = [item for item in self.trainer.checkpoint_callbacks if isinstance(item, ModelCheckpoint)]
+        folders = {Path(item.dirpath or default) for item in checkpoints}
+        if not any(list(folder.glob("last*.ckpt")) for folder in folders):
+            places = ", ".join(str(folder) for folder in sorted(folders)) or "any callback's folder"
+            raise FileNotFoundError(
+                f"no last.ckpt in {places}; run `lightning fit` with the same configuration first, or give its path"
+            )
+
     def _describe_model(self) -> Mapping[str, object]:
         model = self.config[self.config.subcommand].get("model")
         arguments = model.get("init_args") if model is not None else None
@@ -102,9 +128,11 @@ def main(args: ArgsType = None) -> None:
         SystemExit: with code 2 and one line on stderr when the input is at fault.
     """
     with readable_errors(), warnings.catch_warnings():
-        # In-memory windows need no worker processes; the second is Lightning's own; args are given on purpose.
+        # Windows in memory need no workers; the next is Lightning's own; the averaged network is in eval mode and args
+        # are given on purpose.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
+        warnings.filterwarnings("ignore", message=r".*module\(s\) in eval mode at the start of training.*")
         warnings.filterwarnings("ignore", message=".*LightningCLI's args parameter is intended.*")
         ImuforgeCLI(
             LightningModule,
@@ -127,6 +155,8 @@ def readable_errors() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGINT) from None
+    except SIGTERMException:  # Lightning's own would leave with 0, as if the run were done
+        raise SystemExit(128 + signal.SIGTERM) from None
     except Exception as error:
         line = explain_exception(error)
         if line is None:
