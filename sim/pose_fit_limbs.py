@@ -18,17 +18,23 @@ from sim.conventions import JOINT_INDEX
 from sim.rotations import align_vectors
 from sim.smoothing import gaussian_smooth
 
-NEIGHBOUR_TIMES_S: Final[tuple[float, ...]] = (0.15, 0.6)
+HALF_WEIGHT_SINE: Final[float] = 0.2
+"""Sine of the bend at which a hinge weighs half (12 degrees); well bent, it weighs one."""
+
+NOISE_SIGMAS: Final[float] = 6.0
+"""A bend of this many standard deviations of what noise alone could feign weighs a quarter, and less ever less."""
+
+NEIGHBOUR_TIMES_S: Final[tuple[float, ...]] = (0.08, 0.4)
 """Standard deviations of the kernels over which frames lend each other their twist [s]."""
 
-NEIGHBOUR_WEIGHTS: Final[tuple[float, ...]] = (0.05, 0.05)
-"""Weight of each kernel against the frame's own observation."""
+NEIGHBOUR_WEIGHTS: Final[tuple[float, ...]] = (0.2, 0.1)
+"""Weight of each kernel against the frame's own observation: more is steadier under noise and lags more without."""
 
-REFERENCE_WEIGHT: Final[float] = 1e-3
-"""Weight of the reference twist; a hinge bent by 2 degrees weighs as much."""
+TOE_WEIGHT: Final[float] = 0.2
+"""Weight of the toes' direction for a leg's twist: as much as a knee bent by 6 degrees."""
 
-FOOT_WEIGHT: Final[float] = 0.02
-"""Weight of the toes' direction for a leg's twist; a knee bent by 8 degrees weighs as much."""
+REFERENCE_WEIGHT: Final[float] = 5e-3
+"""Weight of the reference twist, for limbs that are straight for longer than the kernels reach."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Limb:
         end: wrist or ankle.
         tip: the foot's joint, whose direction tells the twist of a straight leg; None for arms.
         hinge_axis: axis of flexion in the rest pose, right-handed about it.
+        pole: direction of the upper bone in the middle of its range, seen from the trunk. The reference twist cannot be
+            continuous everywhere: it jumps opposite to the pole, where no limb gets to.
     """
 
     root: int
@@ -48,6 +56,7 @@ class Limb:
     end: int
     tip: int | None
     hinge_axis: tuple[float, float, float]
+    pole: tuple[float, float, float]
 
     @property
     def bones(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -55,16 +64,22 @@ class Limb:
         return (self.root, self.hinge), (self.hinge, self.end)
 
 
-def _limb(side: str, root: str, hinge: str, end: str, tip: str | None, axis: tuple[float, float, float]) -> Limb:
-    index = [JOINT_INDEX[f"{side}_{name}"] for name in (root, hinge, end)]
-    return Limb(index[0], index[1], index[2], None if tip is None else JOINT_INDEX[f"{side}_{tip}"], axis)
+def _arm(side: str, sign: float) -> Limb:
+    root, hinge, end = (JOINT_INDEX[f"{side}_{name}"] for name in ("shoulder", "elbow", "wrist"))
+    # In the T-pose an elbow brings the forearm forward.
+    return Limb(root, hinge, end, None, hinge_axis=(0.0, -sign, 0.0), pole=(sign, 0.0, 0.0))
 
 
-# In the T-pose an elbow brings the forearm forward and a knee brings the shank backward.
-LEFT_ARM: Final = _limb("left", "shoulder", "elbow", "wrist", None, (0.0, -1.0, 0.0))
-RIGHT_ARM: Final = _limb("right", "shoulder", "elbow", "wrist", None, (0.0, 1.0, 0.0))
-LEFT_LEG: Final = _limb("left", "hip", "knee", "ankle", "foot", (1.0, 0.0, 0.0))
-RIGHT_LEG: Final = _limb("right", "hip", "knee", "ankle", "foot", (1.0, 0.0, 0.0))
+def _leg(side: str, sign: float) -> Limb:
+    root, hinge, end, tip = (JOINT_INDEX[f"{side}_{name}"] for name in ("hip", "knee", "ankle", "foot"))
+    # Legs are kicked up forward and sideways, up to beside the head.
+    return Limb(root, hinge, end, tip, hinge_axis=(1.0, 0.0, 0.0), pole=(0.4 * sign, -0.4, 0.8))
+
+
+LEFT_ARM: Final = _arm("left", 1.0)
+RIGHT_ARM: Final = _arm("right", -1.0)
+LEFT_LEG: Final = _leg("left", 1.0)
+RIGHT_LEG: Final = _leg("right", -1.0)
 
 
 def frame_from(primary: Tensor, secondary: Tensor) -> Tensor:
@@ -80,7 +95,9 @@ def swing_onto(reference: Tensor, rest: Tensor, observed: Tensor) -> Tensor:
     return align_vectors(carried, observed) @ reference
 
 
-def fit_limb(limb: Limb, *, parent: Tensor, joints: Tensor, rest: Tensor, fps: float) -> tuple[Tensor, Tensor]:
+def fit_limb(
+    limb: Limb, *, parent: Tensor, joints: Tensor, rest: Tensor, fps: float, joint_noise_m: float
+) -> tuple[Tensor, Tensor]:
     """Fit the rotations of a limb's two bones.
 
     Args:
@@ -89,71 +106,71 @@ def fit_limb(limb: Limb, *, parent: Tensor, joints: Tensor, rest: Tensor, fps: f
         joints: world positions ``(..., T, 22, 3)`` [m].
         rest: joints of the T-pose ``(..., 1 or T, 22, 3)`` [m].
         fps: frame rate [Hz].
+        joint_noise_m: standard deviation of the noise in ``joints`` [m].
 
     Returns:
         Rotations to world of the upper and of the lower bone, each ``(..., T, 3, 3)``.
     """
     (rest_upper, rest_lower), (upper, lower) = (
-        tuple(normalize(points[..., b, :] - points[..., a, :], dim=-1) for a, b in limb.bones)
-        for points in (rest, joints)
+        tuple(points[..., b, :] - points[..., a, :] for a, b in limb.bones) for points in (rest, joints)
     )
+    noise_sine = joint_noise_m * _bend_per_noise(rest_upper, rest_lower)
+    rest_upper, rest_lower, upper, lower = (normalize(bone, dim=-1) for bone in (rest_upper, rest_lower, upper, lower))
     rest_frame = frame_from(rest_upper, rest.new_tensor(limb.hinge_axis))
     axis = rest_frame[..., 1]
-    reference = swing_onto(parent, rest_upper, upper)
-    first = (reference @ axis[..., None])[..., 0]
-    second = torch.linalg.cross(upper, first)
-    out_of_plane = (rest_lower * axis).sum(dim=-1, keepdim=True)
-    twist = _hinge_twist(torch.linalg.cross(upper, lower), first, second, out_of_plane)
+    reference = swing_onto(parent @ align_vectors(rest_upper, rest.new_tensor(limb.pole)), rest_upper, upper)
+    zero = (reference @ axis[..., None])[..., 0]
+    quarter = torch.linalg.cross(upper, zero)
+    out_of_plane = (rest_lower * axis).sum(dim=-1)
+    twist = _hinge_twist(_project(torch.linalg.cross(upper, lower), zero, quarter), out_of_plane, noise_sine)
     if limb.tip is not None:
-        toes, rest_toes = (p[..., limb.tip, :] - p[..., limb.end, :] for p in (joints, rest))
-        seen = _toe_twist(toes, lower, first, second)
-        at_rest = _toe_twist(rest_toes, rest_lower, axis, torch.linalg.cross(rest_upper, axis))
-        twist = twist + FOOT_WEIGHT * _divide_phase(seen, at_rest)
-    twist = normalize(_share_in_time(twist, fps=fps), dim=-1)
-    normal = twist[..., :1] * first + twist[..., 1:] * second
+        toes, rest_toes = (normalize(p[..., limb.tip, :] - p[..., limb.end, :], dim=-1) for p in (joints, rest))
+        seen = _project(torch.linalg.cross(toes, lower), zero, quarter)
+        at_rest = _project(torch.linalg.cross(rest_toes, rest_lower), axis, torch.linalg.cross(rest_upper, axis))
+        twist = twist + TOE_WEIGHT * seen * torch.polar(torch.ones_like(out_of_plane), -at_rest.angle())
+    twist = _share_in_time(twist, fps=fps)
+    normal = twist.real[..., None] * zero + twist.imag[..., None] * quarter
     return (
         frame_from(upper, normal) @ rest_frame.mT,
         frame_from(lower, normal) @ frame_from(rest_lower, axis).mT,
     )
 
 
-def _hinge_twist(normal: Tensor, first: Tensor, second: Tensor, out_of_plane: Tensor) -> Tensor:
-    """Return the twist that the bent hinge shows as a complex number ``(..., 2)``: weight times (cosine, sine).
+def _bend_per_noise(upper: Tensor, lower: Tensor) -> Tensor:
+    """Return the sine of the bend that noise in the three joints of a straight limb feigns, for each metre of noise."""
+    a, b = (1.0 / torch.linalg.vector_norm(bone, dim=-1) for bone in (upper, lower))
+    return (a.square() + b.square() + (a + b).square()).sqrt()
+
+
+def _project(vector: Tensor, zero: Tensor, quarter: Tensor) -> Tensor:
+    """Return vectors ``(..., 3)`` seen along a bone as complex numbers ``(...)``: angle = twist."""
+    return torch.complex((vector * zero).sum(dim=-1), (vector * quarter).sum(dim=-1))
+
+
+def _hinge_twist(normal: Tensor, out_of_plane: Tensor, noise_sine: Tensor) -> Tensor:
+    """Return the twist that a bent hinge shows, complex ``(..., T)``: the angle is the twist, the length its weight.
 
     Args:
-        normal: cross product of upper and lower bone, as long as the sine of the bend.
-        first: direction of the hinge axis at zero twist.
-        second: at a quarter turn of twist.
+        normal: cross product of upper and lower bone, as long as the sine of the bend, complex ``(..., T)``.
         out_of_plane: component along the hinge axis of the lower bone at rest (carrying angle).
+        noise_sine: sine of the bend that noise alone could feign.
     """
-    seen = torch.stack([(normal * first).sum(dim=-1), (normal * second).sum(dim=-1)], dim=-1)
-    square = seen.square().sum(dim=-1, keepdim=True)
+    square = normal.real.square() + normal.imag.square()
     sine = (square + 1e-12).sqrt()
-    # The hinge axis is square to the plane of the bones only where the carrying angle is zero.
+    # The hinge axis is square to the plane of both bones only where the carrying angle is zero.
     correction = -out_of_plane * sine / (square + 0.01)
-    real, imaginary = seen.split(1, dim=-1)
-    cosine_c, sine_c = torch.cos(correction), torch.sin(correction)
-    turned = torch.cat([real * cosine_c - imaginary * sine_c, imaginary * cosine_c + real * sine_c], dim=-1)
+    direction = normal / sine * torch.polar(torch.ones_like(correction), correction)
+    weight = square / (square + HALF_WEIGHT_SINE**2) * (square / (square + (NOISE_SIGMAS * noise_sine) ** 2)).square()
     # A little bend against the hinge's sense is an over-extended joint, not a limb twisted by half a turn.
-    forward = 0.5 * (1.0 + turned[..., :1] / sine)
-    bent = torch.clamp((square - 0.1) / 0.3, 0.0, 1.0)
-    return turned * sine * (forward + (1.0 - forward) * bent)
-
-
-def _toe_twist(toes: Tensor, lower: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    normal = torch.linalg.cross(normalize(toes, dim=-1), lower)
-    return torch.stack([(normal * first).sum(dim=-1), (normal * second).sum(dim=-1)], dim=-1)
-
-
-def _divide_phase(number: Tensor, by: Tensor) -> Tensor:
-    """Divide complex numbers ``(..., 2)`` by the phases of others."""
-    real, imaginary = number.unbind(-1)
-    cosine, sine = normalize(by, dim=-1).unbind(-1)
-    return torch.stack([real * cosine + imaginary * sine, imaginary * cosine - real * sine], dim=-1)
+    along = 0.5 * (1.0 + direction.real)
+    bent = ((square - 0.1) / 0.3).clamp(0.0, 1.0)
+    return direction * (weight * (along + (1.0 - along) * bent))
 
 
 def _share_in_time(twist: Tensor, *, fps: float) -> Tensor:
-    total = twist + twist.new_tensor([REFERENCE_WEIGHT, 0.0])
+    total = twist + REFERENCE_WEIGHT
+    pairs = torch.view_as_real(twist)
     for time_s, weight in zip(NEIGHBOUR_TIMES_S, NEIGHBOUR_WEIGHTS, strict=True):
-        total = total + weight * gaussian_smooth(twist, sigma_frames=time_s * fps, ends="zero")
+        near = gaussian_smooth(pairs, sigma_frames=time_s * fps, ends="zero")
+        total = total + weight * torch.complex(near[..., 0], near[..., 1])
     return total
