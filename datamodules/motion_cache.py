@@ -152,8 +152,12 @@ def load(items: Sequence[SourceItem], cache_dir: str | Path) -> list[CachedClip]
 
 
 def compute_features(motion: Motion) -> torch.Tensor:
-    """Return HumanML3D features ``(N, 263)`` of a motion of any rate, on the default body."""
-    return joints_to_features(Body.default().joints(resample_motion(motion, fps=FEATURE_FPS)))
+    """Return HumanML3D features ``(N, 263)`` of a motion of any rate, on the default body.
+
+    The first frame is left out: there the reference sets the heading to +Z but smooths it everywhere else, which shows as
+    a jerk of the heading that no recording has.
+    """
+    return joints_to_features(Body.default().joints(resample_motion(motion, fps=FEATURE_FPS)))[1:]
 
 
 def write_atomically(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
