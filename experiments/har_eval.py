@@ -6,8 +6,6 @@ a task of :mod:`experiments.stages`: a second run redoes only what changed, a ki
 
 from __future__ import annotations
 
-import argparse
-import importlib.util
 import sys
 import time
 from collections.abc import Sequence
@@ -17,22 +15,24 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from experiments.errors import one_line_errors
+from experiments.errors import OneLineArgumentParser, one_line_errors
 from experiments.har_eval_checks import DEFAULT_CONFIG, load_config
 from experiments.har_eval_config import HarEvalConfig
 from experiments.har_eval_results import RESULTS, HarEvalResults, as_json
 from experiments.har_eval_stages.collect import collect_pictures, collect_results, run_id
 from experiments.har_eval_stages.files import write_json
 from experiments.har_eval_stages.plan import make_plan
-from experiments.report import PICTURES, write_report
-from experiments.report_text import describe_score, name_arm, state_findings
+from experiments.report import PICTURES, check_installed, write_report
+from experiments.report_text import describe_score, state_findings
 from experiments.runner import Runner
 from experiments.stages import Cache
+
+DESCRIPTION = "Train on virtual sensors, test on real people."
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the experiment from the command line; returns 0, or leaves with code 2 and one line on bad input."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.har_eval", description=__doc__.splitlines()[0])
+    parser = OneLineArgumentParser(prog="python -m experiments.har_eval", description=DESCRIPTION)
     parser.add_argument("-c", "--config", type=Path, default=DEFAULT_CONFIG, help="YAML; the default is har_eval.yaml")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as generation.seconds=6 seeds=[0,1]")
     arguments = parser.parse_args(args)
@@ -59,8 +59,7 @@ def run_experiment(config: HarEvalConfig, *, console: Console | None = None) -> 
         experiments.stages.StageError: a task failed; what is finished stays in the cache.
     """
     console = Console(stderr=True) if console is None else console
-    if importlib.util.find_spec("plotly") is None:
-        raise ValueError('the report needs plotly, which is not installed; pip install "imuforge[report]"')
+    check_installed()
     torch.set_num_threads(1)
     start = time.perf_counter()
     plan = make_plan(config)
@@ -82,16 +81,16 @@ def print_summary(results: HarEvalResults, console: Console) -> None:
     for real in results["sets"]:
         mine = [entry for entry in results["summaries"] if entry["set"] == real["name"]]
         classifiers = list(dict.fromkeys(entry["classifier"] for entry in mine))
-        table = Table(title=f"{real['name']}: macro-F1 on real test people", title_justify="left")
-        table.add_column("trained on")
+        table = Table(title=f"{real['name']}: macro-F1 on real test people, by what was trained on", pad_edge=False)
+        table.add_column("")
         for classifier in classifiers:
-            table.add_column(classifier, justify="right")
+            table.add_column(classifier, justify="right", no_wrap=True)
         for arm in dict.fromkeys(entry["arm"] for entry in mine):
-            cells = {entry["classifier"]: describe_score(entry) for entry in mine if entry["arm"] == arm}
-            table.add_row(name_arm(arm), *(cells[classifier] for classifier in classifiers))
+            cells = {entry["classifier"]: describe_score(entry, digits=2) for entry in mine if entry["arm"] == arm}
+            table.add_row(arm, *(cells[classifier] for classifier in classifiers))
         console.print(table)
     for sentence in state_findings(results):
-        console.print(sentence, highlight=False)
+        console.print(f"- {sentence}", highlight=False)
 
 
 if __name__ == "__main__":

@@ -40,13 +40,14 @@ def load_config(path: Path = DEFAULT_CONFIG, overrides: Sequence[str] = ()) -> H
     try:
         merged = OmegaConf.merge(schema, OmegaConf.load(path), OmegaConf.from_dotlist(list(overrides)))
         config = OmegaConf.to_object(merged)
+    # "from None", here and below: what OmegaConf says would otherwise stand in for these lines.
     except ConfigKeyError as error:
-        raise ValueError(_explain_unknown_key(error, path)) from error
+        raise ValueError(_explain_unknown_key(error, path)) from None
     except OmegaConfBaseException as error:
         first = str(error).splitlines()[0]
         raise ValueError(
             f"{error.full_key or path.name}: {first}; see the comments in {DEFAULT_CONFIG.name}"
-        ) from error
+        ) from None
     if not isinstance(config, HarEvalConfig):
         raise ValueError(f"{path} holds a {type(config).__name__}, expected keys and values")
     check_config(config)
@@ -87,7 +88,7 @@ def check_config(config: HarEvalConfig) -> None:
         _check_set(name, real, config.generation)
     for name, classifier in config.classifiers.items():
         _check_name(name, CLASSIFIERS, "classifier in classifiers")
-        for key in ("max_epochs", "batch_size"):
+        for key in ("steps", "batch_size"):
             _check_positive(f"classifiers.{name}.{key}", getattr(classifier, key))
 
 

@@ -129,12 +129,12 @@ class ClassifierConfig:
     """How a classifier is trained; the same for every arm and for the real-to-real ceiling.
 
     Attributes:
-        max_epochs: passes over the training windows; the forest has none.
+        steps: optimiser steps; the forest has none.
         batch_size: windows per step; the forest has none.
     """
 
-    max_epochs: int = 20
-    batch_size: int = 64
+    steps: int = 250
+    batch_size: int = 128
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,11 @@ class PairedEntry(TypedDict):
 
 
 class DistanceEntry(TypedDict):
-    """Distance of virtual from real acceleration magnitudes; None where the arm has no motion of the activity."""
+    """Distance of virtual from real acceleration magnitudes; None where the arm has no motion of the activity.
+
+    A peak is the 99th percentile of how far the magnitude strays from the mean of its window; ``peak_ratio`` is the
+    virtual one over that of real training people, 1 is right and below 1 too tame.
+    """
 
     arm: str
     set: str
@@ -98,8 +102,9 @@ class DistanceEntry(TypedDict):
     activity: str
     wasserstein_m_s2: float | None
     psd_log10: float | None
-    peak_ratio_p95: float | None
-    peak_ratio_p99: float | None
+    peak_m_s2: float | None
+    real_peak_m_s2: float | None
+    peak_ratio: float | None
 
 
 class MotionEntry(TypedDict):

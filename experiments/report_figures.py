@@ -69,7 +69,7 @@ def to_html(figure: go.Figure, *, height: int) -> str:
         hoverlabel={"font_size": 12},
     )
     fragment: str = figure.to_html(
-        full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True}
+        full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True}
     )
     return fragment
 
@@ -147,16 +147,17 @@ def draw_embedding(pictures: SetPictures, arms: Sequence[str]) -> str:
     """Draw each arm's windows on the axes that tell the real activities apart; real windows stay faint behind."""
     sides = [side for side in (*arms, "mocap") if side in pictures["embedding"]]
     figure = make_subplots(
-        rows=1, cols=len(sides), shared_yaxes=True, shared_xaxes=True, horizontal_spacing=0.015, column_titles=sides
+        rows=1, cols=len(sides), shared_yaxes="all", shared_xaxes="all", horizontal_spacing=0.015, column_titles=sides
     )
+    frame = _frame_of(pictures["embedding"]["real"]["points"])
     for column, side in enumerate(sides, start=1):
         for name, opacity, symbol in (("real", 0.22, "circle"), (side, 0.85, "x")):
             entry = pictures["embedding"][name]
             for label, activity in enumerate(pictures["classes"]):
                 chosen = [p for p, own in zip(entry["points"], entry["labels"], strict=True) if own == label]
                 figure.add_scatter(
-                    x=[point[0] for point in chosen],
-                    y=[point[1] if len(point) > 1 else 0.0 for point in chosen],
+                    x=[_within(point[0], frame[0]) for point in chosen],
+                    y=[_within(point[1], frame[1]) if len(point) > 1 else 0.0 for point in chosen],
                     mode="markers",
                     name=f"{activity}, {'real' if name == 'real' else 'virtual'}",
                     legendgroup=f"{activity}{name == 'real'}",
@@ -171,6 +172,20 @@ def draw_embedding(pictures: SetPictures, arms: Sequence[str]) -> str:
                     col=column,
                 )
     return to_html(figure, height=380)
+
+
+def _frame_of(points: Points) -> list[tuple[float, float]]:
+    """Return the range of each axis: that of real windows and as much again around it."""
+    ranges = []
+    for axis in range(len(points[0])):
+        low, high = min(point[axis] for point in points), max(point[axis] for point in points)
+        margin = 0.5 * (high - low)
+        ranges.append((low - margin, high + margin))
+    return ranges
+
+
+def _within(value: float, ends: tuple[float, float]) -> float:
+    return min(max(value, ends[0]), ends[1])
 
 
 def draw_spectra(

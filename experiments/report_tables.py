@@ -9,7 +9,7 @@ from statistics import fmean
 import numpy as np
 
 from experiments.har_eval_results import HarEvalResults, MotionEntry, SetEntry
-from experiments.report_text import MEAN, describe_change, describe_score, name_arm
+from experiments.report_text import MEAN, describe_change, describe_score, judge, name_arm
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
@@ -51,21 +51,25 @@ def tabulate_classes(results: HarEvalResults, real: SetEntry) -> str:
 
 
 def tabulate_comparisons(results: HarEvalResults, set_name: str) -> str:
-    """Differences between arms, absolute and relative, each named as such."""
-    rows = [
-        [
-            f"{entry['arm']} against {entry['against']}",
-            "all classifiers" if entry["classifier"] == MEAN else entry["classifier"],
-            f"{100 * entry['absolute']['mean']:+.1f} [{100 * entry['absolute']['low']:+.1f}, "
-            f"{100 * entry['absolute']['high']:+.1f}]",
-            describe_change(entry["relative"]),
-        ]
-        for entry in results["comparisons"]
-        if entry["set"] == set_name
-    ]
-    if not rows:
-        return ""
-    return table(["difference", "classifier", "absolute gain [points of macro-F1]", "relative gain"], rows, left=2)
+    """Differences between arms, absolute and relative, each named as such; single classifiers behind a fold."""
+    rows: dict[bool, list[list[str]]] = {True: [], False: []}
+    for entry in results["comparisons"]:
+        if entry["set"] == set_name:
+            absolute = entry["absolute"]
+            rows[entry["classifier"] == MEAN].append(
+                [
+                    f"{entry['arm']} against {entry['against']}",
+                    "all classifiers" if entry["classifier"] == MEAN else entry["classifier"],
+                    f"{100 * absolute['mean']:+.1f} [{100 * absolute['low']:+.1f}, {100 * absolute['high']:+.1f}]",
+                    describe_change(entry["relative"]),
+                    judge(absolute),
+                ]
+            )
+    header = ["difference", "classifier", "absolute gain [points of macro-F1]", "relative gain", ""]
+    single = table(header, rows[False], left=2) if rows[False] else ""
+    if not rows[True]:
+        return single
+    return f"{table(header, rows[True], left=2)}<details><summary>By classifier</summary>{single}</details>"
 
 
 def draw_confusions(results: HarEvalResults, real: SetEntry) -> str:
@@ -122,11 +126,13 @@ def tabulate_distances(results: HarEvalResults, set_name: str) -> str:
             values = [
                 [entry["wasserstein_m_s2"] for entry in found],
                 [entry["psd_log10"] for entry in found],
-                [entry["peak_ratio_p95"] for entry in found],
-                [entry["peak_ratio_p99"] for entry in found],
+                [entry["peak_m_s2"] for entry in found],
+                [entry["real_peak_m_s2"] for entry in found],
+                [entry["peak_ratio"] for entry in found],
             ]
             rows.append([activity, name_arm(arm), *(_mean(column, 3) for column in values)])
-    header = ["activity", "arm", "Wasserstein-1 [m/s²]", "spectrum [log10]", "peak ratio 95%", "peak ratio 99%"]
+    header = ["activity", "arm", "Wasserstein-1 [m/s²]", "spectrum [log10]", "peak [m/s²]", "real peak [m/s²]"]
+    header.append("peak ratio")
     return table(header, rows, left=2)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from experiments.har_eval_results import HarEvalResults, IntervalEntry, PairedEntry, SummaryEntry
+from experiments.har_eval_results import HarEvalResults, IntervalEntry, SummaryEntry
 
 MEAN = "mean"
 REFERENCES = {"mocap": "recorded clips (upper reference)", "real": "real people (ceiling)"}
 SEEDS_FOR_A_CLAIM = 5
+MOVING_M_S2 = 1.0
+"""Activities whose real peaks are below this are still; ratios of their peaks compare noise."""
 
 
 def name_arm(arm: str) -> str:
@@ -17,12 +19,12 @@ def name_arm(arm: str) -> str:
     return REFERENCES.get(arm, arm)
 
 
-def describe_score(entry: SummaryEntry) -> str:
-    """Return macro-F1 with its interval, or with the range over seeds where subjects are unknown."""
+def describe_score(entry: SummaryEntry, *, digits: int = 3) -> str:
+    """Return macro-F1 with its interval, or with the worst and best seed where subjects are unknown."""
     interval = entry["interval"]
     if interval is not None:
-        return f"{entry['macro_f1']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
-    return f"{entry['macro_f1']:.3f} ({entry['seed_low']:.3f} to {entry['seed_high']:.3f})"
+        return f"{entry['macro_f1']:.{digits}f} [{interval['low']:.{digits}f}, {interval['high']:.{digits}f}]"
+    return f"{entry['macro_f1']:.{digits}f} ({entry['seed_low']:.{digits}f}, {entry['seed_high']:.{digits}f})"
 
 
 def describe_difference(absolute: IntervalEntry, relative: IntervalEntry) -> str:
@@ -70,12 +72,13 @@ def _state_comparisons(results: HarEvalResults) -> list[str]:
     shown = [entry for entry in entries if entry["classifier"] == MEAN or not averaged]
     # The matched control comes first, the untrained original next.
     for entry in sorted(shown, key=lambda item: (item["arm"] != "acc", item["against"] != "continued")):
-        over = " over all classifiers" if entry["classifier"] == MEAN else f" with {entry['classifier']}"
-        primary = "Primary comparison, " if (entry["arm"], entry["against"]) == ("acc", "continued") else ""
-        verdict = judge(entry["absolute"], better=f"{entry['arm']} is better", worse=f"{entry['arm']} is worse")
+        over = "over all classifiers" if entry["classifier"] == MEAN else f"with {entry['classifier']}"
+        against = entry["against"]
+        if (entry["arm"], against) == ("acc", "continued"):
+            against = "its matched control, continued"
         sentences.append(
-            f"{primary}{entry['set']}: macro-F1 of {entry['arm']} against {entry['against']}{over}: "
-            f"{describe_difference(entry['absolute'], entry['relative'])}: {verdict}."
+            f"{entry['set']}: training on {entry['arm']} rather than {against} changes macro-F1 {over} by "
+            f"{describe_difference(entry['absolute'], entry['relative'])}: {judge(entry['absolute'])}."
         )
     return sentences
 
@@ -109,37 +112,36 @@ def _state_paired(results: HarEvalResults) -> list[str]:
     sentences = []
     for entry in results["paired"]:
         changes = [
-            f"{describe_change(change)} against {other} "
-            f"({judge(change, better='larger', worse='smaller').replace('no evidence of a difference', 'no evidence')})"
+            f"relative to {other} {describe_change(change)} ({judge(change, better='larger', worse='smaller')})"
             for other, change in entry["relative_rmse"].items()
         ]
         if entry["arm"] != "original" and changes:
+            name = entry["arm"] if entry["seed"] is None else f"{entry['arm']} (seed {entry['seed']})"
             sentences.append(
-                f"Paired acceleration error of {_name_paired(entry)}: RMSE {entry['all']['rmse']:.2f} m/s², "
-                f"{'; '.join(changes)}, relative, over {entry['recordings']} held-out recordings."
+                f"Paired acceleration error of {name}, over {entry['recordings']} held-out recordings: RMSE "
+                f"{entry['all']['rmse']:.2f} m/s²; {'; '.join(changes)}."
             )
     return sentences
 
 
-def _name_paired(entry: PairedEntry) -> str:
-    return entry["arm"] if entry["seed"] is None else f"{entry['arm']} (seed {entry['seed']})"
-
-
 def _state_distances(results: HarEvalResults) -> list[str]:
     """Say whether a smaller paired error came with tamer peaks (DESIGN.md section 5, point 3)."""
-    ratios: dict[str, float] = {}
-    for arm in results["arms"]:
-        found = [entry["peak_ratio_p99"] for entry in results["distances"] if entry["arm"] == arm]
-        moving = [value for value in found if value is not None]
-        if moving:
-            ratios[arm] = fmean(moving)
-    if not ratios:
-        return []
-    listed = ", ".join(f"{arm} {ratio:.2f}" for arm, ratio in ratios.items())
-    return [
-        "Peaks (99th percentile of acceleration magnitude, virtual over real training people, mean over activities; "
-        f"1 is right, below 1 is too tame): {listed}."
-    ]
+    sentences = []
+    for real in results["sets"]:
+        mine = [entry for entry in results["distances"] if entry["set"] == real["name"]]
+        moving = [e for e in mine if e["peak_ratio"] is not None and (e["real_peak_m_s2"] or 0.0) > MOVING_M_S2]
+        activities = list(dict.fromkeys(entry["activity"] for entry in moving))
+        ratios = {
+            arm: fmean(entry["peak_ratio"] or 0.0 for entry in moving if entry["arm"] == arm)
+            for arm in dict.fromkeys(entry["arm"] for entry in moving)
+        }
+        if ratios:
+            listed = ", ".join(f"{name_arm(arm)} {ratio:.2f}" for arm, ratio in ratios.items())
+            sentences.append(
+                f"{real['name']}: peaks of acceleration in {_join(activities)}, virtual over real (1 is right, below "
+                f"1 too tame): {listed}."
+            )
+    return sentences
 
 
 def _state_failures(results: HarEvalResults) -> list[str]:

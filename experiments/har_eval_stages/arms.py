@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import ClassVar
 
 from experiments.stages import Inputs, Task
+from lightning_modules import MotionDiffusion
 from lightning_modules.checkpoints import load_prior, save_prior
 from lightning_modules.cli import main as lightning
+from lightning_modules.text_encoders import text_encoder
 from lightning_modules.weights import read_weights
 
 WEIGHTS = "weights.safetensors"
@@ -53,6 +54,7 @@ class FineTune(Task):
             f"--seed_everything={self.seed}",
             f"--model.init_args.init_from={self.init_from}",
             f"--model.init_args.train_seed={self.seed}",
+            f"--data.init_args.seed={self.seed}",
             f"--trainer.default_root_dir={output}",
             "--trainer.enable_progress_bar=false",
             "--trainer.devices=1",
@@ -70,22 +72,14 @@ class FineTune(Task):
         save_prior(model, output / WEIGHTS, {"arm": self.arm, "seed": self.seed, "config": self.config.name})
 
 
-def packaged_weights(name: str) -> Path:
-    """Return the file of packaged weights of that name, or of a path.
+def load_arm(checkpoint: Path | FineTune, inputs: Inputs, *, cache_dir: Path) -> MotionDiffusion:
+    """Load the prior of an arm, whether its weights came as a file or were trained upstream.
 
-    Raises:
-        FileNotFoundError: there is neither.
+    Args:
+        checkpoint: file, or task that wrote one.
+        inputs: of the task that loads.
+        cache_dir: folder of stage results; text embeddings are kept there too.
     """
-    folder = Path(str(resources.files("lightning_modules"))) / "assets"
-    for candidate in (folder / f"{name}.safetensors", Path(name)):
-        if candidate.is_file():
-            return candidate
-    known = sorted(path.stem for path in folder.glob("*.safetensors"))
-    raise FileNotFoundError(
-        f"weights {name!r} are neither packaged ({known}) nor a file; train them with `make prior` or give a path"
-    )
-
-
-def checkpoint_path(checkpoint: Path | FineTune, inputs: Inputs) -> Path:
-    """Return where weights lie, whether they came as a file or were trained upstream."""
-    return checkpoint if isinstance(checkpoint, Path) else inputs[checkpoint] / WEIGHTS
+    model = load_prior(checkpoint if isinstance(checkpoint, Path) else inputs[checkpoint] / WEIGHTS)
+    model.texts.attach(text_encoder(str(model.hparams_initial.text_encoder), cache_dir / "text"))
+    return model

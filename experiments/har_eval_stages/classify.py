@@ -60,7 +60,7 @@ class Classify(Task):
             self._training_windows(train),
             test,
             seed=self.seed,
-            max_epochs=self.config.max_epochs,
+            step_limits=(self.config.steps, self.config.steps),
             batch_size=self.config.batch_size,
         )
         with (output / PREDICTIONS).open("wb") as file:

@@ -146,8 +146,9 @@ def _distances(arm: str, set_name: str, seed: int, table: Table) -> list[Distanc
             "activity": activity,
             "wasserstein_m_s2": _number(entry, "wasserstein_m_s2"),
             "psd_log10": _number(entry, "psd_log10"),
-            "peak_ratio_p95": _number(entry, "peak_ratio_p95"),
-            "peak_ratio_p99": _number(entry, "peak_ratio_p99"),
+            "peak_m_s2": _number(entry, "peak_m_s2"),
+            "real_peak_m_s2": _number(entry, "real_peak_m_s2"),
+            "peak_ratio": _number(entry, "peak_ratio"),
         }
         for activity, entry in table.items()
     ]

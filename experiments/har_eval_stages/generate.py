@@ -11,11 +11,10 @@ import numpy as np
 import torch
 
 from experiments.har_eval_config import GenerationConfig
-from experiments.har_eval_stages.arms import FineTune, checkpoint_path
+from experiments.har_eval_stages.arms import FineTune, load_arm
 from experiments.har_eval_stages.clips import load_clips
 from experiments.har_eval_stages.files import Json, write_json
 from experiments.stages import Inputs, Task
-from lightning_modules.checkpoints import load_prior
 from lightning_modules.randomness import derive_seed
 from sim.body import Body
 from sim.conventions import FEATURE_FPS, JOINT_INDEX
@@ -42,6 +41,7 @@ class Generate(Task):
         config: what to generate, and how.
         activities: which of the configuration's activities.
         device: where.
+        cache_dir: folder of stage results; text embeddings are kept there too.
     """
 
     stage: ClassVar[str] = "generate"
@@ -51,7 +51,8 @@ class Generate(Task):
     checkpoint: Path | FineTune
     config: GenerationConfig
     activities: tuple[str, ...]
-    device: str = field(default="cpu", metadata={"key": False})
+    device: str = field(metadata={"key": False})
+    cache_dir: Path = field(metadata={"key": False})
 
     @property
     def unit(self) -> str:
@@ -60,7 +61,7 @@ class Generate(Task):
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Sample features, decode them, fit poses."""
-        model = load_prior(checkpoint_path(self.checkpoint, inputs)).to(self.device)
+        model = load_arm(self.checkpoint, inputs, cache_dir=self.cache_dir).to(self.device)
         frames = round(self.config.seconds * FEATURE_FPS)
         for activity in self.activities:
             prompts = self.config.prompts[activity]

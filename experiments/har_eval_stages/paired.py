@@ -17,10 +17,9 @@ from torch import Tensor
 from datamodules.batches import MotionBatch
 from datamodules.motion import MotionDataModule
 from datamodules.motion_windows import hash_sample
-from experiments.har_eval_stages.arms import FineTune, checkpoint_path
+from experiments.har_eval_stages.arms import FineTune, load_arm
 from experiments.stages import Inputs, Task
 from lightning_modules import MotionDiffusion
-from lightning_modules.checkpoints import load_prior
 from lightning_modules.denoiser import mask_frames_of
 from lightning_modules.losses import Prediction, stencil_mask
 from lightning_modules.randomness import paired_noise
@@ -43,6 +42,7 @@ class PairedError(Task):
         checkpoint: weights, from a file or from training.
         window_s: length of the held-out windows [s].
         motion_root: folder of motion files whose test split joins the embedded clips'.
+        cache_dir: folder of stage results; converted clips and text embeddings are kept there too.
     """
 
     stage: ClassVar[str] = "paired"
@@ -51,6 +51,7 @@ class PairedError(Task):
     checkpoint: Path | FineTune
     window_s: float
     motion_root: Path | None
+    cache_dir: Path = field(metadata={"key": False})
 
     @property
     def unit(self) -> str:
@@ -59,9 +60,9 @@ class PairedError(Task):
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Denoise the held-out clips in one step from each noise level."""
-        model = load_prior(checkpoint_path(self.checkpoint, inputs))
+        model = load_arm(self.checkpoint, inputs, cache_dir=self.cache_dir)
         sources = ["embedded", *([] if self.motion_root is None else [str(self.motion_root)])]
-        data = MotionDataModule(sources, window_s=self.window_s, mirror=False)
+        data = MotionDataModule(sources, window_s=self.window_s, mirror=False, cache_dir=str(self.cache_dir / "motion"))
         data.prepare_data()
         data.setup("test")
         squared: list[Tensor] = []

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from experiments.har_eval_config import HarEvalConfig, SetConfig
-from experiments.har_eval_stages.arms import FineTune, packaged_weights
+from experiments.har_eval_stages.arms import FineTune
 from experiments.har_eval_stages.classify import Classify
 from experiments.har_eval_stages.distances import Distances
 from experiments.har_eval_stages.generate import Generate, Motions, Recorded
@@ -17,6 +17,7 @@ from experiments.har_eval_stages.pictures import Pictures
 from experiments.har_eval_stages.real import RealWindows
 from experiments.har_eval_stages.simulate import Simulate
 from experiments.stages import Task
+from lightning_modules.weights import find_weights
 
 MOCAP, REAL = "mocap", "real"
 """Names of the two references beside the arms: recorded clips, and real training people."""
@@ -65,7 +66,7 @@ def make_plan(config: HarEvalConfig) -> Plan:
     motions: dict[tuple[str, int], Motions] = {}
     for (arm, seed), checkpoint in checkpoints.items():
         motions[arm, seed] = Generate(
-            arm, seed, checkpoint, config.generation, activities, device=resolve_device(config.device)
+            arm, seed, checkpoint, config.generation, activities, resolve_device(config.device), Path(config.cache)
         )
     if config.arms.mocap:
         for seed in config.seeds:
@@ -81,7 +82,9 @@ def make_plan(config: HarEvalConfig) -> Plan:
     paired = {}
     for (arm, seed), checkpoint in checkpoints.items():
         key = (arm, seed if isinstance(checkpoint, FineTune) else None)
-        paired[key] = PairedError(arm, checkpoint, config.paired.window_s, paired_root or motion_root)
+        paired[key] = PairedError(
+            arm, checkpoint, config.paired.window_s, paired_root or motion_root, Path(config.cache)
+        )
     return Plan(
         paired=paired,
         motions=motions,
@@ -103,7 +106,7 @@ def make_plan(config: HarEvalConfig) -> Plan:
 def _checkpoint(config: HarEvalConfig, arm: str, seed: int) -> Path | FineTune:
     weights = config.arms.checkpoints
     if arm == "original" or not config.retrains:
-        return packaged_weights(weights[arm])
+        return find_weights(weights[arm])
     if arm not in config.arms.configs:
         raise ValueError(
             f"arm {arm!r} is to be retrained but arms.configs names only {list(config.arms.configs)}; add its YAML"
@@ -112,7 +115,7 @@ def _checkpoint(config: HarEvalConfig, arm: str, seed: int) -> Path | FineTune:
     if not yaml.is_file():
         raise FileNotFoundError(f"configuration {yaml} of arm {arm!r} not found; give its path in arms.configs")
     root = None if config.arms.motion_root is None else Path(config.arms.motion_root)
-    return FineTune(arm, seed, packaged_weights(weights["original"]), yaml, config.arms.steps, root)
+    return FineTune(arm, seed, find_weights(weights["original"]), yaml, config.arms.steps, root)
 
 
 def _classify(

@@ -1,0 +1,106 @@
+"""The command ``imuforge``: everything that ``lightning`` does, and ``synth``, ``report`` and ``inspect``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from experiments.errors import OneLineArgumentParser, one_line_errors
+from experiments.inspection import inspect_path
+from experiments.report import write_report
+from experiments.synth import DEFAULT_PRIOR, synthesise
+from lightning_modules.cli import main as lightning
+from lightning_modules.samplers import SAMPLER_NAMES
+
+LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line; ``args`` replaces ``sys.argv[1:]``.
+
+    Returns:
+        0. Bad input leaves with code 2 and one line on stderr.
+    """
+    given = list(sys.argv[1:] if args is None else args)
+    if given and given[0] in LIGHTNING_COMMANDS:
+        lightning(given)
+        return 0
+    arguments = _parser().parse_args(given)
+    command: Callable[[argparse.Namespace], None] = arguments.command
+    with one_line_errors():
+        command(arguments)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineArgumentParser(
+        prog="imuforge",
+        description="Virtual wearable sensors from text or motion capture.",
+        epilog=f"{', '.join(LIGHTNING_COMMANDS)} are those of `lightning`, such as imuforge fit -c experiment.yaml",
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add_synth(commands.add_parser("synth", help="simulate sensors from a prompt or a motion file"))
+    report = commands.add_parser("report", help="write report.html of a finished har_eval run again")
+    report.add_argument("run", type=Path, help="folder of the run, or its results.json")
+    report.set_defaults(command=_report)
+    look = commands.add_parser("inspect", help="say what is in a motion, a recording, weights or a run")
+    look.add_argument("path", type=Path)
+    look.set_defaults(command=_inspect)
+    return parser
+
+
+def _add_synth(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--prompt", help='what the person does, for example "a person walks"')
+    source.add_argument("--motion", type=Path, help="motion file: .npz of Motion.save, or .bvh")
+    parser.add_argument("--placement", action="append", required=True, help="where a sensor is worn; may be repeated")
+    parser.add_argument("--rate-hz", type=float, default=50.0, help="samples per second (default 50)")
+    parser.add_argument("--out", type=Path, required=True, help="recording to write: .parquet or .csv")
+    parser.add_argument("--errors", default="none", help="sensor preset: none, bmi270, bmi160, smartphone, mpu6050")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the motion and of the sensor errors")
+    parser.add_argument("--seconds", type=float, default=4.0, help="length of a generated motion (default 4)")
+    parser.add_argument("--prior", default=DEFAULT_PRIOR, help="packaged weights or a file (default: prior)")
+    parser.add_argument("--guidance", type=float, default=2.5, help="classifier-free guidance (default 2.5)")
+    parser.add_argument("--sampler", default="ddim", choices=SAMPLER_NAMES)
+    parser.add_argument("--steps", type=int, default=None, help="network calls of the sampler; default: all")
+    parser.set_defaults(command=_synth)
+
+
+def _synth(arguments: argparse.Namespace) -> None:
+    recording = synthesise(
+        prompt=arguments.prompt,
+        motion_path=arguments.motion,
+        placements=arguments.placement,
+        rate_hz=arguments.rate_hz,
+        seconds=arguments.seconds,
+        prior=arguments.prior,
+        errors=arguments.errors,
+        seed=arguments.seed,
+        guidance=arguments.guidance,
+        sampler=arguments.sampler,
+        steps=arguments.steps,
+        out=arguments.out,
+    )
+    count = recording.accel.shape[-3]
+    _print(f"{arguments.out}: {count} samples at {recording.rate_hz:g} Hz of {', '.join(recording.names)}")
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    _print(str(write_report(arguments.run)))
+
+
+def _inspect(arguments: argparse.Namespace) -> None:
+    for line in inspect_path(arguments.path):
+        _print(line)
+
+
+def _print(line: str) -> None:
+    Console(highlight=False).print(line, soft_wrap=True, markup=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
