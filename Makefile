@@ -6,13 +6,13 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP_ARGS ?=
 ARGS ?=
-# Folder of motion files for `make prior` and the arms; see docs/prior.md.
+# Folder of motion files for `make prior` and the arms; the packaged weights: docs/models/.
 MOCAP ?= ../shared/data/mocap
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.imuforge-installed
 
-.PHONY: help setup test lint format bench doctor prior finetune har-eval clean
+.PHONY: help setup test lint format bench doctor prior arms finetune har-eval clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,8 +44,17 @@ bench: setup  ## measure the simulator against its peers, in one run
 doctor: setup  ## say what is installed, who owns bin/lightning, and how to repair it
 	$(BIN)/python -m experiments.doctor
 
-prior: setup  ## train the small text-to-motion prior (hours of motion capture needed: MOCAP=folder)
+prior: setup  ## train the small text-to-motion prior on MOCAP=folder and package it (half an hour)
 	IMUFORGE_MOCAP=$(MOCAP) $(BIN)/lightning fit -c experiments/prior.yaml $(ARGS)
+	$(BIN)/python -m experiments.export_prior runs/prior prior
+
+arms: setup  ## fine-tune the packaged prior on MOCAP=folder with and without the acceleration loss, and package both
+	for arm in continued acc; do \
+		$(BIN)/lightning fit -c experiments/finetune_$$arm.yaml --data.sources "[embedded, $(MOCAP)]" \
+			--data.ships_only true --data.samples_per_epoch 4096 --trainer.max_steps 1000 \
+			--trainer.check_val_every_n_epoch 1 $(ARGS) && \
+		$(BIN)/python -m experiments.export_prior runs/finetune_$$arm $$arm || exit; \
+	done
 
 finetune: setup  ## fine-tune the packaged prior with the acceleration loss
 	$(BIN)/lightning fit -c experiments/finetune_acc.yaml $(ARGS)

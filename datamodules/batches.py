@@ -40,7 +40,7 @@ class PromptBatch(NamedTuple):
     texts: list[str]
     lengths: Tensor
     seeds: list[int]
-    index: Tensor
+    index: Tensor  # type: ignore[assignment]  # a field of this name shadows tuple.index, which nobody calls here
     activities: list[str]
 
 
