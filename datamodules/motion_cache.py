@@ -18,16 +18,16 @@ import numpy as np
 import torch
 from filelock import FileLock
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from datamodules.clips import Clip
 from datamodules.duplicates import RATE_HZ
 from datamodules.motion_sources import MIN_SECONDS, SourceItem
 from datamodules.splits import Split
 from sim.body import Body
-from sim.conventions import FEATURE_FPS, NUM_JOINTS
+from sim.conventions import FEATURE_FPS
 from sim.features import joints_to_features
 from sim.motion import Motion
+from sim.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from sim.trajectory import resample_motion
 
 MAX_FPS: Final[float] = 60.0
@@ -86,8 +86,7 @@ class CachedClip:
             vectors = data[f"{self.number}/rotation_vectors"]
             translation = torch.from_numpy(data[f"{self.number}/translation"])
             fps = float(data[f"{self.number}/fps"])
-        matrices = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix().astype(np.float32)
-        motion = Motion(torch.from_numpy(matrices.reshape(-1, NUM_JOINTS, 3, 3)), translation, fps)
+        motion = Motion(axis_angle_to_matrix(torch.from_numpy(vectors)), translation, fps)
         return Clip(
             self.name,
             motion,
@@ -154,8 +153,8 @@ def load(items: Sequence[SourceItem], cache_dir: str | Path) -> list[CachedClip]
 def compute_features(motion: Motion) -> torch.Tensor:
     """Return HumanML3D features ``(N, 263)`` of a motion of any rate, on the default body.
 
-    The first frame is left out: there the reference sets the heading to +Z but smooths it everywhere else, which shows as
-    a jerk of the heading that no recording has.
+    The first frame is left out: the reference's heading is exactly +Z there and smoothed everywhere else, which makes a
+    jerk that no recording has.
     """
     return joints_to_features(Body.default().joints(resample_motion(motion, fps=FEATURE_FPS)))[1:]
 
@@ -196,8 +195,7 @@ def _write(path: Path, clips: list[Clip]) -> None:
                 "looped": clip.looped,
             }
         )
-        matrices = motion.rotations.reshape(-1, 3, 3).double().numpy()
-        vectors = Rotation.from_matrix(matrices).as_rotvec().reshape(-1, NUM_JOINTS, 3)
+        vectors = matrix_to_axis_angle(motion.rotations.double()).numpy()
         joints = Body.default().joints(resample_motion(clip.motion, fps=RATE_HZ))
         arrays |= {
             f"{number}/features": compute_features(clip.motion).float().numpy(),

@@ -24,7 +24,7 @@ from datamodules.splits import Split
 from sim.body import Body
 from sim.motion import Motion
 
-CONVERSION_VERSION: Final[int] = 4
+CONVERSION_VERSION: Final[int] = 5
 """To be raised whenever readers, rules or retargeting change what comes out, so that caches are made anew."""
 
 MIN_SECONDS: Final[float] = 1.0

@@ -56,12 +56,15 @@ class SkeletonMap:
         joints: source joint at the place of each SMPL joint that ends or starts an aligned bone.
         drivers: source joint(s) whose global rotation an SMPL joint takes: one name, or two that are averaged where the
             source has fewer joints than SMPL or more.
+        twists: source joint whose turn about the bone an SMPL joint takes over, where the source's hand pronates
+            instead of its forearm.
         aligned_feet: also turn feet from SMPL's rest direction to the source's (rest poses with pointed feet).
         twist_deg: extra turn about a bone, for sources whose rest pose has the arm's own axis turned [deg].
     """
 
     joints: dict[str, str]
     drivers: dict[str, str | tuple[str, str]]
+    twists: dict[str, str] = field(default_factory=dict)
     aligned_feet: bool = False
     twist_deg: dict[str, float] = field(default_factory=dict)
 
@@ -130,7 +133,11 @@ def _drive(source: SkeletonMotion, skeleton: SkeletonMap, joint: str) -> FloatAr
     """Global rotation ``(T, 3, 3)`` that the source gives an SMPL joint."""
     driver = skeleton.drivers[joint]
     if isinstance(driver, str):
-        return source.rotations[:, source.index(driver)]
+        rotations = source.rotations[:, source.index(driver)]
+        if joint in skeleton.twists:
+            axis = _rest_bone(source, skeleton, joint)
+            return rotations @ _take_twist(rotations, source.rotations[:, source.index(skeleton.twists[joint])], axis)
+        return rotations
     first, second = (source.rotations[:, source.index(name)] for name in driver)
     half = Rotation.from_matrix(first.transpose(0, 2, 1) @ second).as_rotvec() / 2
     return first @ Rotation.from_rotvec(half).as_matrix()
@@ -142,15 +149,29 @@ def _align(source: SkeletonMotion, skeleton: SkeletonMap, joint: str, rest: Floa
     joint = joint.replace("wrist", "elbow").replace("foot", "ankle")
     if joint not in ALIGNED_BONES or (joint.endswith("ankle") and not skeleton.aligned_feet):
         return np.eye(3)
-    child = ALIGNED_BONES[joint]
-    goal = _rest_position(source, skeleton.joints[child]) - _rest_position(source, skeleton.joints[joint])
-    start = rest[JOINT_INDEX[child]] - rest[JOINT_INDEX[joint]]
-    goal, start = goal / np.linalg.norm(goal), start / np.linalg.norm(start)
+    goal = _rest_bone(source, skeleton, joint)
+    start = rest[JOINT_INDEX[ALIGNED_BONES[joint]]] - rest[JOINT_INDEX[joint]]
+    start = start / np.linalg.norm(start)
     axis = np.cross(start, goal)
     sine, cosine = np.linalg.norm(axis), float(start @ goal)
     swing = Rotation.from_rotvec(axis / max(sine, 1e-12) * np.arctan2(sine, cosine))
     twist = Rotation.from_rotvec(goal * np.deg2rad(skeleton.twist_deg.get(joint, 0.0)))
     return (twist * swing).as_matrix()
+
+
+def _take_twist(parent: FloatArray, child: FloatArray, axis: FloatArray) -> FloatArray:
+    """The part of a child's rotation relative to its parent that turns about an axis ``(T, 3, 3)``."""
+    quaternion = Rotation.from_matrix(parent.transpose(0, 2, 1) @ child).as_quat()
+    angle = 2 * np.arctan2(quaternion[:, :3] @ axis, quaternion[:, 3])
+    return Rotation.from_rotvec(angle[:, None] * axis).as_matrix()
+
+
+def _rest_bone(source: SkeletonMotion, skeleton: SkeletonMap, joint: str) -> FloatArray:
+    """Unit vector along the source's bone of an SMPL joint, in the rest pose."""
+    bone = _rest_position(source, skeleton.joints[ALIGNED_BONES[joint]]) - _rest_position(
+        source, skeleton.joints[joint]
+    )
+    return bone / np.linalg.norm(bone)
 
 
 def _rest_position(source: SkeletonMotion, name: str) -> FloatArray:

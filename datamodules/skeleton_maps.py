@@ -19,32 +19,41 @@ def _make_map(
     drivers: tuple[str, ...],
     *,
     sides: tuple[str, str],
-    aligned_feet: bool = False,
-    twist_deg: dict[str, float] | None = None,
+    forearm_twist: str | None = None,
 ) -> SkeletonMap:
-    """Write a map for both sides; ``{}`` in a name stands for the source's word for left or right."""
+    """Write a map for both sides; ``{}`` in a name stands for the source's word for left or right.
+
+    ``forearm_twist`` is the joint that pronates where the forearm itself does not.
+    """
     joints: dict[str, str] = {}
     driven: dict[str, str | tuple[str, str]] = dict(zip(TRUNK, trunk, strict=True))
     for side, word in zip(SIDES, sides, strict=True):
         joints |= {f"{side}_{limb}": name.format(word) for limb, name in zip(LIMBS, places, strict=True)}
         driven |= {f"{side}_{limb}": name.format(word) for limb, name in zip(LIMBS, drivers, strict=True)}
-    return SkeletonMap(joints, driven, aligned_feet=aligned_feet, twist_deg=twist_deg or {})
+    twists = (
+        {f"{side}_elbow": forearm_twist.format(word) for side, word in zip(SIDES, sides, strict=True)}
+        if forearm_twist
+        else {}
+    )
+    return SkeletonMap(joints, driven, twists)
 
 
 ACCLAIM = _make_map(
     ("root", "lowerback", "upperback", "thorax", ("lowerneck", "upperneck"), "head"),
     ("{}femur", "{}tibia", "{}foot", "{}toes", "{}clavicle", "{}humerus", "{}radius", "{}hand"),
-    # The bone called wrist is the far half of the forearm: it carries pronation.
-    ("{}femur", "{}tibia", "{}foot", "{}toes", "{}clavicle", "{}humerus", "{}wrist", "{}hand"),
+    ("{}femur", "{}tibia", "{}foot", "{}toes", "{}clavicle", "{}humerus", "{}radius", "{}hand"),
     sides=("l", "r"),
+    # The bone called wrist is the far half of the forearm.
+    forearm_twist="{}wrist",
 )
 """CMU's .asf skeletons (Vicon BodyBuilder)."""
 
 CGSPEED = _make_map(
     ("Hips", "LowerBack", "Spine", "Spine1", ("Neck", "Neck1"), "Head"),
     ("{}UpLeg", "{}Leg", "{}Foot", "{}ToeBase", "{}Shoulder", "{}Arm", "{}ForeArm", "{}Hand"),
-    ("{}UpLeg", "{}Leg", "{}Foot", "{}ToeBase", "{}Shoulder", "{}Arm", "{}Hand", "{}FingerBase"),
+    ("{}UpLeg", "{}Leg", "{}Foot", "{}ToeBase", "{}Shoulder", "{}Arm", "{}ForeArm", "{}FingerBase"),
     sides=("Left", "Right"),
+    forearm_twist="{}Hand",
 )
 """Bruce Hahne's BVH conversion of CMU (cgspeed), also under the exponential maps of the eight CMU actions."""
 
@@ -53,15 +62,16 @@ CGSPEED_POSER = _make_map(
     ("{}Hip", "{}Knee", "{}Ankle", "{}Toe", "{}Collar", "{}Shoulder", "{}Elbow", "{}Wrist"),
     ("{}Hip", "{}Knee", "{}Ankle", "{}Toe", "{}Collar", "{}Shoulder", "{}Elbow", "{}Wrist"),
     sides=("Left", "Right"),
+    forearm_twist="{}Wrist",
 )
 """The later cgspeed release with arms that hang at rest."""
 
 DAZ = _make_map(
     ("hip", ("hip", "abdomen"), "abdomen", "chest", "neck", "head"),
     ("{}Thigh", "{}Shin", "{}Foot", "{}Foot_end", "{}Collar", "{}Shldr", "{}ForeArm", "{}Hand"),
-    # The hand turns about the forearm only: it carries pronation.
-    ("{}Thigh", "{}Shin", "{}Foot", "{}Foot", "{}Collar", "{}Shldr", "{}Hand", "{}Hand"),
+    ("{}Thigh", "{}Shin", "{}Foot", "{}Foot", "{}Collar", "{}Shldr", "{}ForeArm", "{}Hand"),
     sides=("l", "r"),
+    forearm_twist="{}Hand",
 )
 """The DAZ-friendly cgspeed conversion of CMU."""
 

@@ -71,7 +71,7 @@ def read_deepmimic(path: str | Path) -> SkeletonMotion:
     """
     try:
         frames = np.array(json.loads(read_text(path))["Frames"], dtype=np.float64)
-    except (json.JSONDecodeError, KeyError, ValueError) as error:
+    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}, expected DeepMimic JSON with rows of numbers under 'Frames'") from error
     if frames.ndim != 2 or frames.shape[1] != _WIDTH or len(frames) < 2:
         raise ValueError(f"{path}: Frames have shape {frames.shape}, expected (T, {_WIDTH}) with T > 1")
