@@ -55,7 +55,8 @@ def fit_pose(
 
     Bone directions are taken over and bone lengths are the body's. The root's path is scaled by the ratio of the leg
     lengths, body to joints, so that feet neither slide nor leave the floor at y = 0; the ratio is 1 for joints that
-    came from the same body.
+    came from the same body. Frames whose joints all coincide (the zero padding of batches) count as
+    resting.
 
     Args:
         joints: world positions ``(..., T, 22, 3)`` [m], Y up.
@@ -77,8 +78,8 @@ def fit_pose(
     body = Body.default() if body is None else body
     rest = body.rest_joints.to(joints).unsqueeze(-3)
     rotations = fit_rotations(joints, rest, fps=fps, twist_prior=twist_prior, joint_noise_m=joint_noise_m)
-    scale = _leg_length(rest) / _leg_length(joints).mean(dim=-1, keepdim=True)
-    translation = (joints[..., 0, :] * scale[..., None]).expand(*rotations.shape[:-3], 3)
+    translation = joints[..., 0, :] * _scale(joints, rest)[..., None]
+    translation = translation.expand(*rotations.shape[:-3], 3)
     return Motion(rotations, translation, fps)
 
 
@@ -100,6 +101,7 @@ def fit_rotations(
         joint_noise_m: see :func:`fit_pose`.
     """
     prior = TwistPrior() if twist_prior is None else twist_prior
+    joints = torch.where(_is_collapsed(joints)[..., None, None], rest, joints)
     to_world = _fit_trunk(joints, rest)
     pelvis, chest = to_world[0], to_world[JOINT_INDEX["spine3"]]
     for limb, parent in ((LEFT_ARM, chest), (RIGHT_ARM, chest), (LEFT_LEG, pelvis), (RIGHT_LEG, pelvis)):
@@ -159,6 +161,18 @@ def _swing(reference: Tensor, joint: int, child: int, joints: Tensor, rest: Tens
 def _turn_about(axis: Tensor, angle_rad: float | Tensor) -> Tensor:
     angle = torch.as_tensor(angle_rad, dtype=axis.dtype, device=axis.device)
     return axis_angle_to_matrix(torch.nn.functional.normalize(axis, dim=-1) * angle[..., None])
+
+
+def _scale(joints: Tensor, rest: Tensor) -> Tensor:
+    """Return the leg length of the rest pose over that of the joints, frames without legs left out: ``(..., 1)``."""
+    length, expected = _leg_length(joints), _leg_length(rest)
+    weight = (~_is_collapsed(joints)).to(length)
+    mean = (length * weight).sum(dim=-1, keepdim=True) / weight.sum(dim=-1, keepdim=True).clamp_min(1.0)
+    return torch.where(mean > 0, expected / torch.where(mean > 0, mean, 1.0), 1.0)
+
+
+def _is_collapsed(joints: Tensor) -> Tensor:
+    return _leg_length(joints) < 1e-3
 
 
 def _leg_length(joints: Tensor) -> Tensor:

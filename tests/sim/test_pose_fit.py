@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import roma
 import torch
@@ -10,8 +11,9 @@ from sim.body import Body
 from sim.conventions import JOINT_INDEX, JOINT_NAMES
 from sim.features import canonicalise
 from sim.motion import Motion
-from sim.pose_fit import TwistPrior, fit_pose
+from sim.pose_fit import TwistPrior, fit_pose, fit_rotations
 from sim.rotations import axis_angle_to_matrix
+from sim.skinning import forward_kinematics
 
 BODY = Body.default()
 CLIPS = ("walk", "run", "jump", "cartwheel", "getup_faceup", "dance_b")
@@ -38,8 +40,6 @@ def count_flips(fitted, truth):
 @pytest.fixture(scope="module")
 def captured(shared):
     """The embedded DeepMimic clips, 60 Hz: rotations from actuated hinges and ball joints, nothing fitted."""
-    import numpy as np
-
     with np.load(shared / "data" / "embedded" / "deepmimic_smpl24_60hz.npz") as data:
         return {
             name: Motion(
@@ -147,6 +147,48 @@ def test_a_straight_arm_keeps_the_twist_of_the_bends_around_it():
     assert angle_deg(to_world(truth), to_world(fitted))[:, JOINT_INDEX["left_shoulder"]].max() < 10.0
 
 
+def still(**axis_angle):
+    """Two seconds of one pose at 20 fps, given by the rotation vectors of some joints."""
+    pose = torch.zeros(40, 22, 3, dtype=torch.float64)
+    for name, vector in axis_angle.items():
+        pose[:, JOINT_INDEX[name]] = torch.tensor(vector, dtype=torch.float64)
+    return Motion(axis_angle_to_matrix(pose), torch.zeros(40, 3, dtype=torch.float64), 20.0)
+
+
+def test_toes_show_the_twist_of_a_straight_leg():
+    truth = still(left_hip=(0.0, 0.5, 0.0), right_hip=(0.0, -0.5, 0.0))
+    fitted = fit_pose(BODY.joints(truth), fps=20.0)
+    assert angle_deg(to_world(truth), to_world(fitted)).max() < 2.0
+
+
+def test_a_leg_may_pass_beside_the_head():
+    frames = 60
+    turn = torch.linspace(-0.3, 0.3, frames, dtype=torch.float64)
+    pose = torch.zeros(frames, 22, 3, dtype=torch.float64)
+    pose[:, JOINT_INDEX["left_hip"], 0] = -math.pi + turn
+    pose[:, JOINT_INDEX["left_hip"], 1] = 0.05
+    pose[:, JOINT_INDEX["left_knee"], 0] = 0.3
+    truth = Motion(axis_angle_to_matrix(pose), torch.zeros(frames, 3, dtype=torch.float64), 60.0)
+    fitted = fit_pose(BODY.joints(truth), fps=60.0)
+    assert angle_deg(to_world(truth), to_world(fitted))[:, JOINT_INDEX["left_hip"]].max() < 10.0
+
+
+def test_a_carrying_angle_of_the_elbow_does_not_twist_the_upper_arm():
+    rest = BODY.rest_joints.double().clone()
+    rest[[JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]], 1] -= 0.02
+    truth = still(left_elbow=(0.0, -1.0, 0.0), right_elbow=(0.0, 1.0, 0.0))
+    joints, _ = forward_kinematics(rest, truth.rotations, truth.translation)
+    fitted = fit_rotations(joints, rest[None], fps=20.0)
+    assert angle_deg(fitted, truth.rotations)[:, LIMBS].max() < 1.0
+
+
+def test_noise_in_the_collars_hardly_turns_the_chest():
+    truth = still()
+    noise = 3e-3 * torch.randn(40, 22, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    fitted = fit_pose(BODY.joints(truth) + noise, fps=20.0)
+    assert angle_deg(to_world(truth), to_world(fitted))[:, JOINT_INDEX["spine3"]].median() < 2.5
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_gradients_are_finite_also_for_straight_limbs(dtype):
     generator = torch.Generator().manual_seed(0)
@@ -192,6 +234,20 @@ def test_the_root_path_is_scaled_to_the_bodys_legs():
     fitted = fit_pose(1.5 * joints, fps=20.0)
     torch.testing.assert_close(fitted.translation, joints[..., 0, :])
     torch.testing.assert_close(fitted.rotations, fit_pose(joints, fps=20.0).rotations, atol=1e-6, rtol=0)
+
+
+def test_padding_frames_rest_and_leave_the_others_alone():
+    joints = BODY.joints(wandering_hinges(2, 20, 20.0)).clone()
+    joints[1, 12:] = 0.0
+    joints.requires_grad_()
+    fitted = fit_pose(joints, fps=20.0)
+    assert roma.is_rotation_matrix(fitted.rotations.detach(), epsilon=1e-6)
+    torch.testing.assert_close(
+        BODY.joints(fitted)[1, 12:], BODY.rest_joints.double().expand(8, 22, 3) - BODY.rest_joints[0]
+    )
+    torch.testing.assert_close(fitted.translation[1, :12], joints[1, :12, 0])
+    fitted.rotations.square().sum().backward()
+    assert joints.grad.isfinite().all()
 
 
 def test_prior_turns_only_what_joints_do_not_show():
