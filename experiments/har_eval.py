@@ -18,11 +18,11 @@ from rich.table import Table
 from experiments.errors import OneLineArgumentParser, one_line_errors
 from experiments.har_eval_checks import DEFAULT_CONFIG, load_config
 from experiments.har_eval_config import HarEvalConfig
-from experiments.har_eval_results import RESULTS, HarEvalResults, as_json
+from experiments.har_eval_results import PICTURES, RESULTS, HarEvalResults, as_json
 from experiments.har_eval_stages.collect import collect_pictures, collect_results, run_id
 from experiments.har_eval_stages.files import write_json
 from experiments.har_eval_stages.plan import make_plan
-from experiments.report import PICTURES, check_installed, write_report
+from experiments.report import check_installed, write_report
 from experiments.report_text import describe_score, state_findings
 from experiments.runner import Runner
 from experiments.stages import Cache

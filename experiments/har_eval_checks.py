@@ -45,9 +45,7 @@ def load_config(path: Path = DEFAULT_CONFIG, overrides: Sequence[str] = ()) -> H
         raise ValueError(_explain_unknown_key(error, path)) from None
     except OmegaConfBaseException as error:
         first = str(error).splitlines()[0]
-        raise ValueError(
-            f"{error.full_key or path.name}: {first}; see the comments in {DEFAULT_CONFIG.name}"
-        ) from None
+        raise ValueError(f"{error.full_key or path.name}: {first}; see the comments in {DEFAULT_CONFIG.name}") from None
     if not isinstance(config, HarEvalConfig):
         raise ValueError(f"{path} holds a {type(config).__name__}, expected keys and values")
     check_config(config)

@@ -11,6 +11,7 @@ from experiments.har_eval_stages.files import Json
 SCHEMA = "imuforge har_eval 1"
 RESULTS = "results.json"
 REPORT = "report.html"
+PICTURES = "pictures.json"
 
 
 class IntervalEntry(TypedDict):

@@ -6,9 +6,7 @@ import importlib.util
 import json
 from pathlib import Path
 
-from experiments.har_eval_results import REPORT, read_results
-
-PICTURES = "pictures.json"
+from experiments.har_eval_results import PICTURES, REPORT, read_results
 
 
 def check_installed() -> None:

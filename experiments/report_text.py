@@ -75,7 +75,7 @@ def _state_comparisons(results: HarEvalResults) -> list[str]:
         over = "over all classifiers" if entry["classifier"] == MEAN else f"with {entry['classifier']}"
         against = entry["against"]
         if (entry["arm"], against) == ("acc", "continued"):
-            against = "its matched control, continued"
+            against = "its matched control (continued)"
         sentences.append(
             f"{entry['set']}: training on {entry['arm']} rather than {against} changes macro-F1 {over} by "
             f"{describe_difference(entry['absolute'], entry['relative'])}: {judge(entry['absolute'])}."

@@ -14,6 +14,7 @@ from lightning_modules.text_encoders import text_encoder
 from lightning_modules.weights import read_weights
 
 WEIGHTS = "weights.safetensors"
+DIMENSIONS = ("width", "num_layers", "num_heads", "feedforward", "text_dim", "num_steps", "mask_frames")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,13 @@ class FineTune(Task):
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Train through the very command a user would type."""
+        origin = read_weights(self.init_from)
+        # The YAML is for the packaged prior; whatever prior was given has dimensions of its own.
+        dimensions = [
+            f"--model.init_args.{key}={origin.hyper_parameters[key]}"
+            for key in DIMENSIONS
+            if key in origin.hyper_parameters
+        ]
         arguments = [
             "fit",
             f"--config={self.config}",
@@ -58,6 +66,7 @@ class FineTune(Task):
             f"--trainer.default_root_dir={output}",
             "--trainer.enable_progress_bar=false",
             "--trainer.devices=1",
+            *dimensions,
         ]
         if self.steps is not None:
             arguments.append(f"--trainer.max_steps={self.steps}")

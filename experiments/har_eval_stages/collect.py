@@ -14,6 +14,7 @@ import numpy as np
 from datamodules.har.registry import READERS
 from experiments.har_eval_config import HarEvalConfig
 from experiments.har_eval_results import (
+    PICTURES,
     SCHEMA,
     ClipsEntry,
     DistanceEntry,
@@ -94,7 +95,7 @@ def collect_pictures(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, J
     """Read what the report draws: pictures by set, and spectra by set, activity and arm (first seed)."""
     pictures: dict[str, Json] = {}
     for name, task in plan.pictures.items():
-        pictures[name] = json.loads((outcomes[task_key(task)].folder / "pictures.json").read_text(encoding="utf-8"))
+        pictures[name] = json.loads((outcomes[task_key(task)].folder / PICTURES).read_text(encoding="utf-8"))
     first = min(seed for _, _, seed in plan.distances) if plan.distances else 0
     spectra: dict[str, dict[str, Json]] = {}
     for (arm, set_name, seed), distance in plan.distances.items():

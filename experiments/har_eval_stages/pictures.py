@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from datamodules.har.window_set import WindowSet
+from experiments.har_eval_results import PICTURES
 from experiments.har_eval_stages.distances import magnitudes
 from experiments.har_eval_stages.files import Json, load_windows, write_json
 from experiments.har_eval_stages.real import RealWindows, draw_per_class, load_real
@@ -20,7 +21,6 @@ from experiments.har_eval_stages.simulate import WINDOWS, Simulate
 from experiments.stages import Inputs, Task
 from lightning_modules.har_features import extract_features
 
-PICTURES = "pictures.json"
 SHOWN_PER_CLASS = 60
 
 

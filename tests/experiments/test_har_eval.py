@@ -14,6 +14,7 @@ from datamodules.motion import MotionDataModule
 from experiments.har_eval import main, run_experiment
 from experiments.har_eval_checks import DEFAULT_CONFIG, load_config
 from experiments.har_eval_results import read_results
+from experiments.har_eval_stages.arms import WEIGHTS
 from experiments.har_eval_stages.generate import Recorded, load_motions
 from experiments.har_eval_stages.paired import paired_errors
 from experiments.har_eval_stages.plan import make_plan
@@ -214,6 +215,22 @@ def test_the_cache_notices_other_weights_but_not_other_names(overrides, weights)
     same = make_plan(_config(overrides, f"arms.checkpoints.acc={weights / 'continued.safetensors'}"))
     assert task_key(plan.motions["acc", 0]) != task_key(same.motions["acc", 0])
     assert task_key(same.motions["acc", 0]) == task_key(same.motions["continued", 0])
+
+
+def test_arms_can_be_trained_live_once_for_each_seed(overrides, tmp_path, monkeypatch, cache_dir):
+    monkeypatch.setenv("IMUFORGE_RUNS", str(tmp_path))
+    config = _config(overrides, "arms.retrain=true", "arms.steps=2", f"cache={tmp_path}")
+    plan = make_plan(config)
+    assert {key for key in plan.paired if key[0] != "original"} == {(a, s) for a in ARMS[1:] for s in (0, 1)}
+    assert ("original", None) in plan.paired
+    task = plan.motions["acc", 1].checkpoint
+    [outcome] = Runner(Cache(tmp_path), console=Console(quiet=True)).run([task]).values()
+    trained, origin = load_prior(outcome.folder / WEIGHTS), load_prior(task.init_from)
+    assert trained.hparams_initial.width == 32
+    changed = [
+        not torch.equal(a, b) for a, b in zip(trained.average.parameters(), origin.average.parameters(), strict=True)
+    ]
+    assert any(changed)
 
 
 def test_recorded_crops_differ_by_seed_and_name_their_clips(tmp_path):
