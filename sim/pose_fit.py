@@ -55,8 +55,8 @@ def fit_pose(
 
     Bone directions are taken over and bone lengths are the body's. The root's path is scaled by the ratio of the leg
     lengths, body to joints, so that feet neither slide nor leave the floor at y = 0; the ratio is 1 for joints that
-    came from the same body. Frames whose joints all coincide (the zero padding of batches) count as
-    resting.
+    came from the same body. Frames whose joints all coincide (the zero padding of batches)
+    count as resting.
 
     Args:
         joints: world positions ``(..., T, 22, 3)`` [m], Y up.
