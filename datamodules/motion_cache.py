@@ -109,6 +109,9 @@ def convert(
         items: what to convert.
         cache_dir: where to keep the results.
         progress: called with items done, items to do and the name of the next.
+
+    Raises:
+        ValueError: a file is damaged; the message names it, and what was converted before stays in the cache.
     """
     folder = Path(cache_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -120,7 +123,10 @@ def convert(
             if progress is not None:
                 progress(number, len(missing), item.name)
             if not _path(folder, item).is_file():
-                _write(_path(folder, item), item.load())
+                try:
+                    _write(_path(folder, item), item.load())
+                except ValueError as error:
+                    raise ValueError(f"{item.name} cannot be converted: {error}") from error
 
 
 def load(items: Sequence[SourceItem], cache_dir: str | Path) -> list[CachedClip]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from datamodules.embedded import embedded_split, load_embedded
 from datamodules.gait_loops import loop_cycle, loop_gait
@@ -71,10 +72,15 @@ def test_a_loop_goes_on_along_a_curve() -> None:
     turn[:, 0, 2], turn[:, 2, 0], turn[:, 1, 1] = angle.sin(), -angle.sin(), 1.0
     rotations = torch.eye(3).repeat(31, 22, 1, 1)
     rotations[:, 0] = turn
+    # An elbow that ends 10 degrees from where it began: the seam has to be closed.
+    rotations[:, JOINT_INDEX["left_elbow"]] = torch.from_numpy(
+        Rotation.from_euler("y", np.linspace(0, -10, 31)[:, None], degrees=True).as_matrix()
+    ).float()
     # A quarter of a circle of 1 m radius, to the left.
     path = torch.stack([1 - angle.cos(), torch.ones(31), angle.sin()], dim=-1)
     looped = loop_cycle(Motion(rotations, path, 30.0), seconds=3.9)
     assert looped.num_frames == 120
+    assert torch.allclose(looped.rotations[:, JOINT_INDEX["left_elbow"]], torch.eye(3), atol=1e-5)
     radius = (looped.translation - torch.tensor([1.0, 1.0, 0.0])).norm(dim=-1)
     assert torch.allclose(radius, torch.ones(120), atol=1e-4)
     assert torch.allclose(looped.translation[60], torch.tensor([2.0, 1.0, 0.0]), atol=1e-4)

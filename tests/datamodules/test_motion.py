@@ -138,8 +138,14 @@ def test_the_whole_collection_keeps_duplicates_together(shared: Path, cache_dir:
     root.mkdir()
     (root / "clips.tsv").touch()
     source = shared / "data" / "mocap"
-    for folder in ("cmu35_asfamc", "cmu_asfamc"):
-        (root / folder).symlink_to(source / folder)
+    (root / "cmu_asfamc").symlink_to(source / "cmu_asfamc")
+    (root / "cmu35_asfamc").mkdir()
+    for name in (
+        "35.asf",
+        *(f"35_0{i}_walk_30fps.amc" for i in range(1, 9)),
+        *(f"35_2{i}_jog_30fps.amc" for i in range(5)),
+    ):
+        (root / "cmu35_asfamc" / f"{name}.xz").symlink_to(source / "cmu35_asfamc" / f"{name}.xz")
     expmap = root / "cmu_expmap8"
     (expmap / "test" / "soccer").mkdir(parents=True)
     (expmap / "train" / "walking").mkdir(parents=True)
@@ -161,18 +167,19 @@ def test_the_whole_collection_keeps_duplicates_together(shared: Path, cache_dir:
     assert sides["run"] == sides["jump"] == sides["walk_forward"] == "test"
     assert {"walking", "running"} <= set(data.reported_activities)
     for activity in ("walking", "running"):
-        assert data.library.minutes("train")[activity] > data.library.minutes("test")[activity] > 0
+        assert min(data.library.minutes(side)[activity] for side in ("train", "test")) > 0.05
 
 
 def test_splits_hold_together_and_reach_every_side() -> None:
     requests = [SplitRequest(f"clip {i}", "walking", 4.0, i // 2, None) for i in range(40)]
     requests += [SplitRequest("run 1", "running", 2.0, 100, None), SplitRequest("run 2", "running", 2.0, 101, None)]
     requests += [SplitRequest("roll", "rolling", 2.0, 102, None), SplitRequest("held", "lying", 9.0, 103, "test")]
+    requests += [SplitRequest("its twin", "lying", 9.0, 103, "train")]
     sides = assign_splits(requests)
     assert all(sides[i] == sides[i + 1] for i in range(0, 40, 2))
     assert {side: sides[:40].count(side) for side in ("train", "val", "test")} == {"train": 30, "val": 4, "test": 6}
     assert set(sides[40:42]) == {"train", "test"}
-    assert sides[42:] == ["train", "test"]
+    assert sides[42:] == ["train", "test", "test"]
     assert reported_activities(requests, sides) == ["running", "walking"]
     turned = assign_splits(requests[::-1])
     assert turned[::-1] == sides
@@ -228,6 +235,19 @@ def test_folder_of_own_motions(tmp_path: Path, cache_dir: Path, module: MotionDa
     assert "stroll 1" in data.captions()
     # All three are cut from one walk, so they lie on one side.
     assert len({*data.library.sides}) == 1
+
+
+def test_a_damaged_file_is_named_and_the_rest_kept(tmp_path: Path, cache_dir: Path, module: MotionDataModule) -> None:
+    walk = next(clip.motion for clip in module.clips("train") if clip.name == "walk")
+    (tmp_path / "own").mkdir()
+    walk.save(tmp_path / "own" / "a.npz")
+    broken = walk.translation.clone()
+    broken[7] = float("nan")
+    Motion(walk.rotations, broken, walk.fps).save(tmp_path / "own" / "b.npz")
+    data = MotionDataModule([str(tmp_path / "own")], cache_dir=str(tmp_path / "cache"))
+    with pytest.raises(ValueError, match=r"own/b cannot be converted: .*translation"):
+        data.prepare_data()
+    assert len(list((tmp_path / "cache").glob("*.npz"))) == 1
 
 
 def test_a_killed_conversion_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
