@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import matplotlib.pyplot as plt
+import torch
 import yaml
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -39,6 +40,7 @@ class Run:
 
     Attributes:
         checkpoint: its last checkpoint.
+        steps: optimiser steps that led to it.
         model: constructor arguments of the model.
         data: constructor arguments of the data module.
         trainer: arguments of the trainer.
@@ -47,6 +49,7 @@ class Run:
     """
 
     checkpoint: Path
+    steps: int
     model: dict[str, Plain]
     data: dict[str, Plain]
     trainer: dict[str, Plain]
@@ -74,6 +77,7 @@ def read_run(folder: Path) -> Run:
         raise ValueError(f"the log in {folder} has no {CURVES[0]}; let the run validate at least once")
     return Run(
         checkpoint=checkpoint,
+        steps=int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"]),
         model=settings["model"]["init_args"],
         data=settings["data"]["init_args"],
         trainer=settings["trainer"],
@@ -89,8 +93,8 @@ def late_improvement(curve: Sequence[tuple[int, float]], *, share: float = PLATE
     return 1 - last / (before[-1] if before else curve[0][1])
 
 
-def make_card(run: Run, module: MotionDataModule) -> dict[str, Plain]:
-    """Return what a user of the weights has to know, as plain values."""
+def make_card(run: Run, module: MotionDataModule, *, note: str) -> dict[str, Plain]:
+    """Return what a user of the weights has to know, as plain values; ``note`` is what no file of the run tells."""
     library = module.library
     trained_on = library.side("train", looped=False)
     return {
@@ -104,13 +108,14 @@ def make_card(run: Run, module: MotionDataModule) -> dict[str, Plain]:
         "training": {
             "init_from": run.model.get("init_from"),
             "loss_weights": run.model["loss_weights"],
-            "steps": run.curves[CURVES[0]][-1][0] + 1,
+            "steps": run.steps,
             "batch_size": run.data["batch_size"],
             "window_s": run.data["window_s"],
             "lr": run.model["lr"],
             "seed": run.seed,
             "precision": run.trainer.get("precision"),
         },
+        "note": note,
         "curves": {name: [[step, round(value, 5)] for step, value in curve] for name, curve in run.curves.items()},
         "improvement_over_last_fifth": round(late_improvement(run.curves[CURVES[0]]), 4),
         "versions": dict(describe_run({}, total_wall_s=0.0)["versions"]),
@@ -149,6 +154,7 @@ def write_page(name: str, card: dict[str, Plain], path: Path) -> None:
         f"{100 * float(str(card['improvement_over_last_fifth'])):.2f}% over the last fifth of the steps (shaded).",
         "## Training",
         "\n".join(f"- {key}: `{value}`" for key, value in training.items()),
+        *([str(card["note"])] if card["note"] else []),
         "## Data",
         "\n".join(f"- {licence}" for licence in _lines(data["licences"])),
         f"Constructed, not recorded, at least in part: {', '.join(_lines(data['constructed'])) or 'nothing'}.",
@@ -161,7 +167,7 @@ def _lines(value: Plain) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]
 
 
-def export(folder: Path, name: str, *, assets: Path, docs: Path) -> Path:
+def export(folder: Path, name: str, *, assets: Path, docs: Path, note: str = "") -> Path:
     """Package one run as ``assets/NAME.safetensors``, its page as ``docs/NAME.md``.
 
     Raises:
@@ -174,9 +180,10 @@ def export(folder: Path, name: str, *, assets: Path, docs: Path) -> Path:
     module = MotionDataModule(**run.data)  # type: ignore[arg-type]
     module.prepare_data()
     module.setup()
-    card = make_card(run, module)
+    card = make_card(run, module, note=note)
     target = assets / f"{name}.safetensors"
     save_prior(model, target, card)
+    target.chmod(0o644)
     if target.stat().st_size > MAX_BYTES:
         raise ValueError(f"{target} has {target.stat().st_size} bytes, expected at most {MAX_BYTES}; narrow the model")
     docs.mkdir(parents=True, exist_ok=True)
@@ -196,9 +203,10 @@ def main(args: Sequence[str] | None = None) -> None:
     parser.add_argument("name", help="name of the packaged weights, for example prior")
     parser.add_argument("--assets", type=Path, default=ROOT / "lightning_modules" / "assets")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "models")
+    parser.add_argument("--note", default="", help="what no file of the run tells, for the card")
     options = parser.parse_args(args)
     with readable_errors():
-        target = export(options.run, options.name, assets=options.assets, docs=options.docs)
+        target = export(options.run, options.name, assets=options.assets, docs=options.docs, note=options.note)
         Console().print(f"{target} ({target.stat().st_size / 1e6:.1f} MB), {options.docs / (options.name + '.md')}")
 
 

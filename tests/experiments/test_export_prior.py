@@ -25,8 +25,9 @@ def test_a_run_becomes_packaged_weights_with_their_card(tmp_path: Path, monkeypa
     monkeypatch.delenv("IMUFORGE_MOCAP", raising=False)
     small = {"model.width": 16, "model.num_layers": 1, "model.feedforward": 16, "data.samples_per_epoch": 64}
     options = [f"--{key}={value}" for key, value in small.items()]
-    lightning(["fit", "-c", str(ROOT / "experiments/prior.yaml"), "--trainer.max_steps=4", "--trainer.precision=32-true",
-               "--trainer.callbacks=ModelCheckpoint", "--trainer.callbacks.filename=last", *options])  # fmt: skip
+    trainer = ["--trainer.max_steps=4", "--trainer.precision=32-true"]
+    checkpoint = ["--trainer.callbacks=ModelCheckpoint", "--trainer.callbacks.filename=last"]
+    lightning(["fit", "-c", str(ROOT / "experiments/prior.yaml"), *trainer, *checkpoint, *options])
     main([str(tmp_path / "prior"), "tiny", "--assets", str(tmp_path), "--docs", str(tmp_path / "docs")])
     card = load_card(tmp_path / "tiny.safetensors")
     assert card["training"]["steps"] == 4
