@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 
 import numpy as np
@@ -186,7 +187,7 @@ class MotionDataModule(LightningDataModule):
             size=self._samples_per_epoch,
             num_replicas=trainer.world_size if trainer else 1,
             rank=trainer.global_rank if trainer else 0,
-            samples_done=self._samples_done,
+            position=self._position,
         )
         return self._loader(windows, sampler=sampler)
 
@@ -227,8 +228,15 @@ class MotionDataModule(LightningDataModule):
             persistent_workers=self._num_workers > 0,
         )
 
-    def _samples_done(self) -> int:
-        """Samples of this epoch that were trained on before the run was interrupted, on this process."""
-        if self.trainer is None or not self.trainer.fit_loop.restarting:
-            return 0
-        return self.trainer.fit_loop.epoch_loop.batch_progress.current.ready * self.batch_size
+    def _position(self) -> tuple[int, int] | None:
+        """Epoch and samples of it that this process was trained on, by the number of optimiser steps.
+
+        Not by Lightning's own epoch: a run that counts steps (``max_steps``) resumes with one epoch too many.
+        """
+        trainer = self.trainer
+        if trainer is None or not math.isfinite(trainer.num_training_batches):
+            return None
+        batches_per_step = trainer.accumulate_grad_batches
+        steps_per_epoch = max(1, math.ceil(trainer.num_training_batches / batches_per_step))
+        epoch, steps = divmod(trainer.global_step, steps_per_epoch)
+        return epoch, steps * batches_per_step * self.batch_size

@@ -170,14 +170,15 @@ class FixedWindows(Dataset[MotionWindow]):
 class EpochSampler(DistributedSampler[int]):
     """Numbers of training samples: ``epoch * size`` to ``(epoch + 1) * size - 1``, dealt out to the ranks in turn.
 
-    Lightning calls ``set_epoch``; a run that is resumed within an epoch skips what it has had.
+    A run that is resumed goes on where it was, also within an epoch.
 
     Args:
         dataset: where the numbers lead to.
         size: samples of an epoch, over all ranks.
         num_replicas: number of ranks.
         rank: this one.
-        samples_done: tells how many samples of this epoch this rank has had.
+        position: tells the epoch and how many samples of it this rank has had; where it returns None, ``set_epoch``
+            decides and the epoch starts from its beginning.
     """
 
     def __init__(
@@ -187,19 +188,19 @@ class EpochSampler(DistributedSampler[int]):
         size: int,
         num_replicas: int,
         rank: int,
-        samples_done: Callable[[], int] = lambda: 0,
+        position: Callable[[], tuple[int, int] | None] = lambda: None,
     ) -> None:
         self._share = size // num_replicas
         if self._share < 1:
             raise ValueError(f"samples_per_epoch is {size}, expected at least one for each of {num_replicas} processes")
         super().__init__(_Sized(size), num_replicas=num_replicas, rank=rank, shuffle=False)
-        self._samples_done = samples_done
+        self._position = position
 
     def __iter__(self) -> Iterator[int]:
-        done = self._samples_done()
-        first = self.epoch * self._share * self.num_replicas
-        for position in range(done if done < self._share else 0, self._share):
-            yield first + position * self.num_replicas + self.rank
+        epoch, done = self._position() or (self.epoch, 0)
+        first = epoch * self._share * self.num_replicas
+        for number in range(done, self._share):
+            yield first + number * self.num_replicas + self.rank
 
     def __len__(self) -> int:
         return self._share
