@@ -127,7 +127,7 @@ def main(args: ArgsType = None) -> None:
     Raises:
         SystemExit: with code 2 and one line on stderr when the input is at fault.
     """
-    with readable_errors(), warnings.catch_warnings():
+    with _signals_as_exit_codes(), readable_errors(), warnings.catch_warnings():
         # Windows in memory need no workers; the next is Lightning's own; the averaged network is in eval mode and args
         # are given on purpose.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -153,10 +153,6 @@ def readable_errors() -> Iterator[None]:
     """Turn errors of the user's input into one line on stderr and exit code 2; ``IMUFORGE_DEBUG=1`` shows all."""
     try:
         yield
-    except KeyboardInterrupt:
-        raise SystemExit(128 + signal.SIGINT) from None
-    except SIGTERMException:  # Lightning's own would leave with 0, as if the run were done
-        raise SystemExit(128 + signal.SIGTERM) from None
     except Exception as error:
         line = explain_exception(error)
         if line is None:
@@ -164,6 +160,17 @@ def readable_errors() -> Iterator[None]:
         if os.environ.get("IMUFORGE_DEBUG"):
             traceback.print_exc()
         raise SystemExit(_print_error(line)) from error
+
+
+@contextlib.contextmanager
+def _signals_as_exit_codes() -> Iterator[None]:
+    """Leave with 128 + the signal's number; Lightning leaves with 0 after SIGTERM, as if the run were done."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
+    except SIGTERMException:
+        raise SystemExit(128 + signal.SIGTERM) from None
 
 
 def _print_error(line: str) -> int:
