@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -81,16 +82,21 @@ def print_summary(results: HarEvalResults, console: Console) -> None:
     for real in results["sets"]:
         mine = [entry for entry in results["summaries"] if entry["set"] == real["name"]]
         classifiers = list(dict.fromkeys(entry["classifier"] for entry in mine))
-        table = Table(title=f"{real['name']}: macro-F1 on real test people, by what was trained on", pad_edge=False)
-        table.add_column("")
+        table = Table(title=f"{real['name']}: macro-F1 on real people", title_justify="left", box=SIMPLE)
+        table.add_column("", no_wrap=True)
         for classifier in classifiers:
             table.add_column(classifier, justify="right", no_wrap=True)
         for arm in dict.fromkeys(entry["arm"] for entry in mine):
-            cells = {entry["classifier"]: describe_score(entry, digits=2) for entry in mine if entry["arm"] == arm}
-            table.add_row(arm, *(cells[classifier] for classifier in classifiers))
+            scores = {entry["classifier"]: describe_score(entry, digits=2) for entry in mine if entry["arm"] == arm}
+            table.add_row(arm, *(_shorten(scores[classifier]) for classifier in classifiers))
         console.print(table)
     for sentence in state_findings(results):
         console.print(f"- {sentence}", highlight=False)
+
+
+def _shorten(score: str) -> str:
+    """Make a score narrow enough for four of them to fit a plain terminal of 80 columns."""
+    return score.replace("1.00", "1.0").replace("0.", ".").replace(",", "")
 
 
 if __name__ == "__main__":

@@ -189,7 +189,11 @@ def _within(value: float, ends: tuple[float, float]) -> float:
 
 
 def draw_spectra(
-    spectra: Mapping[str, Mapping[str, Spectrum | None]], classes: Sequence[str], arms: Sequence[str]
+    spectra: Mapping[str, Mapping[str, Spectrum | None]],
+    classes: Sequence[str],
+    arms: Sequence[str],
+    *,
+    highest_hz: float,
 ) -> str:
     """Draw the spectrum of acceleration magnitude of each activity, virtual against real training people."""
     figure = make_subplots(
@@ -207,7 +211,8 @@ def draw_spectra(
                 figure.add_scatter(
                     x=entry["frequency_hz"][1:],
                     y=[max(value, 1e-8) for value in density[1:]],
-                    name=name_arm(name),
+                    name="real people" if name == "real" else name_arm(name),
+                    mode="lines",
                     legendgroup=name,
                     showlegend=column == 1,
                     line={
@@ -218,7 +223,8 @@ def draw_spectra(
                     row=1,
                     col=column,
                 )
-        figure.add_vline(x=NYQUIST_HZ, line={"color": "#8a96a3", "width": 1, "dash": "dash"}, row=1, col=column)
+        if highest_hz > NYQUIST_HZ:
+            figure.add_vline(x=NYQUIST_HZ, line={"color": "#8a96a3", "width": 1, "dash": "dash"}, row=1, col=column)
     figure.update_yaxes(type="log")
     figure.update_yaxes(title="(m/s²)²/Hz", row=1, col=1)
     figure.update_xaxes(title="Hz")

@@ -11,6 +11,7 @@ from plotly.offline import get_plotlyjs
 
 from experiments.har_eval_results import HarEvalResults, SetEntry
 from experiments.report_figures import (
+    NYQUIST_HZ,
     Drawings,
     draw_embedding,
     draw_paired,
@@ -88,9 +89,8 @@ def _section(results: HarEvalResults, real: SetEntry, drawings: Drawings) -> str
   real ones (faint) show where they should lie. What lies far outside is drawn at the edge.</p>
   {draw_embedding(pictures, arms)}
   <h3>Distributions of acceleration magnitude</h3>
-  <p class="note">Spectra against real training people. The dashed line is 10 Hz, the Nyquist limit of motions at 20
-  frames a second: a virtual stream carries nothing beyond it.</p>
-  {draw_spectra(drawings["spectra"].get(name, {}), real["classes"], arms)}
+  <p class="note">{escape(_describe_band(real))}</p>
+  {draw_spectra(drawings["spectra"].get(name, {}), real["classes"], arms, highest_hz=real["rate_hz"] / 2)}
   {tabulate_distances(results, name)}
 </section>"""
 
@@ -106,6 +106,16 @@ def _describe_set(real: SetEntry) -> str:
         f"{real['rate_hz']:g} Hz, windows of {real['window_s']:g} s; "
         f"{sum(real['train_windows'].values())} training and {sum(real['test_windows'].values())} test windows. "
         f"Mounting: {real['mounting'].replace('_', ' ')}."
+    )
+
+
+def _describe_band(real: SetEntry) -> str:
+    text = f"Spectra against real training people, up to half of the {real['rate_hz']:g} Hz of the sensor."
+    if real["rate_hz"] / 2 <= NYQUIST_HZ:
+        return f"{text} Motions at 20 frames a second carry all of it."
+    return (
+        f"{text} The dashed line is {NYQUIST_HZ:g} Hz, the Nyquist limit of motions at 20 frames a second: a virtual "
+        "stream carries nothing beyond it."
     )
 
 

@@ -188,6 +188,8 @@ def list_limits(results: HarEvalResults) -> list[str]:
     limits = [
         "Motions come at 20 frames a second, so no virtual stream carries anything above 10 Hz whatever its rate; real "
         "sensors do (impacts, tremor, loose cloth).",
+        "The recorded clips of the upper reference are taken at the same 20 frames a second: it differs from the arms "
+        "by generation alone.",
         "22 joints do not show how far a forearm is turned or where the head looks. Those twists follow a stated prior "
         "(sim/pose_fit.py); they affect the gyroscope and the direction of gravity at wrist, forearm and head.",
         "The body's skin is rigid to its bones: soft tissue and a swinging phone are not simulated.",
