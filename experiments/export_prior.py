@@ -108,6 +108,7 @@ def make_card(run: Run, module: MotionDataModule, *, note: str) -> dict[str, Pla
         "training": {
             "init_from": run.model.get("init_from"),
             "loss_weights": run.model["loss_weights"],
+            "snr_weighted": run.model.get("snr_weighted"),
             "steps": run.steps,
             "batch_size": run.data["batch_size"],
             "window_s": run.data["window_s"],

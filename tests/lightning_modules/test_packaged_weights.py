@@ -45,6 +45,8 @@ def test_arms_differ_in_the_acceleration_loss_and_nothing_else() -> None:
     control, acc = (dict(load_card(name)["training"]) for name in ("continued", "acc"))
     assert set(acc.pop("loss_weights")) == {"reconstruction", "acc_joints"}
     assert control.pop("loss_weights") == {"reconstruction": 1.0}
+    control.pop("snr_weighted")  # of the acceleration loss, which the control has not
+    assert acc.pop("snr_weighted") == ["acc_joints"]
     assert control == acc
     assert acc["init_from"] == "prior"
     assert load_card("continued")["data"] == load_card("acc")["data"]
