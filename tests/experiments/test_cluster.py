@@ -54,10 +54,21 @@ def environment(runs: Path, **more: str) -> dict[str, str]:
 
 def run(arguments: list[str], runs: Path, **more: str) -> str:
     """Run the real command to its end and return what it said."""
-    command = [*COMMAND, *arguments]
-    done = subprocess.run(command, env=environment(runs, **more), capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=environment(runs, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            said, _ = process.communicate(timeout=130)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # the other ranks with it
+            raise
+    assert process.returncode == 0, said
+    return said
 
 
 def test_two_processes_fit_and_resume_exactly(tmp_path: Path, cache_dir: Path) -> None:
