@@ -25,8 +25,9 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from datamodules import MotionDataModule, PromptDataModule, RealIMUDataModule, VirtualIMUDataModule
 from lightning_modules import HARClassifier, MotionDiffusion
-from lightning_modules.callbacks import AccelerationFigure, MotionWriter
+from lightning_modules.acceleration_figure import AccelerationFigure
 from lightning_modules.config_errors import explain_exception, explain_parser_error
+from lightning_modules.motion_writer import MotionWriter
 from lightning_modules.resume_guard import ResumeGuard, describe_changes
 
 SHORT_NAMES: Final = (

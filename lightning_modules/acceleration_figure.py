@@ -1,30 +1,23 @@
-"""What happens beside training: a figure of generated against real acceleration, and generated motions on disk."""
+"""A figure of generated against real acceleration, drawn while training."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import re
+import itertools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import BasePredictionWriter
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities import rank_zero_info
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datamodules.batches import MotionBatch, PromptBatch
+from datamodules.batches import MotionBatch
 from lightning_modules.distribution_metrics import acceleration_distance, mean_spectrum
-from lightning_modules.generation import GeneratedMotions
 from sim.conventions import FEATURE_FPS, JOINT_INDEX
-from sim.features import features_to_joints, features_to_motion
+from sim.features import features_to_joints
 
 
 @runtime_checkable
@@ -63,8 +56,9 @@ def joint_magnitudes(features: Tensor, lengths: Sequence[int], *, joint: str) ->
 class AccelerationFigure(Callback):
     """Draws generated against real acceleration of one joint for TensorBoard, and logs how far apart they are.
 
-    After the validation of every n-th epoch the captions of the first validation clips are generated anew, each with
-    its own length and a fixed seed, so that pictures of different epochs compare. The first process draws.
+    After the validation of every n-th epoch the captions of some validation clips, activities in turn, are generated
+    anew, each with its own length and a fixed seed, so that pictures of different epochs compare. The first process
+    draws.
 
     Args:
         every_n_epochs: epochs from one figure to the next.
@@ -95,12 +89,11 @@ class AccelerationFigure(Callback):
         self.joint = joint
         self.sampling_steps = sampling_steps
         self.guidance = guidance
-        self._real: list[Tensor] = []
-        self._captions: list[str] = []
+        self._clips: dict[int, list[tuple[Tensor, str]]] = {}
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the clips of the last epoch."""
-        self._real, self._captions = [], []
+        self._clips = {}
 
     def on_validation_batch_end(
         self,
@@ -111,35 +104,38 @@ class AccelerationFigure(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the first clips that are long enough for a spectrum."""
+        """Keep the first clips of each activity that are long enough for a spectrum."""
         if not self._is_due(trainer):
             return
-        for features, length, caption in zip(batch.features, batch.lengths.tolist(), batch.captions, strict=True):
-            if len(self._real) < self.num_clips and length >= FEATURE_FPS:
-                self._real.append(features[:length].cpu())
-                self._captions.append(caption)
+        rows = zip(batch.features, batch.lengths.tolist(), batch.captions, batch.activity.tolist(), strict=True)
+        for features, length, caption, activity in rows:
+            clips = self._clips.setdefault(activity, [])
+            if len(clips) < self.num_clips and length >= FEATURE_FPS:
+                clips.append((features[:length].cpu(), caption))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Generate, draw and log."""
-        if not (self._is_due(trainer) and self._real and isinstance(pl_module, MotionGenerator)):
+        in_turn = [clip for clips in itertools.zip_longest(*self._clips.values()) for clip in clips if clip is not None]
+        if not (self._is_due(trainer) and in_turn and isinstance(pl_module, MotionGenerator)):
             return
-        lengths = [len(features) for features in self._real]
+        real_clips, captions = zip(*in_turn[: self.num_clips], strict=True)
+        lengths = [len(features) for features in real_clips]
         generated = pl_module.generate(
-            self._captions,
+            captions,
             num_frames=lengths,
             guidance=self.guidance,
             steps=self.sampling_steps,
             sampler="ddpm" if self.sampling_steps is None else "ddim",
             seeds=list(range(len(lengths))),
         )
-        real = torch.nn.utils.rnn.pad_sequence(self._real, batch_first=True)
+        real = torch.nn.utils.rnn.pad_sequence(list(real_clips), batch_first=True)
         ours = joint_magnitudes(generated, lengths, joint=self.joint)
         theirs = joint_magnitudes(real, lengths, joint=self.joint)
         distance = acceleration_distance(ours, theirs, fps=FEATURE_FPS).as_dict()
         for logger in trainer.loggers:
             logger.log_metrics({f"generated/{key}": value for key, value in distance.items()}, trainer.global_step)
             if isinstance(logger, TensorBoardLogger):
-                figure = draw_accelerations(ours, theirs, title=f"{self.joint}: {self._captions[0]}")
+                figure = draw_accelerations(ours, theirs, title=f"{self.joint}: {captions[0]}")
                 logger.experiment.add_figure("generated/acceleration", figure, trainer.global_step)
 
     def _is_due(self, trainer: Trainer) -> bool:
@@ -170,82 +166,3 @@ def draw_accelerations(
     trace.set(xlabel="time [s]", ylabel="|acceleration| [m/s²]", title=title[:60])
     histogram.legend()
     return figure
-
-
-class MotionWriter(BasePredictionWriter):
-    """Writes each generated motion as a Motion ``.npz`` as soon as it exists, and a manifest per process.
-
-    Files lie in ``<output_dir>/<hash>/``; the hash is that of weights, hyper-parameters and prompts, so that motions of
-    two configurations never mix and a repeated run overwrites only what is equal. Each process writes its own motions,
-    named by their running number, and at the end ``manifest-<rank>.json``.
-
-    Args:
-        output_dir: where to write.
-    """
-
-    def __init__(self, output_dir: str = "runs/generate") -> None:
-        super().__init__(write_interval="batch")
-        self.output_dir = Path(output_dir)
-        self.config_hash = ""
-        self._entries: list[dict[str, str | int]] = []
-
-    @property
-    def folder(self) -> Path:
-        """Where the motions of this run lie; known once prediction has started."""
-        return self.output_dir / self.config_hash
-
-    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Name the folder after what decides the motions."""
-        data = getattr(trainer, "datamodule", None)
-        self.config_hash = hash_configuration(pl_module, {} if data is None else dict(data.hparams))
-        self._entries = []
-        self.folder.mkdir(parents=True, exist_ok=True)
-
-    def write_on_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        prediction: GeneratedMotions,
-        batch_indices: Sequence[int] | None,
-        batch: PromptBatch,
-        batch_idx: int,
-        dataloader_idx: int,
-    ) -> None:
-        """Fit poses to the batch's features and write one file a motion."""
-        features, lengths = prediction.features.cpu(), prediction.lengths.tolist()
-        for row, (index, length) in enumerate(zip(prediction.index.tolist(), lengths, strict=True)):
-            name = f"{index:06d}_{re.sub(r'[^A-Za-z0-9]+', '_', batch.activities[row])}.npz"
-            motion = features_to_motion(features[row, :length], text=batch.texts[row])
-            # Written aside and renamed: a killed run leaves whole files only.
-            partial = self.folder / f".{name}.{os.getpid()}"
-            motion.save(partial)
-            partial.replace(self.folder / name)
-            self._entries.append(
-                {
-                    "index": index,
-                    "file": name,
-                    "text": batch.texts[row],
-                    "activity": batch.activities[row],
-                    "seed": batch.seeds[row],
-                    "num_frames": length,
-                }
-            )
-
-    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the manifest of this process and say where the motions are."""
-        manifest = {"config_hash": self.config_hash, "rank": trainer.global_rank, "motions": self._entries}
-        path = self.folder / f"manifest-{trainer.global_rank}.json"
-        partial = path.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
-        rank_zero_info(f"{len(self._entries)} motions written to {self.folder}")
-
-
-def hash_configuration(module: LightningModule, data_hparams: dict[str, object]) -> str:
-    """Return 16 hex digits that stand for a module's weights, its hyper-parameters and the data module's."""
-    hparams = {key: value for key, value in module.hparams.items() if not str(key).startswith("_")}
-    digest = hashlib.sha256(json.dumps([hparams, data_hparams], sort_keys=True, default=str).encode())
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]

@@ -1,8 +1,7 @@
-"""The acceleration figure and the motion writer, on a real (tiny) MotionDiffusion."""
+"""The acceleration figure on a real (tiny) MotionDiffusion."""
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
@@ -10,19 +9,16 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import LightningDataModule, Trainer
-from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.data import DataLoader
 
-from datamodules import PromptDataModule
 from datamodules.batches import MotionBatch
 from lightning_modules import MotionDiffusion
-from lightning_modules.callbacks import AccelerationFigure, MotionWriter, hash_configuration, joint_magnitudes
+from lightning_modules.acceleration_figure import AccelerationFigure, joint_magnitudes
 from lightning_modules.distribution_metrics import magnitude_wasserstein
-from sim import Motion
 from sim.conventions import NUM_JOINTS
-from sim.features import features_to_motion, joints_to_features
+from sim.features import joints_to_features
 from sim.skeleton_t2m import retarget
 
 FPS = 20.0
@@ -103,6 +99,22 @@ def test_figure_and_distances_reach_tensorboard(tmp_path: Path, cache_dir: Path)
     assert logged == pytest.approx(magnitude_wasserstein(ours, theirs), rel=1e-4)
 
 
+def test_figure_takes_the_activities_in_turn(tmp_path: Path, cache_dir: Path) -> None:
+    figure = AccelerationFigure(every_n_epochs=1, num_clips=2, guidance=1.0)
+    trainer = Trainer(accelerator="cpu", logger=TensorBoardLogger(tmp_path), enable_checkpointing=False)
+    model = tiny_model(cache_dir)
+    asked: list[str] = []
+    generate = model.generate
+    model.generate = lambda texts, **options: asked.extend(texts) or generate(texts, **options)
+    captions = ["a person stands.", "a person sits.", "a person is still.", "a person jumps."]
+    batch = MotionBatch(
+        wave(clips=4), torch.tensor([60, 10, 60, 60]), captions, torch.tensor([0, 0, 0, 1]), torch.arange(4)
+    )
+    figure.on_validation_batch_end(trainer, model, None, batch, 0)
+    figure.on_validation_epoch_end(trainer, model)
+    assert asked == ["a person stands.", "a person jumps."]
+
+
 def test_figure_changes_nothing_of_the_training(tmp_path: Path, cache_dir: Path) -> None:
     weights = []
     for callbacks in ([], [AccelerationFigure(every_n_epochs=1, guidance=1.0)]):
@@ -120,52 +132,6 @@ def test_figure_changes_nothing_of_the_training(tmp_path: Path, cache_dir: Path)
         trainer.fit(model, Clips())
         weights.append([*(value.clone() for value in model.state_dict().values()), torch.rand(3)])
     assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))
-
-
-def predict(model: MotionDiffusion, data: PromptDataModule, writer: Callback, root: Path) -> None:
-    trainer = Trainer(
-        accelerator="cpu", logger=False, callbacks=[writer], enable_progress_bar=False, default_root_dir=root
-    )
-    trainer.predict(model, data, return_predictions=False)
-
-
-def test_writer_writes_what_generate_returns(tmp_path: Path, cache_dir: Path) -> None:
-    model = tiny_model(cache_dir)
-    prompts = {"waving hands": ["a person waves."], "walking": ["a person walks.", "someone is walking."]}
-    data = PromptDataModule(prompts, motions_per_activity=3, seconds=1.5, batch_size=4, seed=3)
-    writer = MotionWriter(str(tmp_path / "motions"))
-    predict(model, data, writer, tmp_path)
-
-    manifest = json.loads((writer.folder / "manifest-0.json").read_text(encoding="utf-8"))
-    assert manifest["config_hash"] == writer.config_hash == hash_configuration(model, dict(data.hparams))
-    assert [entry["index"] for entry in manifest["motions"]] == list(range(6))
-    assert {path.name for path in writer.folder.iterdir()} == {
-        "manifest-0.json",
-        *(entry["file"] for entry in manifest["motions"]),
-    }
-    assert manifest["motions"][0]["file"] == "000000_waving_hands.npz"
-    for entry in manifest["motions"]:
-        motion = Motion.load(writer.folder / entry["file"])
-        assert (motion.text, motion.num_frames, motion.fps) == (entry["text"], entry["num_frames"], FPS)
-        assert entry["text"] in prompts[entry["activity"]]
-        features = model.generate([entry["text"]], num_frames=entry["num_frames"], seeds=[entry["seed"]])
-        torch.testing.assert_close(
-            motion.translation, features_to_motion(features[0]).translation, atol=1e-4, rtol=1e-4
-        )
-
-
-def test_motions_of_two_configurations_never_mix(tmp_path: Path, cache_dir: Path) -> None:
-    prompts = {"walking": ["a person walks."]}
-    model, writer = tiny_model(cache_dir), MotionWriter(str(tmp_path))
-    folders = []
-    for seed in (0, 1, 0):
-        data = PromptDataModule(prompts, motions_per_activity=1, seconds=1, seed=seed)
-        predict(model, data, writer, tmp_path)
-        folders.append(writer.folder)
-    assert folders[0] == folders[2] != folders[1]
-    with torch.no_grad():
-        next(model.average.parameters()).add_(1.0)
-    assert hash_configuration(model, dict(data.hparams)) != folders[0].name
 
 
 @pytest.mark.parametrize(
