@@ -99,7 +99,7 @@ def main(args: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments.draw_road", description="Draw the README's picture.")
     parser.add_argument("file", nargs="?", type=Path, default=ROOT / "docs" / "road.png")
     parser.add_argument("--weights", default="acc", help="packaged weights, or a path")
-    parser.add_argument("--prompt", default="a person runs forward.")
+    parser.add_argument("--prompt", default="a person walks forward.")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(args)
     with readable_errors():

@@ -269,13 +269,21 @@ def test_an_interrupted_run_leaves_a_checkpoint_that_resumes(tmp_path: Path, cac
     last = tmp_path / "checkpoints" / "last.ckpt"
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
-        [*command, "--trainer.max_epochs=100000"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment
+        [*command, "--trainer.max_epochs=100000"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env=environment,
+        # A shell that starts the tests in the background ignores SIGINT, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         deadline = time.monotonic() + 120
         while not last.is_file() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(number)
-        assert process.wait(timeout=60) != 0
+        try:
+            assert process.wait(timeout=60) != 0
+        finally:
+            process.kill()
         assert process.stderr is not None
         assert b"Traceback" not in process.stderr.read()
     epoch = torch.load(last, weights_only=True)["epoch"]
