@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from datamodules.har.registry import READERS
+from datamodules.motion_sources import list_items
 from experiments.har_eval_config import MOUNTINGS, GenerationConfig, HarEvalConfig, SetConfig
 from lightning_modules.har_evaluation import CLASSIFIERS
 from lightning_modules.samplers import check_sampler
@@ -66,6 +67,7 @@ def check_config(config: HarEvalConfig) -> None:
 
     Raises:
         ValueError: what is wrong, what was expected, and the valid names where a name is wrong.
+        FileNotFoundError: a folder of motion is absent or holds none; the message says where to get some.
     """
     if not config.seeds or len(set(config.seeds)) != len(config.seeds):
         raise ValueError(f"seeds are {config.seeds}, expected at least one and none twice")
@@ -73,6 +75,9 @@ def check_config(config: HarEvalConfig) -> None:
         raise ValueError(f"arms.checkpoints name {list(config.arms.checkpoints)}, expected at least 'original'")
     if "mocap" in config.arms.checkpoints:
         raise ValueError("arms.checkpoints names 'mocap', which stands for the recorded clips; name the arm otherwise")
+    for root in (config.arms.motion_root, config.paired.motion_root):
+        if root is not None:
+            list_items(root)  # only to hear now, not in the middle, that it is absent or holds no motion
     _check_generation(config.generation)
     SensorErrors.preset(config.simulation.errors)
     for key in ("repeats", "mountings"):

@@ -278,6 +278,10 @@ def test_the_default_configuration_holds():
         ("simulation.errors=bmi", "unknown sensor preset 'bmi'"),
         ("classifiers.lstm.steps=3", "unknown classifier.*'lstm'.*'deepconvlstm'"),
         ("arms.checkpoints.acc=nowhere.safetensors", "weights nowhere.safetensors not found"),
+        (
+            "paired.motion_root=nowhere",
+            "motion source 'nowhere' is not a folder; give the folder of a motion collection",
+        ),
         ("seeds=[]", "seeds are \\[\\], expected at least one"),
         ("nonsense", "not of the form key=value"),
     ],
