@@ -118,7 +118,7 @@ def _state_paired(results: HarEvalResults) -> list[str]:
         if entry["arm"] != "original" and changes:
             name = entry["arm"] if entry["seed"] is None else f"{entry['arm']} (seed {entry['seed']})"
             sentences.append(
-                f"Paired acceleration error of {name}, over {entry['recordings']} held-out recordings: RMSE "
+                f"Paired acceleration error of {name}, over {entry['recordings']} held-out clips: RMSE "
                 f"{entry['all']['rmse']:.2f} m/s²; {'; '.join(changes)}."
             )
     return sentences
