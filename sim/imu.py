@@ -2,33 +2,30 @@
 
 Accelerometer: specific force in the sensor frame, ``f = R_ws^T (a_world - g)``; a sensor at rest reads +9.80665 m/s^2
 along its up axis. Gyroscope: angular rate of the sensor relative to the world in the sensor frame,
-``[omega]x = R_ws^T dR_ws/dt``. (Titterton and Weston 2004, Strapdown Inertial Navigation Technology, chapters 3 and 4.)
-Both are exact derivatives of the splines of :mod:`sim.trajectory`, so they hold at any output rate, and gradients flow
-back to the motion.
+``[omega]x = R_ws^T dR_ws/dt``. Both are exact derivatives of the splines of :mod:`sim.trajectory`, so they hold at any
+output rate, gradients flow back to the motion, and the dtype is the motion's. Where no gradient is wanted, a recording
+is worked on part by part: an hour of 22 sensors takes little more memory than its result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from sim.body import Body
-from sim.conventions import GRAVITY
 from sim.motion import Motion
-from sim.placements import Placement, resolve_all, site_poses
+from sim.placements import Placement, Sites, resolve_all, site_poses
 from sim.pose_fit import fit_pose
 from sim.recording import ImuRecording
+from sim.sensing import PosedSensors, PoseSource, sense
 from sim.sensor_errors import SensorErrors
 from sim.trajectory import uniform_times
-from sim.trajectory_position import QuinticSpline, SampleTimes, check_finite, check_rate
-from sim.trajectory_rotation import RotationSpline, check_rotations
-
-_CHUNK_SAMPLES = 2**14
-"""Sensor-samples worked on at a time where no gradient is wanted: what fits into a processor's cache."""
+from sim.trajectory_position import check_finite, check_rate
+from sim.trajectory_rotation import check_rotations
 
 
 def simulate(
@@ -39,6 +36,7 @@ def simulate(
     rate_hz: float,
     errors: SensorErrors | None = None,
     generator: torch.Generator | None = None,
+    cutoff_hz: float | None = None,
 ) -> ImuRecording:
     """Simulate IMUs on the skin of a moving body.
 
@@ -49,6 +47,8 @@ def simulate(
         rate_hz: output rate [Hz], free of the motion's.
         errors: what the devices add; None for ideal sensors.
         generator: source of the errors' randomness; needed where ``errors`` draws any.
+        cutoff_hz: smooth a jittery capture: the frequency at which 1/sqrt(2) of a movement's amplitude is left [Hz],
+            falling with its eighth power beyond, without delay; None passes through every frame.
 
     Returns:
         An ImuRecording of ``T' = floor((T - 1) * rate_hz / fps) + 1`` samples in the dtype of the motion,
@@ -62,11 +62,18 @@ def simulate(
     twice = sorted({name for name in sites.names if sites.names.count(name) > 1})
     if twice:
         raise ValueError(f"placements name {twice} more than once, expected each name once; rename one of them")
-    # Skinning would straighten a matrix that is no rotation without a word, and a NaN would be told of the skin.
-    check_rotations(motion.rotations, "motion.rotations")
-    check_finite(motion.translation.movedim(-2, 0), "motion.translation")
-    position, orientation = site_poses(body, motion, sites)
-    ideal = _sense(position, orientation, fps=motion.fps, rate_hz=rate_hz, names=sites.names)
+    leading = torch.broadcast_shapes(body.betas.shape[:-1], motion.rotations.shape[:-4])
+    inputs = (motion.rotations, motion.translation, body.betas, body.model.template, sites.mounting)
+    sensors = PosedSensors(
+        poses=_skin_poses(motion, body, sites),
+        num_clips=math.prod(leading),
+        num_frames=motion.num_frames,
+        num_sensors=len(sites.names),
+        fps=motion.fps,
+        like=motion.rotations,
+        differentiable=torch.is_grad_enabled() and any(value.requires_grad for value in inputs),
+    )
+    ideal = _record(sensors, leading, rate_hz=rate_hz, cutoff_hz=cutoff_hz, names=sites.names)
     return _with_errors(ideal, errors, generator)
 
 
@@ -78,6 +85,7 @@ def simulate_rigid(
     rate_hz: float,
     errors: SensorErrors | None = None,
     generator: torch.Generator | None = None,
+    cutoff_hz: float | None = None,
 ) -> ImuRecording:
     """Simulate one IMU fixed to a rigid box whose pose was sampled; many boxes go into the leading dims.
 
@@ -88,6 +96,8 @@ def simulate_rigid(
         rate_hz: output rate [Hz].
         errors: what the device adds; None for an ideal sensor.
         generator: source of the errors' randomness; needed where ``errors`` draws any.
+        cutoff_hz: smooth a jittery capture: the frequency at which 1/sqrt(2) of a movement's amplitude is left [Hz],
+            falling with its eighth power beyond, without delay; None passes through every frame.
 
     Returns:
         An ImuRecording with one sensor (S = 1) named ``"sensor"``, in the dtype of the poses, differentiable in them.
@@ -102,7 +112,24 @@ def simulate_rigid(
             f"orientation has shape {tuple(orientation.shape)}, expected {(*position.shape[:-1], 3, 3)} to go with "
             f"position {tuple(position.shape)}"
         )
-    ideal = _sense(position.unsqueeze(-2), orientation.unsqueeze(-3), fps=fps, rate_hz=rate_hz, names=("sensor",))
+    if position.dtype != orientation.dtype:
+        raise ValueError(
+            f"position is {position.dtype} and orientation {orientation.dtype}, expected both float32 or both float64; "
+            "convert with .to(torch.float32)"
+        )
+    leading, num_frames = position.shape[:-2], position.shape[-2]
+    places = position.reshape(math.prod(leading), num_frames, 1, 3)
+    turns = orientation.reshape(math.prod(leading), num_frames, 1, 3, 3)
+    sensors = PosedSensors(
+        poses=lambda start, stop: (places[:, start:stop], turns[:, start:stop]),
+        num_clips=len(places),
+        num_frames=num_frames,
+        num_sensors=1,
+        fps=fps,
+        like=position,
+        differentiable=torch.is_grad_enabled() and (position.requires_grad or orientation.requires_grad),
+    )
+    ideal = _record(sensors, leading, rate_hz=rate_hz, cutoff_hz=cutoff_hz, names=("sensor",))
     return _with_errors(ideal, errors, generator)
 
 
@@ -115,6 +142,7 @@ def simulate_joints(
     body: Body | None = None,
     errors: SensorErrors | None = None,
     generator: torch.Generator | None = None,
+    cutoff_hz: float | None = None,
 ) -> ImuRecording:
     """Simulate IMUs from joint positions alone, for generators that give nothing else.
 
@@ -129,6 +157,8 @@ def simulate_joints(
         body: whose skin; ``Body.default()`` if None.
         errors: what the devices add; None for ideal sensors.
         generator: source of the errors' randomness; needed where ``errors`` draws any.
+        cutoff_hz: smooth a jittery capture: the frequency at which 1/sqrt(2) of a movement's amplitude is left [Hz],
+            falling with its eighth power beyond, without delay; None passes through every frame.
 
     Returns:
         As :func:`simulate`.
@@ -139,89 +169,31 @@ def simulate_joints(
     check_rate(rate_hz, "rate_hz")
     body = Body.default() if body is None else body
     motion = fit_pose(joints, fps=check_rate(fps, "fps"), body=body)
-    return simulate(motion, body, placements, rate_hz=rate_hz, errors=errors, generator=generator)
+    return simulate(motion, body, placements, rate_hz=rate_hz, errors=errors, generator=generator, cutoff_hz=cutoff_hz)
 
 
-class _Readings(NamedTuple):
-    """Ideal readings at P times of N sensors, axes before sensors: (P, 3, N), and (P, 3, 3, N) for orientation."""
+def _skin_poses(motion: Motion, body: Body, sites: Sites) -> PoseSource:
+    """Return the poses of sites on the skin by ranges of frames, in which nothing of the other frames is computed."""
 
-    accel: Tensor
-    gyro: Tensor
-    linear_accel: Tensor
-    orientation: Tensor
-    position: Tensor
+    def poses(start: int, stop: int) -> tuple[Tensor, Tensor]:
+        part = motion.frames(start, stop)
+        # Skinning would straighten a matrix that is no rotation without a word, and a NaN would be told of the skin.
+        check_rotations(part.rotations, "motion.rotations")
+        check_finite(part.translation.movedim(-2, 0), "motion.translation", first_frame=start)
+        position, orientation = site_poses(body, part, sites)
+        return position.reshape(-1, *position.shape[-3:]), orientation.reshape(-1, *orientation.shape[-4:])
+
+    return poses
 
 
-def _sense(
-    position: Tensor, orientation: Tensor, *, fps: float, rate_hz: float, names: tuple[str, ...]
+def _record(
+    sensors: PosedSensors, leading: tuple[int, ...], *, rate_hz: float, cutoff_hz: float | None, names: tuple[str, ...]
 ) -> ImuRecording:
-    """Return ideal readings of sensors at ``position (..., T, S, 3)``, turned by ``orientation (..., T, S, 3, 3)``."""
-    _check_poses(position, orientation)
-    num_frames, leading = position.shape[-3], (*position.shape[:-3], position.shape[-2])
-    times_s = uniform_times(num_frames, fps=fps, rate_hz=rate_hz)
-    # Half precision would lose the second derivative, so a surrounding autocast is kept out.
-    with torch.autocast(device_type=position.device.type, enabled=False):
-        columns = position.movedim(-3, 0).reshape(num_frames, -1, 3).transpose(1, 2)
-        moving = QuinticSpline(columns.contiguous(), fps=fps)
-        turning = RotationSpline(orientation.movedim(-4, 0).reshape(num_frames, -1, 3, 3), fps=fps, name="orientation")
-        times = turning.locate(times_s)
-        needs_grad = torch.is_grad_enabled() and (position.requires_grad or orientation.requires_grad)
-        size = len(times) if needs_grad else max(64, _CHUNK_SAMPLES // max(1, columns.shape[-1]))
-        chunks = (_read(moving, turning, times.part(start, start + size)) for start in range(0, len(times), size))
-        if needs_grad:
-            parts = _Readings(*(value.contiguous() for value in _sensor_axis_last(next(chunks), leading)))
-        else:
-            parts = _collect(chunks, len(times), leading)
-    return ImuRecording(**parts._asdict(), rate_hz=float(rate_hz), names=names)
-
-
-def _read(moving: QuinticSpline, turning: RotationSpline, times: SampleTimes) -> _Readings:
-    place, acceleration = moving.evaluate(times, (0, 2))
-    rotation, rate = turning.rotation_and_rate(times)
-    # A row of R_ws^T is a column of R_ws: sum over the world axis (dim 1). Gravity points along the world's -Y, so
-    # its reaction in the sensor frame is the second row of R_ws.
-    linear = (rotation * acceleration[:, :, None]).sum(dim=1)
-    specific = torch.add(linear, rotation[:, 1], alpha=-GRAVITY[1])
-    return _Readings(specific, rate, linear, rotation, place)
-
-
-def _sensor_axis_last(readings: _Readings, leading: tuple[int, ...]) -> _Readings:
-    """Turn each ``(P, *axes, N)`` into ``(..., P, S, *axes)`` with ``leading = (..., S)``."""
-
-    def turn(value: Tensor) -> Tensor:
-        ordered = value.movedim(-1, 0).reshape(*leading, *value.shape[:-1])
-        return ordered.movedim(len(leading), len(leading) - 1)
-
-    return _Readings(*map(turn, readings))
-
-
-def _collect(chunks: Iterable[_Readings], count: int, leading: tuple[int, ...]) -> _Readings:
-    """Write chunk after chunk into whole tensors, so that peak memory is the result and one chunk."""
-    time = len(leading) - 1
-    whole: _Readings | None = None
-    start = 0
-    for readings in chunks:
-        part = _sensor_axis_last(readings, leading)
-        length = part.accel.shape[time]
-        if whole is None:
-            whole = _Readings(
-                *(value.new_empty(*value.shape[:time], count, *value.shape[time + 1 :]) for value in part)
-            )
-        for target, value in zip(whole, part, strict=True):
-            target.narrow(time, start, length).copy_(value)
-        start += length
-    if whole is None:
-        raise ValueError("the output has 0 samples, expected at least 1; give a clip with frames")
-    return whole
-
-
-def _check_poses(position: Tensor, orientation: Tensor) -> None:
-    if position.dtype not in (torch.float32, torch.float64) or orientation.dtype != position.dtype:
-        raise ValueError(
-            f"position is {position.dtype} and orientation {orientation.dtype}, expected both float32 or both float64; "
-            "convert with .to(torch.float32)"
-        )
-    check_finite(position.movedim(-3, 0), "position")
+    """Return ideal readings of sensors at ``rate_hz``, with the clips' leading dims back in place."""
+    times_s = uniform_times(sensors.num_frames, fps=sensors.fps, rate_hz=rate_hz)
+    readings = sense(sensors, times_s, cutoff_hz=cutoff_hz)
+    shaped = {name: value.reshape(*leading, *value.shape[1:]) for name, value in readings._asdict().items()}
+    return ImuRecording(**shaped, rate_hz=float(rate_hz), names=names)
 
 
 def _with_errors(ideal: ImuRecording, errors: SensorErrors | None, generator: torch.Generator | None) -> ImuRecording:

@@ -9,8 +9,8 @@ import roma
 import torch
 
 from sim import Body, Motion, Placement, SensorErrors, simulate, simulate_joints, simulate_rigid
-from sim.imu import _CHUNK_SAMPLES
 from sim.recording import ImuRecording
+from sim.sensing import CHUNK_SAMPLES, MIN_FRAMES
 
 G = 9.80665
 UP = torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)
@@ -105,14 +105,14 @@ def test_mounting_turns_the_readings():
 
 def test_chunks_leave_no_seam():
     """Long recordings are worked on in parts; where a gradient is wanted they are not."""
-    num_frames = _CHUNK_SAMPLES // 4
+    num_frames = CHUNK_SAMPLES // 4
     times = torch.arange(num_frames, dtype=torch.float64) / 50
     phases = torch.arange(24, dtype=torch.float64).reshape(8, 1, 3)
     wave = torch.sin(4 * times[:, None] + phases)
     position, orientation = wave.requires_grad_(), roma.rotvec_to_rotmat(wave.detach())
     whole = simulate_rigid(position, orientation, fps=50, rate_hz=60)
     parts = simulate_rigid(position.detach(), orientation, fps=50, rate_hz=60)
-    assert len(parts.time_s) * 8 > 2 * _CHUNK_SAMPLES
+    assert len(parts.time_s) * 8 > 2 * CHUNK_SAMPLES
     for quantity in ("accel", "gyro", "linear_accel", "orientation", "position"):
         torch.testing.assert_close(getattr(whole, quantity).detach(), getattr(parts, quantity), atol=1e-10, rtol=0)
 
@@ -209,10 +209,19 @@ def test_errors_are_applied_to_what_is_measured_only():
     torch.testing.assert_close(noisy.position, ideal.position, atol=0, rtol=0)
 
 
-def test_one_frame_stands_still():
-    recording = simulate(_wave(1), Body.default(), WRIST_AND_CHEST, rate_hz=100)
-    assert recording.accel.shape == (1, 2, 3)
-    torch.testing.assert_close(recording.accel.norm(dim=-1), torch.full((1, 2), G, dtype=torch.float64))
+def test_too_few_frames_are_refused():
+    for doors in (
+        lambda n: simulate(_wave(n), Body.default(), WRIST_AND_CHEST, rate_hz=100),
+        lambda n: simulate_rigid(torch.zeros(n, 3), torch.eye(3).expand(n, 3, 3), fps=20, rate_hz=100),
+        lambda n: simulate_joints(_joints(n), fps=20, placements=WRIST_AND_CHEST, rate_hz=100),
+    ):
+        assert doors(MIN_FRAMES).accel.shape[-3] == 5 * (MIN_FRAMES - 1) + 1
+        with pytest.raises(ValueError, match=r"the clip has 5 frames, expected at least 6.*give a longer clip"):
+            doors(MIN_FRAMES - 1)
+
+
+def _joints(num_frames: int) -> torch.Tensor:
+    return Body.default().joints(_wave(num_frames))
 
 
 @pytest.mark.parametrize("rate", [0.0, -5.0, math.nan])
