@@ -5,7 +5,7 @@ from sim.imu import simulate, simulate_joints, simulate_rigid
 from sim.motion import Motion
 from sim.placements import PLACEMENT_NAMES, Placement
 from sim.recording import ImuRecording
-from sim.sensor_errors import SensorErrors
+from sim.sensor_errors import SensorErrors, TimingErrors, TriadErrors
 
 __all__ = [
     "PLACEMENT_NAMES",
@@ -14,6 +14,8 @@ __all__ = [
     "Motion",
     "Placement",
     "SensorErrors",
+    "TimingErrors",
+    "TriadErrors",
     "simulate",
     "simulate_joints",
     "simulate_rigid",

@@ -118,31 +118,99 @@ def test_same_seed_same_errors_and_dtype_is_kept():
     assert first[0].dtype == torch.float32
 
 
-def test_presets():
-    truth = 5 * torch.ones(10, 1, 3)
-    none = SensorErrors.preset("none").apply(truth, truth, rate_hz=50)
-    assert torch.equal(none[0], truth)
-    # Noise a data sheet would print: 160 ug/sqrt(Hz) over 50 Hz is 1.13 mg rms.
-    bmi270 = SensorErrors.preset("bmi270")
-    assert bmi270.accel.noise_density * math.sqrt(50) / 9.80665e-3 == pytest.approx(1.13, rel=0.01)
-    assert bmi270.accel.resolution == pytest.approx(9.80665 / 2048)
-    assert math.degrees(bmi270.gyro.full_scale) == pytest.approx(2000)
-    for name in ("bmi160", "smartphone", "mpu6050"):
-        accel, gyro = SensorErrors.preset(name).apply(truth, truth, rate_hz=50, generator=_generator())
-        assert bool(torch.isfinite(accel).all())
-        assert bool(torch.isfinite(gyro).all())
+def test_g_sensitivity_adds_a_matrix_times_the_specific_force():
+    errors = SensorErrors(g_sensitivity_std=0.01)
+    accel = torch.zeros(2, 4, 500, 3, dtype=torch.float64)
+    accel[:, :3] = torch.eye(3, dtype=torch.float64)[:, None]
+    accel[:, 3] = torch.tensor([1.0, -2.0, 9.8])
+    rate = torch.full_like(accel, 0.5)
+    read_accel, read = errors.apply(accel, rate, rate_hz=RATE, generator=_generator())
+    assert torch.equal(read_accel, accel)
+    columns = read[:, :3] - 0.5
+    torch.testing.assert_close(read[:, 3] - 0.5, columns[:, 0] - 2.0 * columns[:, 1] + 9.8 * columns[:, 2])
+    assert float(columns.std()) == pytest.approx(0.01, rel=0.03)
+    # Nine entries of their own, and each device's own.
+    entries = columns.movedim(2, 0).flatten(2).flatten(0, 1)
+    correlation = torch.corrcoef(entries.T) - torch.eye(9, dtype=torch.float64)
+    assert float(correlation.abs().max()) < 0.15
+    assert not torch.equal(columns[0], columns[1])
+
+
+def test_g_sensitivity_acts_before_range_and_counts():
+    errors = SensorErrors(gyro=TriadErrors(full_scale=1.0, resolution=0.125), g_sensitivity_std=1.0)
+    accel = torch.full((50, 20, 3), 3.0)
+    _, read = errors.apply(accel, torch.zeros_like(accel), rate_hz=RATE, generator=_generator())
+    assert float(read.abs().max()) == 1.0
+    assert torch.equal(read, (read * 8).round() / 8)
+
+
+def test_draws_of_published_presets_stay_where_they_were():
+    """Bias, then walk, then noise, accelerometer first: written out, as an experiment's figures rest on it."""
+    truth = torch.randn(2, 30, 3, 3, generator=_generator(9))
+    read_accel, read_gyro = SensorErrors.preset("smartphone").apply(truth, truth, rate_hz=50, generator=_generator(4))
+    generator, (accel, gyro) = (
+        _generator(4),
+        (SensorErrors.preset("smartphone").accel, SensorErrors.preset("smartphone").gyro),
+    )
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator)
+
+    def wander(value: torch.Tensor, triad: TriadErrors) -> torch.Tensor:
+        walk = torch.cumsum(draw(2, 30, 3, 3), dim=1) * (triad.bias_random_walk / math.sqrt(50))
+        value = value + (walk - walk[:, :1])
+        value = value + triad.noise_density * math.sqrt(25) * draw(2, 30, 3, 3)
+        return value + ((value / triad.resolution).round() * triad.resolution - value)
+
+    assert torch.equal(read_accel, wander(truth + accel.bias_std * draw(2, 1, 3, 3), accel))
+    assert torch.equal(read_gyro, wander(truth, gyro))
+
+
+def test_new_noise_is_drawn_after_the_old():
+    truth = torch.zeros(100, 2, 3, dtype=torch.float64)
+    old = {"noise_density": 0.1, "bias_std": 0.2, "bias_random_walk": 0.3, "scale_std": 0.1}
+    plain = TriadErrors(**old).apply(truth, rate_hz=RATE, generator=_generator())
+    tiny = TriadErrors(**old, bias_instability=1e-13).apply(truth, rate_hz=RATE, generator=_generator())
+    torch.testing.assert_close(plain, tiny, atol=1e-10, rtol=0)
 
 
 def test_rejects():
-    with pytest.raises(ValueError, match="did you mean 'bmi270'"):
-        SensorErrors.preset("bmi27")
     with pytest.raises(ValueError, match="generator is None"):
         SensorErrors.preset("bmi270").apply(torch.zeros(5, 1, 3), torch.zeros(5, 1, 3), rate_hz=50)
-    with pytest.raises(ValueError, match="noise_density is -1"):
+    with pytest.raises(ValueError, match="generator is None"):
+        SensorErrors(g_sensitivity_std=0.1).apply(torch.zeros(5, 1, 3), torch.zeros(5, 1, 3), rate_hz=50)
+    with pytest.raises(ValueError, match=r"noise_density is -1\.0, expected >= 0 and finite; leave noise_density out"):
         TriadErrors(noise_density=-1)
     with pytest.raises(ValueError, match="bias_std is nan"):
         TriadErrors(bias_std=math.nan)
-    with pytest.raises(ValueError, match=r"low_pass_hz is 0\.0, expected > 0"):
+    with pytest.raises(ValueError, match="bias_instability is inf"):
+        TriadErrors(bias_instability=math.inf)
+    with pytest.raises(ValueError, match="bias_correlation_s is inf, expected > 0 and finite"):
+        TriadErrors(bias_correlation_s=math.inf)
+    with pytest.raises(ValueError, match=r"bias_correlation_s is 0\.0, expected > 0"):
+        TriadErrors(bias_correlation_s=0)
+    with pytest.raises(ValueError, match=r"low_pass_hz is 0\.0, expected > 0; leave low_pass_hz out"):
         TriadErrors(low_pass_hz=0)
+    with pytest.raises(ValueError, match="full_scale is nan"):
+        TriadErrors(full_scale=math.nan)
+    with pytest.raises(ValueError, match=r"g_sensitivity_std is -0\.1, expected >= 0"):
+        SensorErrors(g_sensitivity_std=-0.1)
     with pytest.raises(ValueError, match="rate_hz is 0"):
         TriadErrors().apply(torch.zeros(5, 1, 3), rate_hz=0)
+    with pytest.raises(ValueError, match="rate_hz is nan"):
+        SensorErrors().apply(torch.zeros(5, 1, 3), torch.zeros(5, 1, 3), rate_hz=math.nan)
+
+
+@pytest.mark.parametrize(
+    ("accel", "gyro", "message"),
+    [
+        (torch.zeros(5, 3), torch.zeros(5, 3), r"accel has shape \(5, 3\), expected \(\.\.\., T, S, 3\)"),
+        (torch.zeros(0, 1, 3), torch.zeros(0, 1, 3), "with T >= 1"),
+        (torch.zeros(5, 1, 3), torch.zeros(5, 2, 3), r"gyro has shape \(5, 2, 3\), expected \(5, 1, 3\) like accel"),
+        (torch.zeros(5, 1, 3), torch.zeros(5, 1, 3, dtype=torch.float64), "gyro torch.float64, expected one floating"),
+        (torch.zeros(5, 1, 3, dtype=torch.int64), torch.zeros(5, 1, 3, dtype=torch.int64), "accel is torch.int64"),
+    ],
+)
+def test_rejects_streams_that_do_not_go_together(accel, gyro, message):
+    with pytest.raises(ValueError, match=message):
+        SensorErrors().apply(accel, gyro, rate_hz=RATE)
