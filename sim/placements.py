@@ -4,6 +4,7 @@ Which way the site frame of each preset points (see :mod:`sim.sites`; a person w
 stretched out sideways, palms down; "left" is the person's own):
 
 - head, sternum, chest, waist: x up the spine, y to the right, z forwards;
+- left_ear (behind it, on the mastoid): x up, y forwards, z to the left; right_ear: x up, y backwards, z to the right;
 - back, lower_back: x up, y to the left, z backwards;
 - left_hip (the belt, at the side): x up, y forwards, z to the left; right_hip: x up, y backwards, z to the right;
 - left and right thigh, shank: x down, y to the left, z forwards;
@@ -13,73 +14,41 @@ stretched out sideways, palms down; "left" is the person's own):
 - left and right foot: x to the toes, y to the left, z up from the instep;
 - left_wrist, left_forearm, left_upper_arm: x to the hand, y backwards, z up (back of the hand, deltoid);
   on the right arm: x to the hand, y forwards, z up.
+
+Pictures and a worked example: docs/placements.md; how a box is turned on its site: :mod:`sim.mountings`; many places
+on one limb: :mod:`sim.patches`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from sim.body import Body
-from sim.conventions import JOINT_INDEX
-from sim.raycast import (
-    BonePoint,
-    SkinPoint,
-    carrying_joint,
-    cast_to_skin,
-    check_skin_point,
-    describe_point,
-    find_bone,
+from sim.mountings import Mounting, check_mounting, resolve_mounting
+from sim.placement_description import (
+    check_keys,
+    describe_matrix,
+    describe_point_of,
+    read_matrix,
+    read_number,
+    read_point,
 )
+from sim.placement_presets import PLACEMENT_NAMES, PRESETS, find_preset
+from sim.placement_resolve import Shift, find_site, rest_frame
+from sim.placement_surface import nearest_on_skin
+from sim.raycast import BonePoint, SkinPoint, read_skin_point
 from sim.rotations import axis_angle_to_matrix
 from sim.sites import ResolvedPlacement, Sites, site_poses, stack_sites
-from sim.skinning import BodyModel
 
 __all__ = ["PLACEMENT_NAMES", "Placement", "ResolvedPlacement", "Sites", "resolve_all", "site_poses", "stack_sites"]
 
 DEFAULT_STAND_OFF_M = 0.005
 """Distance from the skin to the chip: half the thickness of a watch or small sensor box."""
-
-_LIMBS: dict[str, tuple[str, float, float]] = {
-    # name: joint where the bone starts, fraction along it, angle from the front about the bone [deg] on the LEFT side
-    "wrist": ("elbow", 0.90, -90.0),
-    "forearm": ("elbow", 0.40, -90.0),
-    "upper_arm": ("shoulder", 0.50, -90.0),
-    "thigh": ("hip", 0.50, 0.0),
-    "pocket": ("hip", 0.20, -40.0),
-    "shank": ("knee", 0.40, 0.0),
-    "ankle": ("knee", 0.92, -90.0),
-    "foot": ("ankle", 0.60, 0.0),
-}
-_TRUNK: dict[str, tuple[str, float, float]] = {
-    "chest": ("spine3", 0.25, 0.0),
-    "sternum": ("spine3", 0.70, 0.0),
-    "back": ("spine3", 0.40, 180.0),
-    "lower_back": ("spine1", 0.10, 180.0),
-    "waist": ("pelvis", 0.35, 0.0),
-    "left_hip": ("pelvis", 0.35, 65.0),
-    "right_hip": ("pelvis", 0.35, -65.0),
-    "head": ("head", 0.55, 0.0),
-}
-
-
-def _preset_table() -> dict[str, BonePoint]:
-    table = {name: BonePoint(bone, fraction, math.radians(angle)) for name, (bone, fraction, angle) in _TRUNK.items()}
-    for name, (bone, fraction, angle) in _LIMBS.items():
-        for side, sign in (("left", 1.0), ("right", -1.0)):
-            table[f"{side}_{name}"] = BonePoint(f"{side}_{bone}", fraction, sign * math.radians(angle))
-    return table
-
-
-_PRESETS = _preset_table()
-PLACEMENT_NAMES: tuple[str, ...] = tuple(sorted(_PRESETS))
-"""Names that :meth:`Placement.preset` knows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,30 +59,43 @@ class Placement:
         name: what the recording calls this sensor.
         point: where it is.
         stand_off_m: distance of the chip from the skin along the outward normal [m].
-        mounting: ``R_site_sensor (3, 3)``, from sensor to site frame; None is the identity.
+        mounting: ``R_site_sensor (3, 3)``, from sensor to site frame; or named directions (``"x_up_z_out"``) or a
+            device (``"smartwatch"``), see :mod:`sim.mountings`; None is the identity.
         along_m: displacement along the bone towards distal [m].
         around_rad: displacement about the bone, right-handed about its distal axis [rad].
+        around_m: the same as an arc on the skin [m], over the undisplaced point's distance from the bone's axis.
+        turn: rotation ``(3, 3)`` of the box from how ``mounting`` says, in the sensor's frame: ``mounting @ turn``.
+
+    Raises:
+        ValueError: a number is not finite, or the mounting or turn is no rotation or an unknown name.
     """
 
     name: str
     point: BonePoint | SkinPoint
     stand_off_m: float = 0.0
-    mounting: Tensor | None = None
+    mounting: Mounting = None
     along_m: float = 0.0
     around_rad: float = 0.0
+    around_m: float = 0.0
+    turn: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("stand_off_m", "along_m", "around_rad", "around_m"):
+            value = getattr(self, field)
+            if not math.isfinite(value):
+                raise ValueError(f"{field} of {self.name} is {value}, expected a finite number")
+        check_mounting(self.mounting, self.name)
+        check_mounting(self.turn, self.name)
 
     @classmethod
     def preset(cls, name: str) -> Placement:
-        """Return a named placement.
+        """Return a named placement, called by its name in :data:`PLACEMENT_NAMES`, also where a synonym was given.
 
         Raises:
-            ValueError: the name is none of :data:`PLACEMENT_NAMES`.
+            ValueError: the name is none of :data:`PLACEMENT_NAMES` nor a synonym, or the side is missing.
         """
-        if name not in _PRESETS:
-            near = get_close_matches(name, PLACEMENT_NAMES, 1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ValueError(f"unknown placement {name!r}; {hint}valid names: {', '.join(PLACEMENT_NAMES)}")
-        return cls(name, _PRESETS[name], DEFAULT_STAND_OFF_M)
+        found = find_preset(name)
+        return cls(found, PRESETS[found], DEFAULT_STAND_OFF_M)
 
     @classmethod
     def at(
@@ -123,77 +105,169 @@ class Placement:
         barycentric: Sequence[float] | Tensor,
         *,
         stand_off_m: float = 0.0,
-        mounting: Tensor | None = None,
+        mounting: Mounting = None,
     ) -> Placement:
         """Return a placement at a point of one given mesh.
 
         Args:
             name: what the recording calls this sensor.
             triangle: index of a face, or its three vertex ids, counter-clockwise seen from outside.
-            barycentric: weights of the three corners, summing to one.
+            barycentric: weights of the three corners, in [0, 1] and summing to one.
             stand_off_m: distance from the skin along the outward normal [m].
-            mounting: ``R_site_sensor (3, 3)``.
+            mounting: ``R_site_sensor (3, 3)``, named directions or a device.
 
         Raises:
-            ValueError: not one or three ids, not three weights, or weights that do not sum to one.
+            ValueError: not one or three ids, not three weights, weights outside [0, 1] or that do not sum to one, or
+                as the class.
         """
-        ids = torch.as_tensor(triangle).reshape(-1).tolist()
-        weights = torch.as_tensor(barycentric, dtype=torch.float64).reshape(-1).tolist()
-        if len(ids) not in (1, 3):
-            raise ValueError(f"triangle of {name} is {ids}, expected the index of a face or three vertex ids")
-        if len(weights) != 3 or abs(sum(weights) - 1.0) > 1e-4:
-            raise ValueError(f"barycentric of {name} is {weights}, expected three weights that sum to 1")
-        point = SkinPoint(tuple(int(i) for i in ids), (weights[0], weights[1], weights[2]))
-        return cls(name, point, stand_off_m, mounting)
+        return cls(name, read_skin_point(name, triangle, barycentric), stand_off_m, mounting)
 
-    def mounted(self, mounting: Tensor) -> Placement:
-        """Return this placement with its box turned: ``mounting = R_site_sensor (3, 3)``, replacing the present one."""
-        if tuple(mounting.shape) != (3, 3):
-            raise ValueError(f"mounting has shape {tuple(mounting.shape)}, expected (3, 3): R_site_sensor")
-        return replace(self, mounting=mounting)
+    @classmethod
+    def nearest(
+        cls,
+        name: str,
+        point: Sequence[float] | Tensor,
+        body: Body,
+        *,
+        stand_off_m: float = 0.0,
+        mounting: Mounting = None,
+        max_distance_m: float = 0.1,
+    ) -> Placement:
+        """Return the place on the outer skin that is nearest to a point in space.
 
-    def jittered(
+        Args:
+            name: what the recording calls this sensor.
+            point: ``(3,)`` [m] in the frame of ``body.rest_vertices``: the mean body in the rest pose, a T facing +Z, Y
+                up, the left hand towards +X.
+            body: whose mesh; its mean shape counts, as for every placement.
+            stand_off_m: distance from the skin along the outward normal [m].
+            mounting: ``R_site_sensor (3, 3)``, named directions or a device.
+            max_distance_m: how far the point may lie from the skin [m].
+
+        Raises:
+            ValueError: not three finite numbers, a point farther away than that, or as the class.
+        """
+        place = torch.as_tensor(point, dtype=torch.float64).detach().cpu()
+        if tuple(place.shape) != (3,) or not bool(place.isfinite().all()):
+            raise ValueError(f"point of {name} is {place.tolist()}, expected three finite numbers (3,) [m]")
+        ids, weights, distance = nearest_on_skin(body.model, place)
+        if not distance <= max_distance_m:
+            raise ValueError(
+                f"point of {name} lies {distance:.3f} m from the skin, expected at most {max_distance_m:g} m; give it "
+                "in metres in the frame of body.rest_vertices (Y up, facing +Z, arms out), or raise max_distance_m"
+            )
+        return cls.at(name, ids, weights, stand_off_m=stand_off_m, mounting=mounting)
+
+    def mounted(self, mounting: Mounting) -> Placement:
+        """Return this placement with its box turned as given, replacing the present mounting and turn.
+
+        Args:
+            mounting: ``R_site_sensor (3, 3)``, named directions such as ``"x_up_z_out"``, or a device.
+
+        Raises:
+            ValueError: the matrix is no rotation, or the name is unknown.
+        """
+        return replace(self, mounting=mounting, turn=None)
+
+    def jitter(
         self,
         *,
         along_mm: float = 0.0,
+        around_mm: float = 0.0,
         around_deg: float = 0.0,
         rotation_deg: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> Placement:
         """Return a randomly displaced copy, as when the same sensor is strapped on anew.
 
+        All are standard deviations of zero-mean normal draws. A shift past the end of the skin (over the crown, beyond
+        the toes) stops short of it; one onto the next body part stays there, with x along the bone it set out from.
+
         Args:
-            along_mm: standard deviation of a shift along the bone [mm].
-            around_deg: standard deviation of a shift about the bone [deg].
-            rotation_deg: standard deviation of each component of a rotation vector by which the box is turned [deg].
-            generator: source of randomness; the global one if None.
+            along_mm: of a shift along the bone [mm].
+            around_mm: of a shift about the bone, as an arc on the skin [mm].
+            around_deg: of the same shift as an angle about the bone's axis [deg]; give one of the two.
+            rotation_deg: of each component of a rotation vector by which the box is turned [deg].
+            generator: source of randomness; needed where anything is drawn.
+
+        Raises:
+            ValueError: a standard deviation is negative or not finite, both shifts about the bone are given, or there
+                is no generator.
         """
-        draw = torch.randn(5, generator=generator, dtype=torch.float64)
+        spreads = {"along_mm": along_mm, "around_mm": around_mm, "around_deg": around_deg, "rotation_deg": rotation_deg}
+        for name, value in spreads.items():
+            if not 0.0 <= value < math.inf:
+                raise ValueError(f"{name} is {value}, expected a standard deviation: finite and not negative")
+        if around_mm and around_deg:
+            raise ValueError(f"around_mm is {around_mm} and around_deg {around_deg}, expected one: they are one shift")
+        if generator is None:
+            if any(spreads.values()):
+                raise ValueError(
+                    "generator is None, expected a source of randomness; pass torch.Generator().manual_seed(0)"
+                )
+            return self
+        # Five draws, whatever is asked for: one spread does not change another's draws.
+        draw = torch.randn(5, generator=generator, dtype=torch.float64, device=generator.device).cpu()
         turn = axis_angle_to_matrix(draw[2:] * math.radians(rotation_deg))
-        mounting = turn if self.mounting is None else self.mounting @ turn.to(self.mounting)
         return replace(
             self,
             along_m=self.along_m + 1e-3 * along_mm * float(draw[0]),
             around_rad=self.around_rad + math.radians(around_deg) * float(draw[1]),
-            mounting=mounting if rotation_deg else self.mounting,
+            around_m=self.around_m + 1e-3 * around_mm * float(draw[1]),
+            turn=(turn if self.turn is None else self.turn @ turn) if rotation_deg else self.turn,
         )
 
     def on(self, body: Body) -> ResolvedPlacement:
         """Find the point on a body's skin, always on its mean shape: the same triangle serves every shape.
 
         Raises:
-            ValueError: no skin of the bone lies in that direction, or the mesh lacks the triangle.
+            ValueError: no skin of the bone lies in that direction, the mesh lacks the triangle, or the mounting's
+                directions do not determine one there.
         """
-        point, joint, axis = _find_on_skin(self, body.model)
-        mounting = torch.eye(3, dtype=torch.float64) if self.mounting is None else self.mounting
+        model = body.model
+        found = find_site(self.point, Shift(self.along_m, self.around_rad, self.around_m), self.name, model)
+        mounting = resolve_mounting(self.mounting, found.joint, lambda: rest_frame(model, found), self.name)
         return ResolvedPlacement(
             name=self.name,
-            triangle=torch.tensor(point.triangle),
-            barycentric=torch.tensor(point.barycentric, dtype=torch.float64),
+            triangle=torch.tensor(found.point.triangle),
+            barycentric=torch.tensor(found.point.barycentric, dtype=torch.float64),
             stand_off_m=self.stand_off_m,
-            mounting=mounting,
-            joint=joint,
-            bone_axis=torch.tensor(axis, dtype=torch.float64),
+            mounting=mounting if self.turn is None else mounting @ self.turn.to(mounting),
+            joint=found.joint,
+            bone_axis=torch.tensor(found.axis, dtype=torch.float64),
+        )
+
+    def describe(self) -> dict[str, object]:
+        """Return this placement as values that JSON can hold, the exact inverse of :meth:`from_description`."""
+        return {
+            "name": self.name,
+            **describe_point_of(self.point),
+            "stand_off_m": self.stand_off_m,
+            "mounting": describe_matrix(self.mounting),
+            "along_m": self.along_m,
+            "around_rad": self.around_rad,
+            "around_m": self.around_m,
+            "turn": describe_matrix(self.turn),
+        }
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, object]) -> Placement:
+        """Return the placement that :meth:`describe` told of; matrices come back as float64.
+
+        Raises:
+            ValueError: a value is missing, unknown or of another type, or as the class.
+        """
+        name = check_keys(description)
+        mounting = description.get("mounting")
+        return cls(
+            name,
+            read_point(name, description),
+            stand_off_m=read_number(name, description, "stand_off_m"),
+            mounting=mounting if isinstance(mounting, str) else read_matrix(name, description, "mounting"),
+            along_m=read_number(name, description, "along_m"),
+            around_rad=read_number(name, description, "around_rad"),
+            around_m=read_number(name, description, "around_m"),
+            turn=read_matrix(name, description, "turn"),
         )
 
 
@@ -206,28 +280,3 @@ def resolve_all(placements: Sequence[Placement], body: Body) -> Sites:
     if not placements:
         raise ValueError("no placements given, expected at least one; see sim.placements.PLACEMENT_NAMES")
     return stack_sites([placement.on(body) for placement in placements])
-
-
-_Found = tuple[SkinPoint, int, tuple[float, ...]]
-_FOUND: WeakKeyDictionary[BodyModel, dict[tuple[object, float, float], _Found]] = WeakKeyDictionary()
-
-
-def _find_on_skin(placement: Placement, model: BodyModel) -> _Found:
-    """Return the point on the skin, the joint that carries it and that bone's axis; remembered for each mesh."""
-    known = _FOUND.setdefault(model, {})
-    key = (placement.point, placement.along_m, placement.around_rad)
-    if key not in known:
-        point = placement.point
-        displaced = placement.along_m != 0.0 or placement.around_rad != 0.0
-        if isinstance(point, SkinPoint):
-            found = check_skin_point(model, point, placement.name)
-            joint = carrying_joint(model, found)
-            target = describe_point(model, found) if displaced else None
-        else:
-            joint, target = JOINT_INDEX[point.bone], point
-        bone = find_bone(model, joint)
-        if target is not None:
-            fraction = target.fraction + placement.along_m / bone.length
-            found = cast_to_skin(model, BonePoint(target.bone, fraction, target.angle_rad + placement.around_rad))
-        known[key] = found, joint, tuple(bone.axis.tolist())
-    return known[key]

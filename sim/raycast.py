@@ -6,7 +6,9 @@ Ray and triangle: Moeller and Trumbore 1997, doi:10.1080/10867651.1997.10487468.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -100,20 +102,26 @@ def cast_to_skin(model: BodyModel, point: BonePoint) -> SkinPoint:
     Raises:
         ValueError: there is no such skin.
     """
-    joint = JOINT_INDEX[point.bone]
-    bone = find_bone(model, joint)
+    found = find_skin(model, point)
+    if found is None:
+        raise ValueError(
+            f"no skin at fraction {point.fraction:.2f} of the bone at {point.bone}, "
+            f"{math.degrees(point.angle_rad):.0f} deg about it; expected a point that this bone carries, "
+            "so move the fraction towards 0.5"
+        )
+    return found
+
+
+def find_skin(model: BodyModel, point: BonePoint) -> SkinPoint | None:
+    """Return what :func:`cast_to_skin` returns, or None where there is no such skin."""
+    target = _target_of(model, JOINT_INDEX[point.bone])
+    bone, edge1, edge2 = target.bone, target.edge1, target.edge2
     origin = bone.start + point.fraction * bone.length * bone.axis
     direction = bone.outward(point.angle_rad)
-    owners = [joint, *(j for j, parent in enumerate(PARENTS) if parent == joint)]
-    if PARENTS[joint] >= 0:
-        owners.append(PARENTS[joint])
-    carried = model.weights[:, owners].sum(dim=1)[model.faces].mean(dim=1) >= 0.5
-    faces = model.faces[carried].cpu()
-    corner, edge1, edge2 = _edges(model, faces)
     sideways = torch.linalg.cross(direction.expand_as(edge2), edge2, dim=-1)
     determinant = (edge1 * sideways).sum(dim=-1)
     scale = 1.0 / torch.where(determinant.abs() < 1e-14, torch.full_like(determinant, torch.inf), determinant)
-    to_origin = origin - corner
+    to_origin = origin - target.corner
     u = (to_origin * sideways).sum(dim=-1) * scale
     normal_offset = torch.linalg.cross(to_origin, edge1, dim=-1)
     v = (normal_offset @ direction) * scale
@@ -122,32 +130,63 @@ def cast_to_skin(model: BodyModel, point: BonePoint) -> SkinPoint:
     hit = (determinant.abs() > 1e-14) & (u >= -tolerance) & (v >= -tolerance) & (u + v <= 1 + tolerance)
     hit &= distance > 0
     if not bool(hit.any()):
-        raise ValueError(
-            f"no skin at fraction {point.fraction:.2f} of the bone at {point.bone}, "
-            f"{math.degrees(point.angle_rad):.0f} deg about it; expected a point that this bone carries, "
-            "so move the fraction towards 0.5"
-        )
+        return None
     best = int(torch.where(hit, distance, torch.full_like(distance, -torch.inf)).argmax())
     first, second = float(u[best]), float(v[best])
-    triangle = faces[best].tolist()
+    triangle = target.faces[best].tolist()
     return SkinPoint((triangle[0], triangle[1], triangle[2]), (1.0 - first - second, first, second))
+
+
+def read_skin_point(
+    name: str, triangle: int | Sequence[float] | Tensor, barycentric: Sequence[float] | Tensor
+) -> SkinPoint:
+    """Return the point that a user gave for a placement.
+
+    Raises:
+        ValueError: not one or three ids, or not three weights in [0, 1] that sum to one.
+    """
+    ids = torch.as_tensor(triangle).reshape(-1).tolist()
+    weights = torch.as_tensor(barycentric, dtype=torch.float64).reshape(-1).tolist()
+    if len(ids) not in (1, 3) or any(int(i) != i for i in ids):
+        raise ValueError(f"triangle of {name} is {ids}, expected the index of a face or three vertex ids")
+    if len(weights) != 3 or not abs(sum(weights) - 1.0) <= 1e-4:  # NaN compares false
+        raise ValueError(f"barycentric of {name} is {weights}, expected three weights that sum to 1")
+    if min(weights) < -1e-6 or max(weights) > 1.0 + 1e-6:
+        raise ValueError(
+            f"barycentric of {name} is {weights}, expected weights in [0, 1]: the point lies outside its triangle; "
+            "give the triangle it lies in, or the point in space to Placement.nearest"
+        )
+    return SkinPoint(tuple(int(i) for i in ids), (weights[0], weights[1], weights[2]))
 
 
 def check_skin_point(model: BodyModel, point: SkinPoint, name: str) -> SkinPoint:
     """Return the point with its three vertex ids.
 
     Raises:
-        ValueError: the mesh has no such face or vertices.
+        ValueError: the mesh has no such face or vertices, or the vertices are no face of it seen from outside.
     """
     is_face = len(point.triangle) == 1
     limit = len(model.faces) if is_face else len(model.template)
     if min(point.triangle) < 0 or max(point.triangle) >= limit:
         what = f"{limit} faces" if is_face else f"{limit} vertices"
         raise ValueError(f"triangle of {name} is {point.triangle}, but the body has {what}; was it another mesh's?")
-    if not is_face:
-        return point
-    triangle = model.faces[point.triangle[0]].tolist()
-    return SkinPoint((triangle[0], triangle[1], triangle[2]), point.barycentric)
+    if is_face:
+        triangle = model.faces[point.triangle[0]].tolist()
+        return SkinPoint((triangle[0], triangle[1], triangle[2]), point.barycentric)
+    ids = torch.tensor(point.triangle, device=model.faces.device)
+    same = (model.faces.sort(dim=1).values == ids.sort().values).all(dim=1).nonzero().flatten().tolist()
+    if not same:
+        raise ValueError(
+            f"triangle of {name} is {point.triangle}, which is no face of this body: a placement not on the mesh; "
+            "give the three vertices of one of body.faces, or a point to Placement.nearest"
+        )
+    face = model.faces[same[0]].tolist()
+    if point.triangle not in {(face[k], face[k - 2], face[k - 1]) for k in range(3)}:
+        raise ValueError(
+            f"triangle of {name} is {point.triangle}, face {same[0]} of the body seen from inside; expected the order "
+            f"{tuple(face)}, counter-clockwise from outside: swap two ids and their weights"
+        )
+    return point
 
 
 def carrying_joint(model: BodyModel, point: SkinPoint) -> int:
@@ -167,6 +206,30 @@ def describe_point(model: BodyModel, point: SkinPoint) -> BonePoint:
     return BonePoint(JOINT_NAMES[bone.joint], along / bone.length, angle)
 
 
-def _edges(model: BodyModel, faces: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    corners = model.template.double().cpu()[faces]
-    return corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """What the rays of one bone can hit: M faces, one corner ``(M, 3)`` of each and the two edges from it [m]."""
+
+    bone: Bone
+    faces: Tensor
+    corner: Tensor
+    edge1: Tensor
+    edge2: Tensor
+
+
+_TARGETS: WeakKeyDictionary[BodyModel, dict[int, _Target]] = WeakKeyDictionary()
+
+
+def _target_of(model: BodyModel, joint: int) -> _Target:
+    """Return the skin about a bone, remembered for each mesh: placement studies cast thousands of rays."""
+    known = _TARGETS.setdefault(model, {})
+    if joint not in known:
+        owners = [joint, *(j for j, parent in enumerate(PARENTS) if parent == joint)]
+        if PARENTS[joint] >= 0:
+            owners.append(PARENTS[joint])
+        carried = model.weights[:, owners].sum(dim=1)[model.faces].mean(dim=1) >= 0.5
+        faces = model.faces[carried].cpu()
+        corners = model.template.double().cpu()[faces]
+        edge1, edge2 = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+        known[joint] = _Target(find_bone(model, joint), faces, corners[:, 0].contiguous(), edge1, edge2)
+    return known[joint]

@@ -107,7 +107,7 @@ class Simulate(Task):
         around = self.config.around_deg if self.real.around_deg is None else self.real.around_deg
         for number in range(self.config.mountings):
             placement = Placement.preset(self.real.placements[number % len(self.real.placements)])
-            yield replace(placement, around_rad=math.radians(self.real.turn_about_deg)).jittered(
+            yield replace(placement, around_rad=math.radians(self.real.turn_about_deg)).jitter(
                 along_mm=self.config.along_mm,
                 around_deg=around,
                 rotation_deg=self.config.rotation_deg,
