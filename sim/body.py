@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sim.conventions import NUM_JOINTS
 from sim.motion import Motion
-from sim.skinning import BodyModel, forward_kinematics, pose_offsets, shape_points, skin_mesh, skin_points
+from sim.skinning import BodyModel, carry, forward_kinematics, point_maps, pose_offsets, shape_points, skin_mesh
 from sim.smpl_files import read_cc0_body, read_smpl
 
 
@@ -154,31 +154,40 @@ class Body:
         Returns:
             World positions ``(..., T, K, 3)`` [m].
         """
-        return self.skin_frames(motion, vertex_ids)[0] + motion.translation.unsqueeze(-2)
+        joints, rotations = self.relative_kinematics(motion)
+        points = carry(self.skin_maps(vertex_ids, like=motion.rotations), joints, rotations)
+        shift = self.pose_shift(motion, vertex_ids, rotations)
+        points = points if shift is None else points + shift
+        return points.movedim(-1, -3) + motion.translation.unsqueeze(-2)
 
-    def skin_frames(self, motion: Motion, vertex_ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Return some vertices relative to joint 0 and how the joints are turned.
+    def relative_kinematics(self, motion: Motion) -> tuple[Tensor, Tensor]:
+        """Return joints relative to joint 0 along the world's axes, and rotations from joint to world.
 
-        Relative, so that small triangles far from the world's origin keep their orientation in float32.
+        Relative, so that small triangles far from the world's origin keep their orientation in float32. Shapes as in
+        :meth:`forward_kinematics`.
+        """
+        rest = self._rest_joints(self.betas.to(motion.rotations))
+        return forward_kinematics(rest, motion.rotations, torch.zeros_like(motion.translation))
 
-        Args:
-            motion: the movement.
-            vertex_ids: ``(K,)`` int64.
+    def skin_maps(self, vertex_ids: Tensor, *, like: Tensor) -> Tensor:
+        """Return the maps by which :func:`sim.skinning.carry` carries vertices ``(K,)``, pose blend shapes left out.
 
         Returns:
-            Offsets from joint 0 ``(..., T, K, 3)`` [m], along the world's axes, and rotations from joint to world
-            ``(..., T, 22, 3, 3)``.
+            ``(..., K, 88)``, float64 on the device of ``like``: differences of neighbouring vertices stay exact.
         """
-        model, betas = self.model, self.betas.to(motion.rotations)
+        model, betas = self.model, self.betas.to(device=like.device, dtype=torch.float64)
         ids = vertex_ids.to(model.template.device)
-        rest_points = shape_points(model.template[ids].to(betas), model.shape_directions[ids].to(betas), betas)
-        offsets = None
-        if model.pose_directions is not None:
-            offsets = pose_offsets(model.pose_directions[ids].to(betas), motion.rotations)
-        rest_joints = self._rest_joints(betas)
-        joints, rotations = forward_kinematics(rest_joints, motion.rotations, torch.zeros_like(motion.translation))
-        weights = model.weights[ids].to(betas)
-        return skin_points(rest_points, weights, rest_joints, joints, rotations, pose_offsets=offsets), rotations
+        points = shape_points(model.template[ids].to(betas), model.shape_directions[ids].to(betas), betas)
+        return point_maps(points, model.weights[ids].to(betas), self._rest_joints(betas))
+
+    def pose_shift(self, motion: Motion, vertex_ids: Tensor, joint_rotations: Tensor) -> Tensor | None:
+        """Return how far the pose blend shapes displace vertices in the world ``(..., K, 3, T)`` [m], or None."""
+        if self.model.pose_directions is None:
+            return None
+        ids, like = vertex_ids.to(self.model.template.device), motion.rotations
+        offsets = pose_offsets(self.model.pose_directions[ids].to(like), like)
+        blended = (self.model.weights[ids].to(like) @ joint_rotations.flatten(-2)).unflatten(-1, (3, 3))
+        return (blended @ offsets.unsqueeze(-1)).squeeze(-1).movedim(-3, -1)
 
     def _rest_joints(self, betas: Tensor) -> Tensor:
         return shape_points(self.model.joint_template.to(betas), self.model.joint_directions.to(betas), betas)

@@ -18,11 +18,12 @@ from torch import Tensor
 
 from sim.body import Body
 from sim.motion import Motion
-from sim.placements import Placement, Sites, resolve_all, site_poses
+from sim.placements import Placement, Sites, resolve_all
 from sim.pose_fit import fit_pose
 from sim.recording import ImuRecording
 from sim.sensing import PosedSensors, PoseSource, sense
 from sim.sensor_errors import SensorErrors
+from sim.sites import site_planes
 from sim.trajectory import uniform_times
 from sim.trajectory_position import check_finite, check_rate
 from sim.trajectory_rotation import check_rotations
@@ -118,10 +119,10 @@ def simulate_rigid(
             "convert with .to(torch.float32)"
         )
     leading, num_frames = position.shape[:-2], position.shape[-2]
-    places = position.reshape(math.prod(leading), num_frames, 1, 3)
-    turns = orientation.reshape(math.prod(leading), num_frames, 1, 3, 3)
+    places = position.reshape(math.prod(leading), 1, num_frames, 3)
+    turns = orientation.reshape(math.prod(leading), 1, num_frames, 9)
     sensors = PosedSensors(
-        poses=lambda start, stop: (places[:, start:stop], turns[:, start:stop]),
+        poses=lambda start, stop: (places[..., start:stop, :].unbind(-1), turns[..., start:stop, :].unbind(-1)),
         num_clips=len(places),
         num_frames=num_frames,
         num_sensors=1,
@@ -175,13 +176,12 @@ def simulate_joints(
 def _skin_poses(motion: Motion, body: Body, sites: Sites) -> PoseSource:
     """Return the poses of sites on the skin by ranges of frames, in which nothing of the other frames is computed."""
 
-    def poses(start: int, stop: int) -> tuple[Tensor, Tensor]:
+    def poses(start: int, stop: int) -> tuple[list[Tensor], list[Tensor]]:
         part = motion.frames(start, stop)
         # Skinning would straighten a matrix that is no rotation without a word, and a NaN would be told of the skin.
         check_rotations(part.rotations, "motion.rotations")
         check_finite(part.translation.movedim(-2, 0), "motion.translation", first_frame=start)
-        position, orientation = site_poses(body, part, sites)
-        return position.reshape(-1, *position.shape[-3:]), orientation.reshape(-1, *orientation.shape[-4:])
+        return site_planes(body, part, sites)
 
     return poses
 

@@ -9,7 +9,6 @@ allows, since no coefficients are rounded on the way. Memory and time are linear
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sim.precision import full_precision
 from sim.spline import DEGREE, Array, memory_samples, sampling_matrix
 
 _TOLERANCE: Final[dict[torch.dtype, float]] = {torch.float64: 1e-13, torch.float32: 1e-7}
@@ -148,24 +148,10 @@ def sample_windows(
             value = cut[..., picked]
         else:
             operator = _operator(windows.steps, windows.length, order, cutoff, samples.dtype, samples.device)
-            with _full_precision():
+            with full_precision():
                 value = torch.bmm(cut, operator.expand(windows.repeats, *operator.shape))
         values.append(value if order or middle is None else value + middle)
     return values
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """Keep out TF32 and bfloat16 products, which Lightning recommends to turn on: 1e-3 of a position is no motion."""
-    asked = torch.get_float32_matmul_precision()
-    if asked == "highest":
-        yield
-        return
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(asked)
 
 
 @lru_cache(maxsize=256)
@@ -178,9 +164,11 @@ def _operator(
     device: torch.device,
 ) -> Tensor:
     matrix = sampling_matrix(np.array(steps), num_samples=length, derivative=derivative, cutoff=cutoff)
+    # What is far below rounding would only make denormal products, which take a hundred times as long as others.
+    matrix[np.abs(matrix) < 1e-4 * torch.finfo(dtype).eps * np.abs(matrix).max()] = 0.0
     # Kept for later calls: one made while validating (inference mode) must serve a training step as well.
     with torch.inference_mode(False):
-        return torch.from_numpy(matrix).to(dtype=dtype, device=device)
+        return torch.from_numpy(matrix).to(dtype=dtype, device=device).contiguous()
 
 
 def sample_spline(

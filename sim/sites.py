@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from sim.body import Body
+from sim.conventions import NUM_JOINTS
 from sim.motion import Motion
+from sim.skinning import carry
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,17 +93,84 @@ def site_poses(body: Body, motion: Motion, sites: Sites) -> tuple[Tensor, Tensor
     Returns:
         Position ``(..., T, S, 3)`` [m] and ``R_ws`` ``(..., T, S, 3, 3)``, world frame.
     """
-    like = motion.rotations
-    corners, joint_rotations = body.skin_frames(motion, sites.triangles.flatten())
-    corners = corners.unflatten(-2, (-1, 3))
+    lead = torch.broadcast_shapes(body.betas.shape[:-1], motion.rotations.shape[:-4])
+    position, rotation = (torch.stack(tuple(planes), dim=-1) for planes in site_planes(body, motion, sites))
+    shape = (*lead, motion.num_frames, len(sites.names))
+    return position.transpose(-3, -2).reshape(*shape, 3), rotation.transpose(-3, -2).reshape(*shape, 3, 3)
+
+
+def site_planes(body: Body, motion: Motion, sites: Sites) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the same in planes, which is several times faster: x, y, z of the position, and R_ws row by row.
+
+    Each plane is ``(L, S, T)``, the leading dims flattened to L.
+    """
+    ids = sites.triangles.flatten()
+    joints, rotations = body.relative_kinematics(motion)
+    corner_maps = body.skin_maps(ids, like=motion.rotations).unflatten(-2, (-1, 3))
+    bone_maps = _bone_maps(sites, like=corner_maps).expand(*corner_maps.shape[:-3], -1, -1)
+    maps = torch.cat([_point_and_edges(corner_maps, sites), bone_maps.unsqueeze(-3)], dim=-3)
+    carried = carry(maps.flatten(-3, -2).to(motion.rotations.dtype), joints, rotations).unflatten(-3, (4, -1))
+    point, edge1, edge2, bone = carried.reshape(-1, *carried.shape[-4:]).unbind(dim=1)
+    shift = body.pose_shift(motion, ids, rotations)
+    if shift is not None:
+        # (..., 3 S, 3, T) to (..., S, 3, 3 T), so that corners are where the maps have them.
+        shift = _point_and_edges(shift.unflatten(-3, (-1, 3)).flatten(-2), sites).unflatten(-1, (3, -1))
+        more = shift.reshape(-1, *shift.shape[-4:]).unbind(dim=1)
+        point, edge1, edge2 = point + more[0], edge1 + more[1], edge2 + more[2]
+    path = motion.translation.expand(*carried.shape[:-4], -1, -1).reshape(-1, *motion.translation.shape[-2:])
+    return frames_on_triangles(point + path.mT.unsqueeze(1), edge1, edge2, bone, sites)
+
+
+def _point_and_edges(corners: Tensor, sites: Sites) -> Tensor:
+    """Return the sensors' points and two edges of their triangles ``(..., 3, S, N)`` from ``(..., S, 3, N)``."""
     a, b, c = corners.unbind(dim=-2)
-    normal = torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a, dim=-1), dim=-1)
-    bone = joint_rotations[..., sites.joints.to(like.device), :, :] @ sites.bone_axes.to(like)[..., None]
-    across = torch.nn.functional.normalize(
-        torch.linalg.cross(normal, bone.squeeze(-1).expand_as(normal), dim=-1), dim=-1
-    )
-    along = torch.linalg.cross(across, normal, dim=-1)
-    site_rotation = torch.stack([along, across, normal], dim=-1)
-    position = (corners * sites.barycentric.to(like)[..., None]).sum(dim=-2)
-    position = position + sites.stand_off_m.to(like)[..., None] * normal + motion.translation.unsqueeze(-2)
-    return position, site_rotation @ sites.mounting.to(like)
+    point = (sites.barycentric.to(corners)[..., None] * corners).sum(dim=-2)
+    return torch.stack([point, b - a, c - a], dim=-3)
+
+
+def _bone_maps(sites: Sites, *, like: Tensor) -> Tensor:
+    """Return the maps ``(S, 88)`` by which :func:`sim.skinning.carry` turns the bones' axes."""
+    maps = like.new_zeros(len(sites.joints), NUM_JOINTS, 4)
+    maps[torch.arange(len(sites.joints)), sites.joints, :3] = sites.bone_axes.to(like)
+    return maps.flatten(-2)
+
+
+def frames_on_triangles(
+    point: Tensor, edge1: Tensor, edge2: Tensor, bone: Tensor, sites: Sites
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the poses of sensors on triangles, in planes like :func:`site_planes`.
+
+    Args:
+        point: where each sensor touches the skin ``(L, S, 3, T)`` [m].
+        edge1: from the first corner of its triangle to the second ``(L, S, 3, T)`` [m].
+        edge2: from the first to the third.
+        bone: the bone's axis towards distal, any length.
+        sites: the S sensors.
+    """
+    normal = _unit(_cross(edge1.unbind(dim=2), edge2.unbind(dim=2)))
+    across = _unit(_cross(normal, bone.unbind(dim=2)))
+    along = _cross(across, normal)
+    stand_off = sites.stand_off_m.to(point)[:, None]
+    position = [p + stand_off * n for p, n in zip(point.unbind(dim=2), normal, strict=True)]
+    site = [[along[row], across[row], normal[row]] for row in range(3)]
+    mounting = sites.mounting.to(point)
+    identity = torch.eye(3, dtype=point.dtype, device=point.device)
+    if not mounting.requires_grad and bool((mounting == identity).all()):
+        return position, [entry for row in site for entry in row]
+    columns = mounting[..., None].unbind(dim=1)
+    rotation = [
+        sum((site[row][k] * columns[k][:, column] for k in range(1, 3)), site[row][0] * columns[0][:, column])
+        for row in range(3)
+        for column in range(3)
+    ]
+    return position, rotation
+
+
+def _cross(a: Sequence[Tensor], b: Sequence[Tensor]) -> list[Tensor]:
+    return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+
+
+def _unit(v: Sequence[Tensor]) -> list[Tensor]:
+    # Below this squared length [m^4] a triangle has no normal; it gets a finite one and a finite gradient.
+    scale = (v[0] * v[0] + v[1] * v[1] + v[2] * v[2]).clamp_min(1e-30).rsqrt()
+    return [component * scale for component in v]

@@ -14,6 +14,7 @@ from smplx.lbs import lbs
 from torch import Tensor
 
 from sim.conventions import NUM_JOINTS, PARENTS
+from sim.precision import full_precision
 
 FRAMES_PER_CHUNK = 64
 """Frames of the whole mesh skinned at once: smplx holds a 4x4 matrix for each vertex and frame."""
@@ -116,34 +117,46 @@ def forward_kinematics(rest_joints: Tensor, rotations: Tensor, translation: Tens
     return torch.stack(position, dim=-2), torch.stack(world_rotation, dim=-3)
 
 
-def skin_points(
-    rest_points: Tensor,
-    weights: Tensor,
-    rest_joints: Tensor,
-    joints: Tensor,
-    joint_rotations: Tensor,
-    *,
-    pose_offsets: Tensor | None = None,
-) -> Tensor:
-    """Return linear-blend-skinned positions of a few points.
+def point_maps(rest_points: Tensor, weights: Tensor, rest_joints: Tensor) -> Tensor:
+    """Return the linear maps by which linear blend skinning carries points along with the joints.
+
+    A posed point is ``sum_j w_j (R_j (p - rest_j) + joint_j)``: linear in the 22 rotations and joint positions, so that
+    sums and differences of points have sums and differences of maps.
 
     Args:
         rest_points: ``(..., K, 3)`` [m] in the rest pose.
-        weights: ``(K, 22)``.
+        weights: ``(K, 22)``, or ``(..., K, 22)``.
         rest_joints: ``(..., 22, 3)`` [m].
-        joints: posed joints ``(..., T, 22, 3)`` [m].
-        joint_rotations: from joint to world ``(..., T, 22, 3, 3)``.
-        pose_offsets: ``(..., T, K, 3)`` [m], added to ``rest_points`` before skinning.
 
     Returns:
-        World positions ``(..., T, K, 3)`` [m].
+        For each joint three numbers for its rotation and one for its position ``(..., K, 88)``.
     """
-    rest_points = rest_points.unsqueeze(-3)
-    if pose_offsets is not None:
-        rest_points = rest_points + pose_offsets
-    shift = joints - (joint_rotations @ rest_joints.unsqueeze(-3).unsqueeze(-1)).squeeze(-1)
-    blended_rotation = (weights @ joint_rotations.flatten(-2)).unflatten(-1, (3, 3))
-    return (blended_rotation @ rest_points.unsqueeze(-1)).squeeze(-1) + weights @ shift
+    arms = rest_points.unsqueeze(-2) - rest_joints.unsqueeze(-3)
+    weighted = torch.cat([weights[..., None] * arms, weights[..., None].expand(*arms.shape[:-1], 1)], dim=-1)
+    return weighted.flatten(-2)
+
+
+def carry(maps: Tensor, joints: Tensor, joint_rotations: Tensor) -> Tensor:
+    """Return where the joints carry points or, by differences of maps, vectors: one matrix product for all of them.
+
+    Args:
+        maps: of :func:`point_maps` ``(..., M, 88)``; leading dims broadcast.
+        joints: posed joints ``(..., T, 22, 3)`` [m].
+        joint_rotations: from joint to world ``(..., T, 22, 3, 3)``.
+
+    Returns:
+        World coordinates ``(..., M, 3, T)`` [m], time last.
+    """
+    # A batch of shapes has joints of its own, though its bones may all be turned alike.
+    turns = joint_rotations.expand(*joints.shape, 3)
+    poses = torch.cat([turns, joints.unsqueeze(-1)], dim=-1)  # (..., T, 22, 3, 4)
+    poses = poses.movedim(-4, -1).transpose(-3, -2).flatten(-2).flatten(-3, -2)  # (..., 88, 3 T)
+    lead = torch.broadcast_shapes(maps.shape[:-2], poses.shape[:-2])
+    left = maps.expand(*lead, *maps.shape[-2:]).reshape(-1, *maps.shape[-2:])
+    right = poses.expand(*lead, *poses.shape[-2:]).reshape(-1, *poses.shape[-2:])
+    with full_precision():
+        carried = torch.bmm(left, right)
+    return carried.reshape(*lead, maps.shape[-2], 3, -1)
 
 
 def pose_offsets(directions: Tensor, rotations: Tensor) -> Tensor:
