@@ -6,6 +6,7 @@ from sim.motion import Motion
 from sim.placements import PLACEMENT_NAMES, Placement
 from sim.recording import ImuRecording
 from sim.sensor_errors import SensorErrors, TimingErrors, TriadErrors
+from sim.soft_tissue import SoftTissue
 
 __all__ = [
     "PLACEMENT_NAMES",
@@ -14,6 +15,7 @@ __all__ = [
     "Motion",
     "Placement",
     "SensorErrors",
+    "SoftTissue",
     "TimingErrors",
     "TriadErrors",
     "simulate",

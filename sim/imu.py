@@ -63,19 +63,15 @@ def simulate(
     twice = sorted({name for name in sites.names if sites.names.count(name) > 1})
     if twice:
         raise ValueError(f"placements name {twice} more than once, expected each name once; rename one of them")
-    leading = torch.broadcast_shapes(body.betas.shape[:-1], motion.rotations.shape[:-4])
-    inputs = (motion.rotations, motion.translation, body.betas, body.model.template, sites.mounting)
-    sensors = PosedSensors(
-        poses=_skin_poses(motion, body, sites),
-        num_clips=math.prod(leading),
-        num_frames=motion.num_frames,
-        num_sensors=len(sites.names),
-        fps=motion.fps,
-        like=motion.rotations,
-        differentiable=torch.is_grad_enabled() and any(value.requires_grad for value in inputs),
-    )
-    ideal = _record(sensors, leading, rate_hz=rate_hz, cutoff_hz=cutoff_hz, names=sites.names)
-    return _with_errors(ideal, errors, generator)
+    ideal = _sense_sites(motion, body, sites, rate_hz=rate_hz, cutoff_hz=cutoff_hz)
+    for tissue in dict.fromkeys(p.attachment for p in placements if p.attachment is not None):
+        swinging = [k for k, placement in enumerate(placements) if placement.attachment == tissue]
+        # The site has to be known several times for each swing of the box.
+        finer = tissue.oversampling(rate_hz)
+        held = _sense_sites(motion, body, sites.only(swinging), rate_hz=finer * rate_hz, cutoff_hz=cutoff_hz)
+        ideal = ideal.with_sensors(swinging, tissue.swing(held).every(finer))
+    described = tuple(placement.describe() for placement in placements)
+    return _with_errors(replace(ideal, placements=described), errors, generator)
 
 
 def simulate_rigid(
@@ -171,6 +167,22 @@ def simulate_joints(
     body = Body.default() if body is None else body
     motion = fit_pose(joints, fps=check_rate(fps, "fps"), body=body)
     return simulate(motion, body, placements, rate_hz=rate_hz, errors=errors, generator=generator, cutoff_hz=cutoff_hz)
+
+
+def _sense_sites(motion: Motion, body: Body, sites: Sites, *, rate_hz: float, cutoff_hz: float | None) -> ImuRecording:
+    """Return ideal readings of sensors held rigidly on the skin."""
+    leading = torch.broadcast_shapes(body.betas.shape[:-1], motion.rotations.shape[:-4])
+    inputs = (motion.rotations, motion.translation, body.betas, body.model.template, sites.mounting)
+    sensors = PosedSensors(
+        poses=_skin_poses(motion, body, sites),
+        num_clips=math.prod(leading),
+        num_frames=motion.num_frames,
+        num_sensors=len(sites.names),
+        fps=motion.fps,
+        like=motion.rotations,
+        differentiable=torch.is_grad_enabled() and any(value.requires_grad for value in inputs),
+    )
+    return _record(sensors, leading, rate_hz=rate_hz, cutoff_hz=cutoff_hz, names=sites.names)
 
 
 def _skin_poses(motion: Motion, body: Body, sites: Sites) -> PoseSource:

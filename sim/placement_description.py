@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 
 import torch
 from torch import Tensor
 
 from sim.conventions import JOINT_INDEX
 from sim.raycast import BonePoint, SkinPoint, read_skin_point
+from sim.soft_tissue import SoftTissue
 
 _BONE_KEYS = ("bone", "fraction", "angle_rad")
 _TRIANGLE_KEYS = ("triangle", "barycentric")
@@ -72,6 +74,21 @@ def read_matrix(name: str, description: Mapping[str, object], key: str) -> Tenso
     return matrix
 
 
+def read_attachment(name: str, description: Mapping[str, object]) -> SoftTissue | None:
+    """Return the soft tissue under a sensor, or None where it is left out or null.
+
+    Raises:
+        ValueError: it is not a mapping of the numbers of :class:`~sim.soft_tissue.SoftTissue`, or as that class.
+    """
+    values = description.get("attachment")
+    if values is None:
+        return None
+    known = [field.name for field in fields(SoftTissue)]
+    if not isinstance(values, Mapping) or set(values) != set(known):
+        raise ValueError(f"description of {name} has attachment {values!r}, expected numbers for each of {known}")
+    return SoftTissue(**{key: _number(name, values, key) for key in known})
+
+
 def check_keys(description: Mapping[str, object]) -> str:
     """Return the name in a description after checking that nothing in it is unknown.
 
@@ -81,7 +98,7 @@ def check_keys(description: Mapping[str, object]) -> str:
     name = description.get("name")
     if not isinstance(name, str):
         raise ValueError(f"description of a placement has name {name!r}, expected text; was it made by .describe()?")
-    known = ("name", "kind", *_BONE_KEYS, *_TRIANGLE_KEYS, "stand_off_m", *_MATRIX_KEYS, *_SHIFT_KEYS)
+    known = ("name", "kind", *_BONE_KEYS, *_TRIANGLE_KEYS, "stand_off_m", *_MATRIX_KEYS, *_SHIFT_KEYS, "attachment")
     unknown = sorted(set(description) - set(known))
     if unknown:
         raise ValueError(

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from torch import Tensor
@@ -34,6 +34,7 @@ from sim.placement_description import (
     check_keys,
     describe_matrix,
     describe_point_of,
+    read_attachment,
     read_matrix,
     read_number,
     read_point,
@@ -44,6 +45,7 @@ from sim.placement_surface import nearest_on_skin
 from sim.raycast import BonePoint, SkinPoint, read_skin_point
 from sim.rotations import axis_angle_to_matrix
 from sim.sites import ResolvedPlacement, Sites, site_poses, stack_sites
+from sim.soft_tissue import SoftTissue
 
 __all__ = ["PLACEMENT_NAMES", "Placement", "ResolvedPlacement", "Sites", "resolve_all", "site_poses", "stack_sites"]
 
@@ -65,6 +67,7 @@ class Placement:
         around_rad: displacement about the bone, right-handed about its distal axis [rad].
         around_m: the same as an arc on the skin [m], over the undisplaced point's distance from the bone's axis.
         turn: rotation ``(3, 3)`` of the box from how ``mounting`` says, in the sensor's frame: ``mounting @ turn``.
+        attachment: the give of skin and strap, on which the box swings; None holds it rigidly.
 
     Raises:
         ValueError: a number is not finite, or the mounting or turn is no rotation or an unknown name.
@@ -78,6 +81,7 @@ class Placement:
     around_rad: float = 0.0
     around_m: float = 0.0
     turn: Tensor | None = None
+    attachment: SoftTissue | None = None
 
     def __post_init__(self) -> None:
         for field in ("stand_off_m", "along_m", "around_rad", "around_m"):
@@ -169,6 +173,10 @@ class Placement:
         """
         return replace(self, mounting=mounting, turn=None)
 
+    def attached(self, attachment: SoftTissue | None) -> Placement:
+        """Return this placement with its box on springs and dampers, see :mod:`sim.soft_tissue`; None is rigid."""
+        return replace(self, attachment=attachment)
+
     def jitter(
         self,
         *,
@@ -248,6 +256,7 @@ class Placement:
             "around_rad": self.around_rad,
             "around_m": self.around_m,
             "turn": describe_matrix(self.turn),
+            "attachment": None if self.attachment is None else asdict(self.attachment),
         }
 
     @classmethod
@@ -268,6 +277,7 @@ class Placement:
             around_rad=read_number(name, description, "around_rad"),
             around_m=read_number(name, description, "around_m"),
             turn=read_matrix(name, description, "turn"),
+            attachment=read_attachment(name, description),
         )
 
 

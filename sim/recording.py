@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Final, Self, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,7 @@ class _Metadata(TypedDict):
     format: str
     rate_hz: float
     names: list[str]
+    placements: list[dict[str, object]]
     batch_shape: list[int]
     dtype: str
     units: dict[str, str]
@@ -64,9 +66,10 @@ class ImuRecording:
         position: true position in the world, Y up ``(..., T', S, 3)`` [m].
         rate_hz: samples per second [Hz].
         names: the S sensors' names.
+        placements: for each sensor what :meth:`sim.placements.Placement.describe` says of it, or nothing at all.
 
     Raises:
-        ValueError: shapes do not go together, or the rate is not positive.
+        ValueError: shapes do not go together, the rate is not positive, or placements are not one for each sensor.
     """
 
     accel: Tensor
@@ -76,6 +79,7 @@ class ImuRecording:
     position: Tensor
     rate_hz: float
     names: tuple[str, ...]
+    placements: tuple[Mapping[str, object], ...] = ()
 
     def __post_init__(self) -> None:
         shape = tuple(self.accel.shape)
@@ -89,6 +93,8 @@ class ImuRecording:
                 )
         if not (math.isfinite(self.rate_hz) and self.rate_hz > 0):
             raise ValueError(f"rate_hz is {self.rate_hz}, expected a positive number of Hz")
+        if len(self.placements) not in (0, len(self.names)):
+            raise ValueError(f"{len(self.placements)} placements, expected none or one for each of {list(self.names)}")
 
     @property
     def time_s(self) -> Tensor:
@@ -99,6 +105,24 @@ class ImuRecording:
     def batch_shape(self) -> tuple[int, ...]:
         """Leading dims; empty for a single recording."""
         return tuple(self.accel.shape[:-3])
+
+    def every(self, step: int) -> ImuRecording:
+        """Return every ``step``-th sample, from the first on, as a recording of that lower rate."""
+        kept = torch.arange(0, self.accel.shape[-3], step, device=self.accel.device)
+        thinned = [self._quantity(name).index_select(_sensor_axis(name) - 1, kept) for name in _AXES]
+        return replace(self._of(*thinned), rate_hz=self.rate_hz / step)
+
+    def with_sensors(self, indices: Sequence[int], other: ImuRecording) -> ImuRecording:
+        """Return this recording with the streams of some of its sensors taken from another one of as many samples."""
+        chosen = torch.tensor(list(indices), device=self.accel.device)
+        return self._of(
+            *(self._quantity(name).index_copy(_sensor_axis(name), chosen, other._quantity(name)) for name in _AXES)
+        )
+
+    def _of(self, accel: Tensor, gyro: Tensor, linear_accel: Tensor, orientation: Tensor, position: Tensor) -> Self:
+        return replace(
+            self, accel=accel, gyro=gyro, linear_accel=linear_accel, orientation=orientation, position=position
+        )
 
     def _quantity(self, name: str) -> Tensor:
         values = {
@@ -143,6 +167,7 @@ class ImuRecording:
             "format": _FORMAT,
             "rate_hz": self.rate_hz,
             "names": list(self.names),
+            "placements": [dict(placement) for placement in self.placements],
             "batch_shape": list(self.batch_shape),
             "dtype": str(self.accel.dtype).removeprefix("torch."),
             "units": dict(_UNITS),
@@ -186,7 +211,17 @@ class ImuRecording:
             component = (3, 3) if len(axes) == 9 else (3,)
             return torch.from_numpy(values).reshape(*batch_shape, count, len(names), *component)
 
-        return cls(**{quantity: collect(quantity) for quantity in _AXES}, rate_hz=metadata["rate_hz"], names=names)
+        return cls(
+            **{quantity: collect(quantity) for quantity in _AXES},
+            rate_hz=metadata["rate_hz"],
+            names=names,
+            # Files of before placements were written have none.
+            placements=tuple(metadata.get("placements", ())),
+        )
+
+
+def _sensor_axis(quantity: str) -> int:
+    return -3 if len(_AXES[quantity]) == 9 else -2
 
 
 def _unit_of(column: str) -> str:

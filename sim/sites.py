@@ -68,6 +68,19 @@ class Sites:
     joints: Tensor
     bone_axes: Tensor
 
+    def only(self, indices: Sequence[int]) -> Sites:
+        """Return some of the sites, in the order of their indices."""
+        chosen = list(indices)
+        return Sites(
+            names=tuple(self.names[k] for k in chosen),
+            triangles=self.triangles[chosen],
+            barycentric=self.barycentric[chosen],
+            stand_off_m=self.stand_off_m[chosen],
+            mounting=self.mounting[chosen],
+            joints=self.joints[chosen],
+            bone_axes=self.bone_axes[chosen],
+        )
+
 
 def stack_sites(placements: Sequence[ResolvedPlacement]) -> Sites:
     """Stack resolved placements for :func:`site_poses`."""

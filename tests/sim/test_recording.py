@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from sim.recording import ImuRecording
+from sim import Body, ImuRecording, Motion, Placement, SensorErrors, TimingErrors, simulate
+from sim.soft_tissue import SoftTissue
 
 QUANTITIES = ("accel", "gyro", "linear_accel", "orientation", "position")
 
@@ -38,6 +39,27 @@ def test_round_trip_is_exact(tmp_path, suffix, dtype, batch):
     assert loaded.rate_hz == recording.rate_hz
     assert loaded.names == recording.names
     assert torch.equal(loaded.time_s, recording.time_s)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_placements_and_lost_samples_come_back(tmp_path, suffix):
+    placements = [
+        Placement.preset("left_wrist").mounted("smartwatch").jitter(along_mm=5.0, generator=torch.Generator()),
+        Placement.at("spot", 5000, [0.2, 0.3, 0.5], stand_off_m=0.01).attached(SoftTissue.resonating(20.0)),
+    ]
+    errors = SensorErrors(timing=TimingErrors(drop_rate=0.3, fill="nan"))
+    rest = Motion(torch.eye(3).expand(20, 22, 3, 3), torch.zeros(20, 3), 20.0)
+    recording = simulate(
+        rest, Body.default(), placements, rate_hz=50, errors=errors, generator=torch.Generator().manual_seed(0)
+    )
+    assert 0 < int(recording.accel.isnan().sum())
+    recording.save(tmp_path / f"recording{suffix}")
+    loaded = ImuRecording.load(tmp_path / f"recording{suffix}")
+    torch.testing.assert_close(loaded.accel, recording.accel, atol=0, rtol=0, equal_nan=True)
+    assert loaded.placements == recording.placements
+    again = [Placement.from_description(description) for description in loaded.placements]
+    assert [placement.describe() for placement in again] == [placement.describe() for placement in placements]
+    assert simulate(rest, Body.default(), again, rate_hz=50).names == ("left_wrist", "spot")
 
 
 def test_dataframe():
@@ -108,3 +130,5 @@ def test_rejects_shapes():
         replace(recording, names=("left_wrist",))
     with pytest.raises(ValueError, match="rate_hz is 0"):
         replace(recording, rate_hz=0.0)
+    with pytest.raises(ValueError, match="1 placements, expected none or one for each"):
+        replace(recording, placements=({"name": "left_wrist"},))
