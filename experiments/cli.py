@@ -1,4 +1,4 @@
-"""The command ``imuforge``: everything that ``lightning`` does, and ``synth``, ``report`` and ``inspect``."""
+"""The command ``imuforge``: everything that ``lightning`` does, and ``synth``, ``show``, ``report``, ``inspect``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from rich.console import Console
 from experiments.errors import OneLineArgumentParser, one_line_errors
 from experiments.inspection import inspect_path
 from experiments.report import write_report
-from experiments.synth import DEFAULT_PRIOR, synthesise
+from experiments.synth import DEFAULT_PRIOR, load_motion, synthesise
 from lightning_modules.cli import main as lightning
 from lightning_modules.samplers import SAMPLER_NAMES
+from sim.show import add_arguments as add_show_arguments
+from sim.show import show
+from sim.show_clip import KINDS as CLIP_KINDS
 
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 
@@ -44,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_synth(commands.add_parser("synth", help="simulate sensors from a prompt or a motion file"))
+    page = commands.add_parser("show", help="write a page that plays a clip with its sensors' axes and curves")
+    add_show_arguments(page, kinds=f"{CLIP_KINDS}; or .bvh")
+    page.set_defaults(command=_show)
     report = commands.add_parser("report", help="write report.html of a finished har_eval run again")
     report.add_argument("run", type=Path, help="folder of the run, or its results.json")
     report.set_defaults(command=_report)
@@ -87,6 +93,13 @@ def _synth(arguments: argparse.Namespace) -> None:
     )
     count = recording.accel.shape[-3]
     _print(f"{arguments.out}: {count} samples at {recording.rate_hz:g} Hz of {', '.join(recording.names)}")
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    # What sim.show reads needs no mocap reader; a .bvh does.
+    motion = load_motion(arguments.clip) if arguments.clip.suffix == ".bvh" else None
+    for line in show(arguments, motion):
+        _print(line)
 
 
 def _report(arguments: argparse.Namespace) -> None:

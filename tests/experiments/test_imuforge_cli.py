@@ -1,4 +1,5 @@
 import json
+import lzma
 
 import numpy as np
 import pytest
@@ -82,9 +83,25 @@ def test_inspect_describes_each_kind_of_file(still, prior, tmp_path, capsys):
         assert expected in capsys.readouterr().out
 
 
+def test_show_writes_a_page(still, tmp_path, capsys):
+    assert main(["show", str(still), "--placements", "chest", "head", "--out", str(tmp_path / "page.html")]) == 0
+    assert "page.html: 201 samples at 100 Hz of 2 sensors" in capsys.readouterr().out
+    assert "<title>stands</title>" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_show_reads_a_bvh(shared, tmp_path, capsys):
+    packed = shared / "data" / "mocap" / "cmu_cgspeed_bvh" / "131_03.bvh.xz"
+    (tmp_path / "clip.bvh").write_bytes(lzma.decompress(packed.read_bytes()))
+    assert main(["show", str(tmp_path / "clip.bvh"), "--seconds", "1"]) == 0
+    assert "clip.html: 101 samples at 100 Hz of 3 sensors" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["show", "no.npz"], "clip no.npz not found, expected .npz of Motion.save"),
+        (["show", "no.bvh"], "motion file no.bvh not found"),
+        (["show", "no.npz", "--placements", "wrist"], "unknown placement 'wrist'"),
         (["synth", "--prompt", "x", "--placement", "wrist", "--out", "a.csv"], "unknown placement 'wrist'"),
         (["synth", "--prompt", "x", "--placement", "waist", "--out", "a.csv", "--rate-hz", "0"], "rate is 0.0 Hz"),
         (["synth", "--prompt", " ", "--placement", "waist", "--out", "a.csv"], "the prompt is blank"),

@@ -1,0 +1,230 @@
+"""The page of sim.show in a headless Chromium: it plays, and prints and draws what the simulator says."""
+
+import base64
+import io
+import json
+import math
+import os
+import select
+import shutil
+import subprocess
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sim import Body, Motion, Placement, simulate
+from sim.rotations import axis_angle_to_matrix
+from sim.show import write_page
+
+pytest.importorskip("plotly", reason="plotly is not installed; pip install 'imuforge[report]'")
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-unsafe-swiftshader",  # WebGL in software
+    "--use-angle=swiftshader",
+    "--window-size=1280,800",
+    "--remote-debugging-pipe",
+]
+RATE_HZ = 50.0
+NAMES = ("left_wrist", "chest", "turned_ankle")
+
+
+def lower_the_left_arm():
+    """Two seconds at 20 fps: a T-pose, turned 30 degrees to its left, whose left arm sinks to the side."""
+    body = Body.default()
+    rotations = torch.eye(3, dtype=torch.float64).repeat(41, 22, 1, 1)
+    rotations[:, 0] = axis_angle_to_matrix(torch.tensor([0.0, math.radians(30), 0.0], dtype=torch.float64))
+    turn = -0.5 * math.pi * torch.sin(torch.linspace(0, math.pi / 2, 41, dtype=torch.float64)) ** 2
+    rotations[:, 16] = axis_angle_to_matrix(torch.stack([torch.zeros(41), torch.zeros(41), turn], dim=-1).double())
+    height = float(body.rest_joints[0, 1] - body.rest_vertices[:, 1].min())
+    translation = torch.tensor([0.4, height, -1.0], dtype=torch.float64).repeat(41, 1)
+    return Motion(rotations.float(), translation.float(), 20.0, "an arm sinks")
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """A page, and what went into it."""
+    motion, body = lower_the_left_arm(), Body.default()
+    mounting = axis_angle_to_matrix(torch.tensor([0.0, 0.0, math.pi / 2], dtype=torch.float64))
+    turned = Placement.preset("left_ankle").mounted(mounting)
+    ankle = Placement("turned_ankle", turned.point, turned.stand_off_m, turned.mounting)
+    placements = [Placement.preset("left_wrist"), Placement.preset("chest"), ankle]
+    path = tmp_path_factory.mktemp("show") / "page.html"
+    write_page(motion, body, placements, path, rate_hz=RATE_HZ)
+    return path, motion, body, placements
+
+
+class Chromium:
+    """A headless browser with one tab, driven through the DevTools protocol over a pipe: no port, no package."""
+
+    def __init__(self, profile):
+        read_there, self.write_end = os.pipe()
+        self.read_end, write_there = os.pipe()
+        self.process = subprocess.Popen(
+            [
+                "bash",
+                "-c",
+                f'exec "$@" 3<&{read_there} 4>&{write_there}',
+                "-",
+                CHROMIUM,
+                *FLAGS,
+                f"--user-data-dir={profile}",
+            ],
+            pass_fds=(read_there, write_there),
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(read_there)
+        os.close(write_there)
+        self.buffer, self.count, self.session, self.requests = b"", 0, None, []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.call("Network.enable")
+        self.call("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}])
+
+    def call(self, method, **params):
+        self.count += 1
+        session = {} if self.session is None else {"sessionId": self.session}
+        os.write(
+            self.write_end,
+            json.dumps({"id": self.count, "method": method, "params": params, **session}).encode() + b"\0",
+        )
+        while True:
+            while b"\0" not in self.buffer:
+                assert select.select([self.read_end], [], [], 60)[0], f"no answer to {method}"
+                chunk = os.read(self.read_end, 1 << 20)
+                assert chunk, "Chromium has ended"
+                self.buffer += chunk
+            line, self.buffer = self.buffer.split(b"\0", 1)
+            message = json.loads(line)
+            if message.get("method") == "Network.requestWillBeSent":
+                self.requests.append(message["params"]["request"]["url"])
+            if message.get("id") == self.count:
+                return message["result"]
+
+    def run(self, script):
+        result = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def open(self, url):
+        self.call("Page.navigate", url="about:blank")
+        self.call("Page.navigate", url=url)
+        self.wait("document.body && document.body.dataset.ready === 'yes'")
+
+    def wait(self, condition, seconds=60):
+        end = time.monotonic() + seconds
+        while not self.run(condition):
+            assert time.monotonic() < end, (
+                f"{condition} did not come true; {self.run('document.documentElement.dataset.lastError')}"
+            )
+            time.sleep(0.1)
+
+    def picture(self):
+        return np.asarray(
+            Image.open(io.BytesIO(base64.b64decode(self.call("Page.captureScreenshot")["data"]))).convert("RGB")
+        ).astype(int)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not on PATH (chromium, chromium-browser or google-chrome); apt-get install chromium")
+    chromium = Chromium(tmp_path_factory.mktemp("profile"))
+    yield chromium
+    chromium.process.terminate()
+    chromium.process.wait(20)
+
+
+def printed(browser):
+    """What the table says: for each axis its direction in words, then accelerometer, at rest, gyroscope."""
+    rows = browser.run(
+        "[...document.querySelectorAll('#now tbody tr.axis')].map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+    numbers = [[float(cell.replace("\u2212", "-")) for cell in row[2:]] for row in rows]
+    return [row[1] for row in rows], np.array(numbers)
+
+
+# At rest, what sim.placements says of each preset in the rest pose; turned_ankle's box is turned by 90 degrees.
+DIRECTIONS = {
+    (0.0, "left_wrist"): ["left", "backwards", "up"],
+    (2.0, "left_wrist"): ["down", "backwards", "left"],
+    (0.0, "chest"): ["up", "right", "forwards"],
+    (0.0, "turned_ankle"): ["backwards", "up", "left"],
+}
+
+
+@pytest.mark.parametrize(("moment", "sensor"), DIRECTIONS)
+def test_the_page_prints_what_simulate_gives_and_where_the_axes_point(browser, shown, moment, sensor):
+    path, motion, body, placements = shown
+    browser.open(f"{path.as_uri()}#t={moment}&sensor={sensor}&paused")
+    words, numbers = printed(browser)
+    recording = simulate(motion, body, placements, rate_hz=RATE_HZ)
+    sample, column = round(moment * RATE_HZ), NAMES.index(sensor)
+    still = recording.orientation[sample, column].T @ torch.tensor([0.0, 9.80665, 0.0])
+    expected = torch.stack([recording.accel[sample, column], still, recording.gyro[sample, column]], dim=-1)
+    np.testing.assert_allclose(numbers, expected.numpy(), atol=0.006)
+    assert [word.split(",")[0] for word in words] == DIRECTIONS[moment, sensor]
+    assert browser.run("document.documentElement.dataset.errors") == "0"
+
+
+def test_the_drawn_skin_is_the_body(browser, shown):
+    path, motion, body, _ = shown
+    browser.open(f"{path.as_uri()}#paused")
+    ids, coordinates = browser.run("[...show.clip.arrays.vertex_ids.values]"), body.vertices(motion).numpy()
+    for moment in (0.0, 0.55, 1.3):
+        browser.run(f"show.player.seek({moment})")
+        drawn = np.array(browser.run("['x', 'y', 'z'].map(k => [...show.skin(show.player.state.frame)[k]])")).T
+        np.testing.assert_allclose(drawn, coordinates[round(20 * moment)][ids], atol=1e-3)
+
+
+def test_it_plays_and_can_be_paused_and_sought_by_hand(browser, shown):
+    browser.requests.clear()
+    browser.open(shown[0].as_uri())
+    drawn = int(browser.run("document.body.dataset.drawn"))
+    browser.wait(f"Number(document.body.dataset.drawn) > {drawn + 3} && Number(document.body.dataset.frame) > 0")
+    for kind in ("keyDown", "keyUp"):
+        browser.call("Input.dispatchKeyEvent", type=kind, key=" ", code="Space", text=" ", windowsVirtualKeyCode=32)
+    assert browser.run("show.player.state.playing") is False
+    # The middle of the curves is the middle of the clip: the plot lies 54 px from the left and 10 px from the right.
+    left, top, width = browser.run(
+        "(({left, top, width}) => [left, top, width])(document.getElementById('curves').getBoundingClientRect())"
+    )
+    for kind in ("mousePressed", "mouseReleased"):
+        where = {"x": left + 54 + (width - 64) / 2, "y": top + 60}
+        browser.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **where)
+    browser.wait("Math.abs(Number(document.body.dataset.time) - 1.0) < 0.01")
+    browser.wait("document.body.dataset.frame === '60'")
+    assert browser.run("document.documentElement.dataset.errors") == "0"
+    assert not [url for url in browser.requests if not url.startswith(("file:", "data:", "blob:", "about:"))]
+
+
+def test_body_and_axes_are_seen(browser, shown):
+    browser.open(f"{shown[0].as_uri()}#t=0&sensor=left_wrist&paused")
+    time.sleep(1.0)  # plotly draws in the frame after the one in which it is told to
+    left, top, width, height = browser.run(
+        "(r => [r.left, r.top, r.width, r.height])(show.scene.element.getBoundingClientRect())"
+    )
+    red, green, blue = browser.picture()[int(top) : int(top + height), int(left) : int(left + width)].transpose(2, 0, 1)
+    skin = (red > green + 15) & (green > blue + 10) & (red - blue < 110)
+    assert 0.04 < skin.mean() < 0.5
+    axes = {
+        "x": (red > 180) & (green < 90) & (blue < 90),
+        "y": (green > 110) & (red < 90) & (blue < 110),
+        "z": (blue > 180) & (red < 80) & (green < 150),
+    }
+    for name, seen in axes.items():
+        assert seen.sum() > 40, f"axis {name} is not drawn"
+    # The person faces the camera, so the left hand with the long axes of the chosen sensor is on the right.
+    assert np.nonzero(axes["z"])[1].mean() > 0.6 * width
