@@ -38,8 +38,9 @@ format: setup  ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup  ## measure the simulator against its peers, in one run
-	$(BIN)/python -m experiments.bench_sim $(ARGS)
+bench: setup  ## measure the simulator against its peers, in one run, and write docs/benchmarks.md
+	$(BIN)/python -m pip install -q $(PIP_ARGS) --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m experiments.bench $(ARGS)
 
 doctor: setup  ## say what is installed, who owns bin/lightning, and how to repair it
 	$(BIN)/python -m experiments.doctor

@@ -115,11 +115,11 @@ def simulate_rigid(
             "convert with .to(torch.float32)"
         )
     leading, num_frames = position.shape[:-2], position.shape[-2]
-    places = position.reshape(math.prod(leading), 1, num_frames, 3)
-    turns = orientation.reshape(math.prod(leading), 1, num_frames, 9)
+    places = position.reshape(math.prod(leading), 1, num_frames, 3).movedim(-1, 0)
+    turns = orientation.reshape(math.prod(leading), 1, num_frames, 9).movedim(-1, 0)
     sensors = PosedSensors(
-        poses=lambda start, stop: (places[..., start:stop, :].unbind(-1), turns[..., start:stop, :].unbind(-1)),
-        num_clips=len(places),
+        poses=lambda start, stop: (places[..., start:stop], turns[..., start:stop]),
+        num_clips=math.prod(leading),
         num_frames=num_frames,
         num_sensors=1,
         fps=fps,
@@ -188,7 +188,7 @@ def _sense_sites(motion: Motion, body: Body, sites: Sites, *, rate_hz: float, cu
 def _skin_poses(motion: Motion, body: Body, sites: Sites) -> PoseSource:
     """Return the poses of sites on the skin by ranges of frames, in which nothing of the other frames is computed."""
 
-    def poses(start: int, stop: int) -> tuple[list[Tensor], list[Tensor]]:
+    def poses(start: int, stop: int) -> tuple[Tensor, Tensor]:
         part = motion.frames(start, stop)
         # Skinning would straighten a matrix that is no rotation without a word, and a NaN would be told of the skin.
         check_rotations(part.rotations, "motion.rotations")

@@ -30,9 +30,9 @@ MIN_FRAMES: Final[int] = 6
 CHUNK_SAMPLES: Final[int] = 2**15
 """Sensor-samples worked on at a time where no gradient is wanted: what fits into a processor's cache."""
 
-PoseSource = Callable[[int, int], tuple[Sequence[Tensor], Sequence[Tensor]]]
-"""Of the frames from the first number up to the second: x, y, z of the position [m], and R_ws row by row, in planes
-``(L, S, F)``."""
+PoseSource = Callable[[int, int], tuple[Tensor, Tensor]]
+"""Of the F frames from the first number up to the second: position ``(3, L, S, F)`` [m] and R_ws, row by row,
+``(9, L, S, F)``."""
 
 Planes = Sequence[Tensor]
 """Components of a quantity, each ``(K, N, n)``: K windows of n times, N = L * S sensors."""
@@ -154,7 +154,7 @@ def _spans(plan: Sequence[Windows], *, most_values: int) -> Iterator[list[Window
 
 def _signals(sensors: PosedSensors, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return position ``(3, N, F)``, ``R_ws (9, N, F)`` and quaternions ``(4, N, F)`` of a range of frames."""
-    position, rotation = (torch.stack(tuple(planes)).flatten(1, 2) for planes in sensors.poses(start, stop))
+    position, rotation = (planes.flatten(1, 2).contiguous() for planes in sensors.poses(start, stop))
     check_finite(position.movedim(-1, 0), "position", first_frame=start)
     matrix = rotation.unflatten(0, (3, 3))
     check_rotation_planes(matrix.detach(), "orientation")

@@ -10,13 +10,9 @@ import roma
 import torch
 from scipy.interpolate import make_interp_spline
 
-from experiments.bench_sim import (
-    WristMotion,
-    difference_readings,
-    measure_error,
-    scipy_readings,
-    spline_readings,
-)
+from experiments.bench.methods import difference_readings, float32_readings, scipy_readings, spline_readings
+from experiments.bench.rigid import measure_error
+from experiments.bench.wrist_motion import WristMotion
 from sim.motion import Motion
 from sim.sampler import sample_spline
 from sim.spline import sampling_matrix
@@ -138,7 +134,7 @@ def test_accuracy_on_wrist_like_motion_float64(fps, accel, gyro):
 
 
 def test_accuracy_on_wrist_like_motion_float32():
-    error = measure_error(lambda p, r, fps: spline_readings(p, r, fps, torch.float32), 60.0, num_motions=4)
+    error = measure_error(float32_readings, 60.0, num_motions=4)
     assert error.accel < 5e-4
     assert error.gyro < 2e-5
 

@@ -1,0 +1,1 @@
+"""Benchmarks of the simulator: ``python -m experiments.bench`` (make bench) runs all and writes docs/benchmarks.md."""

@@ -1,0 +1,55 @@
+"""Run every benchmark in one go, print the tables and write them down: ``python -m experiments.bench [--out FILE]``."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from experiments.bench.body import full_mesh_table, gradient_table, long_recording_table, scaling_table
+from experiments.bench.real_sensors import real_sensor_table
+from experiments.bench.rigid import error_table, speed_table
+from experiments.bench.tables import BenchTable, describe_machine
+
+_HEAD = """# Benchmarks of the simulator
+
+`make bench` prints these tables and writes this file. One thread, one run, {date}.
+
+Machine: {machine}.
+"""
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.bench", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks.md"), help="Markdown file to write")
+    out: Path = parser.parse_args().out
+    torch.set_num_threads(1)
+    console = Console(width=160)
+    tables: list[BenchTable] = []
+    for measure in (
+        error_table,
+        speed_table,
+        full_mesh_table,
+        scaling_table,
+        gradient_table,
+        long_recording_table,
+        real_sensor_table,
+    ):
+        table = measure()
+        if table is None:
+            console.print("real recordings not found: set IMUFORGE_SHARED to compare with them")
+            continue
+        table.print(console)
+        tables.append(table)
+    head = _HEAD.format(date=datetime.datetime.now(datetime.UTC).date(), machine=describe_machine())
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text("\n".join([head, *(table.to_markdown() for table in tables)]).rstrip() + "\n", encoding="utf-8")
+    console.print(f"written to {out}")
+
+
+if __name__ == "__main__":
+    main()
