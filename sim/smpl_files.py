@@ -5,9 +5,11 @@ The models come from smpl.is.tue.mpg.de, mano.is.tue.mpg.de and smpl-x.is.tue.mp
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,8 @@ CC0_BODY = Path(__file__).parent / "assets" / "cc0_body.npz"
 
 _REQUIRED = ("v_template", "shapedirs", "J_regressor", "weights", "f", "kintree_table")
 _POSE_COLUMNS = 9 * (NUM_JOINTS - 1)
+_WEIGHT_TOLERANCE = 1e-2
+"""How far the skinning weights of a vertex may be from summing to one."""
 _SMPLX_JOINTS = 55
 _SMPLX_SHAPES, _SMPLX_SHAPES_SHORT = 300, 10
 """SMPL-X files store 300 shape columns and 100 of expression, or 10 and 10."""
@@ -46,6 +50,7 @@ def read_smpl(path: str | Path, *, gender: str, num_betas: int) -> BodyModel:
     missing = [name for name in _REQUIRED if name not in arrays]
     if missing:
         raise ValueError(f"{file} lacks {', '.join(missing)}; expected a body model in SMPL's layout")
+    check_layout(arrays, file)
     parents = arrays["kintree_table"][0].astype(np.int64)
     if tuple(parents[1:NUM_JOINTS].tolist()) != PARENTS[1:]:
         raise ValueError(f"{file} has joint parents {parents.tolist()}, expected SMPL's first {NUM_JOINTS} joints")
@@ -101,6 +106,49 @@ def build_model(
     )
 
 
+def check_layout(arrays: Mapping[str, Array], file: Path) -> None:
+    """Check that arrays fit together as a body model.
+
+    Raises:
+        ValueError: a shape is another one, a number is not finite, a face names no vertex, or weights do not sum to 1.
+    """
+    vertices, joints = len(arrays["v_template"]), arrays["kintree_table"].shape[-1]
+    expected: dict[str, tuple[int | None, ...]] = {
+        "v_template": (vertices, 3),
+        "kintree_table": (2, joints),
+        "weights": (vertices, joints),
+        "J_regressor": (joints, vertices),
+        "shapedirs": (vertices, 3, None),
+        "posedirs": (vertices, 3, 9 * (joints - 1)),
+        "f": (None, 3),
+    }
+    advice = "the file is damaged or not in SMPL's layout, so download it anew"
+    for name, array in arrays.items():
+        shape = expected[name]
+        fits = array.ndim == len(shape) and all(b in (None, a) for a, b in zip(array.shape, shape, strict=True))
+        if not fits or array.dtype.kind not in "fiu":
+            wanted = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
+            raise ValueError(
+                f"{file}: {name} is {array.dtype} of shape {array.shape}, expected numbers {wanted}; {advice}"
+            )
+        if not np.isfinite(array).all():
+            raise ValueError(f"{file}: {name} has NaN or infinite values, expected numbers; {advice}")
+    if joints < NUM_JOINTS or vertices == 0:
+        raise ValueError(
+            f"{file} has {joints} joints and {vertices} vertices, expected at least {NUM_JOINTS}; {advice}"
+        )
+    faces = arrays["f"].astype(np.int64)
+    if faces.size and not (faces.min() >= 0 and faces.max() < vertices):
+        raise ValueError(
+            f"{file}: f names vertices {faces.min()} to {faces.max()}, expected 0 to {vertices - 1}; {advice}"
+        )
+    worst = float(np.abs(arrays["weights"].sum(axis=1) - 1).max())
+    if worst > _WEIGHT_TOLERANCE:
+        raise ValueError(
+            f"{file}: skinning weights sum to 1 but for {worst:.2g}, expected {_WEIGHT_TOLERANCE}; {advice}"
+        )
+
+
 def _fold_weights(weights: torch.Tensor, parents: list[int]) -> torch.Tensor:
     """Give the weights of joints beyond the 22 to their nearest ancestor among the 22: exact while they rest."""
     folded = weights[:, :NUM_JOINTS].clone()
@@ -113,14 +161,18 @@ def _fold_weights(weights: torch.Tensor, parents: list[int]) -> torch.Tensor:
 
 
 def _read_npz(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
-    with np.load(path, allow_pickle=False) as data:
-        try:
+    try:
+        with np.load(path, allow_pickle=False) as data:
             return {name: data[name] for name in names if name in data.files}
-        except ValueError as error:
-            raise ValueError(
-                f"{path} stores a Python object in place of an array ({error}); expected plain arrays, so save "
-                "J_regressor as a dense matrix"
-            ) from error
+    except ValueError as error:
+        raise ValueError(
+            f"{path} stores a Python object in place of an array, or is no .npz archive ({error}); expected plain "
+            "arrays, so save J_regressor as a dense matrix, or download the file anew"
+        ) from error
+    except (BadZipFile, EOFError, OSError, AttributeError, MemoryError, zlib.error) as error:
+        raise ValueError(
+            f"{path} is no readable .npz archive ({error}); expected an SMPL model, download it anew"
+        ) from error
 
 
 def _find_model(path: Path, gender: str) -> Path:

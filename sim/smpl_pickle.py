@@ -7,27 +7,41 @@ are rebuilt from their stored state by the classes below.
 
 from __future__ import annotations
 
-import codecs
 import copyreg
 import pickle
+import struct
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 Array = npt.NDArray[np.generic]
+_Value = TypeVar("_Value")
+
+
+def _encode_bytes(text: object, encoding: object = "latin1") -> bytes:
+    """What ``_codecs.encode`` is asked for by pickles of protocol 2 that hold bytes; no other codec is looked up."""
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+        raise ValueError(f"the file asks for the codec {encoding!r}, expected only latin1; it was not loaded")
+    return text.encode("latin1")
+
 
 _NUMPY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
 _HARMLESS: dict[tuple[str, str], object] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): codecs.encode,
+    ("_codecs", "encode"): _encode_bytes,
     ("copyreg", "_reconstructor"): copyreg._reconstructor,  # type: ignore[attr-defined]
     ("builtins", "object"): object,
     ("builtins", "set"): set,
 }
+_MOST_NUMBERS = 10**8
+"""Size beyond which a sparse matrix is not unfolded: joints times vertices stay far below."""
 _PYTHON_2_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 # Files of numpy 1 name numpy.core; the constructors themselves come from a plain array's own reduction.
 _CONSTRUCTORS: dict[str, object] = {
@@ -75,8 +89,16 @@ class _ChumpyObject(_StoredState):
 class _CompressedColumns(_StoredState):
     """A scipy ``csc_matrix``."""
 
+    kind: ClassVar[type[sparse.csc_matrix] | type[sparse.csr_matrix]] = sparse.csc_matrix
+
     def to_array(self) -> Array:
-        return np.asarray(sparse.csc_matrix(self._parts(), shape=self._matrix_shape()).toarray())
+        rows, columns = self._matrix_shape()
+        if rows < 0 or columns < 0 or rows * columns > _MOST_NUMBERS:
+            raise ValueError(f"a sparse matrix of {rows} by {columns} is in the file, expected joints by vertices")
+        matrix = self.kind(self._parts(), shape=(rows, columns))
+        # Unfolding trusts the indices; one beyond the shape would be written somewhere in memory.
+        matrix.check_format(full_check=True)
+        return np.asarray(matrix.toarray())
 
     def _parts(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         data, indices, starts = (to_array(self.state[name]) for name in ("data", "indices", "indptr"))
@@ -90,8 +112,7 @@ class _CompressedColumns(_StoredState):
 class _CompressedRows(_CompressedColumns):
     """A scipy ``csr_matrix``."""
 
-    def to_array(self) -> Array:
-        return np.asarray(sparse.csr_matrix(self._parts(), shape=self._matrix_shape()).toarray())
+    kind = sparse.csr_matrix
 
 
 class _RestrictedUnpickler(pickle.Unpickler):
@@ -124,17 +145,32 @@ def read_pickled_arrays(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
         ValueError: the file is no pickle of a dictionary, or names anything but arrays; nothing of it is executed.
     """
     with path.open("rb") as file:
-        try:
-            content: object = _RestrictedUnpickler(file, encoding="latin1").load()
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
-        except (pickle.UnpicklingError, EOFError, KeyError, IndexError, AttributeError, TypeError) as error:
-            raise ValueError(
-                f"{path} is no readable pickle ({error}); expected an SMPL model, download it anew"
-            ) from error
+        content = _guarded(path, _RestrictedUnpickler(file, encoding="latin1").load)
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, expected a dictionary of arrays")
-    return {name: to_array(content[name]) for name in names if name in content}
+    return {name: _guarded(path, partial(to_array, content[name])) for name in names if name in content}
+
+
+def _guarded(path: Path, read: Callable[[], _Value]) -> _Value:
+    """Turn whatever a damaged or hostile file makes Python say into one error that names the file."""
+    try:
+        return read()
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        LookupError,
+        AttributeError,
+        TypeError,
+        ArithmeticError,
+        MemoryError,
+        RecursionError,
+        struct.error,
+    ) as error:
+        raise ValueError(
+            f"{path} is no readable pickle ({type(error).__name__}: {error}); expected an SMPL model, download it anew"
+        ) from error
 
 
 def _shape(value: object) -> tuple[int, ...]:
