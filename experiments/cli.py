@@ -15,6 +15,7 @@ from experiments.report import write_report
 from experiments.synth import DEFAULT_PRIOR, load_motion, synthesise
 from lightning_modules.cli import main as lightning
 from lightning_modules.samplers import SAMPLER_NAMES
+from sim.sensor_errors import SENSOR_NAMES
 from sim.show import add_arguments as add_show_arguments
 from sim.show import show
 from sim.show_clip import KINDS as CLIP_KINDS
@@ -66,7 +67,10 @@ def _add_synth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--placement", action="append", required=True, help="where a sensor is worn; may be repeated")
     parser.add_argument("--rate-hz", type=float, default=50.0, help="samples per second (default 50)")
     parser.add_argument("--out", type=Path, required=True, help="recording to write: .parquet or .csv")
-    parser.add_argument("--errors", default="none", help="sensor preset: none, bmi270, bmi160, smartphone, mpu6050")
+    parser.add_argument("--errors", default="none", help=f"sensor preset: {', '.join(SENSOR_NAMES)} (default none)")
+    parser.add_argument("--mounting", help="how every box is turned: x_up_z_out or the like, or a device (smartwatch)")
+    parser.add_argument("--cutoff-hz", type=float, help="smooth a jittery motion file above this frequency")
+    parser.add_argument("--motion-out", type=Path, help="also write the motion, for imuforge show: .npz")
     parser.add_argument("--seed", type=int, default=0, help="seed of the motion and of the sensor errors")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a generated motion (default 4)")
     parser.add_argument("--prior", default=DEFAULT_PRIOR, help="packaged weights or a file (default: prior)")
@@ -85,6 +89,9 @@ def _synth(arguments: argparse.Namespace) -> None:
         seconds=arguments.seconds,
         prior=arguments.prior,
         errors=arguments.errors,
+        mounting=arguments.mounting,
+        cutoff_hz=arguments.cutoff_hz,
+        motion_out=arguments.motion_out,
         seed=arguments.seed,
         guidance=arguments.guidance,
         sampler=arguments.sampler,

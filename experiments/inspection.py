@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from experiments.har_eval_results import RESULTS, read_results
 from experiments.report_text import state_findings
@@ -72,10 +73,31 @@ def _describe_recording(path: Path, recording: ImuRecording) -> list[str]:
             torch.linalg.vector_norm(value[..., index, :], dim=-1) for value in (recording.accel, recording.gyro)
         )
         lines.append(
-            f"{name}: |accel| mean {float(accel.mean()):.2f}, largest {float(accel.max()):.2f} m/s^2; "
-            f"|gyro| mean {float(gyro.mean()):.2f}, largest {float(gyro.max()):.2f} rad/s"
+            f"{name}: |accel| mean {float(accel.nanmean()):.2f}, largest {_largest(accel):.2f} m/s^2; "
+            f"|gyro| mean {float(gyro.nanmean()):.2f}, largest {_largest(gyro):.2f} rad/s"
+            f"{_describe_gaps(accel)}"
+            f"{_describe_placement(recording, index)}"
         )
     return lines
+
+
+def _largest(values: Tensor) -> float:
+    return float(values.nan_to_num(-torch.inf).max())
+
+
+def _describe_gaps(values: Tensor) -> str:
+    lost = int(values.isnan().sum())
+    return f"; {lost} of {values.numel()} samples lost" if lost else ""
+
+
+def _describe_placement(recording: ImuRecording, index: int) -> str:
+    if not recording.placements:
+        return ""
+    told = recording.placements[index]
+    where = f"bone {told['bone']}" if told["kind"] == "bone" else f"triangle {told['triangle']}"
+    mounting = told["mounting"]
+    turned = "along the bone" if mounting is None else mounting if isinstance(mounting, str) else "by a matrix"
+    return f"; on {where}, mounted {turned}{', swinging' if told['attachment'] is not None else ''}"
 
 
 def _describe_weights(path: Path) -> list[str]:

@@ -35,6 +35,9 @@ def synthesise(
     seconds: float = 4.0,
     prior: str = DEFAULT_PRIOR,
     errors: str = "none",
+    mounting: str | None = None,
+    cutoff_hz: float | None = None,
+    motion_out: Path | None = None,
     seed: int = 0,
     guidance: float = 2.5,
     sampler: str = "ddim",
@@ -51,6 +54,9 @@ def synthesise(
         seconds: length of a generated motion [s].
         prior: packaged weights or a file.
         errors: sensor preset.
+        mounting: how every box is turned on its site, see :mod:`sim.mountings`; None leaves it along the bone.
+        cutoff_hz: smoothing of the motion [Hz], see :func:`sim.simulate`.
+        motion_out: file to write the motion to as well, ``.npz``.
         seed: decides the generated motion and the sensor's errors.
         guidance: classifier-free guidance scale.
         sampler: ``ddpm``, ``ddim`` or ``dpm++``.
@@ -64,12 +70,16 @@ def synthesise(
         ValueError: an unknown name, a rate that is not positive, a suffix that is not known.
     """
     # Everything cheap is checked before anything is generated.
-    worn = [Placement.preset(name) for name in placements]
+    worn = [Placement.preset(name).mounted(mounting) for name in placements]
+    for placement in worn:
+        placement.on(Body.default())
     device = SensorErrors.preset(errors)
     if not rate_hz > 0:
         raise ValueError(f"rate is {rate_hz} Hz, expected > 0; give --rate-hz 50 or the like")
     if out.suffix not in (".parquet", ".csv"):
         raise ValueError(f"{out} ends in {out.suffix!r}, expected .parquet or .csv; rename it")
+    if motion_out is not None and motion_out.suffix != ".npz":
+        raise ValueError(f"{motion_out} ends in {motion_out.suffix!r}, expected .npz; rename it")
     if (prompt is None) == (motion_path is None):
         raise ValueError("give a prompt or a motion file, and not both")
     if motion_path is not None:
@@ -85,7 +95,11 @@ def synthesise(
         rate_hz=rate_hz,
         errors=device,
         generator=torch.Generator().manual_seed(seed),
+        cutoff_hz=cutoff_hz,
     )
+    if motion_out is not None:
+        motion_out.parent.mkdir(parents=True, exist_ok=True)
+        motion.save(motion_out)
     out.parent.mkdir(parents=True, exist_ok=True)
     recording.save(out)
     return recording

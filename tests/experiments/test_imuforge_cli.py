@@ -70,6 +70,17 @@ def test_sensor_errors_are_added(still, tmp_path):
     assert ImuRecording.load(out).gyro.std() > 1e-4
 
 
+def test_mounting_smoothing_and_the_motion_itself(still, tmp_path, capsys):
+    out, again = tmp_path / "watch.parquet", tmp_path / "motions" / "again.npz"
+    arguments = ["--motion", str(still), "--placement", "left_wrist", "--mounting", "smartwatch", "--cutoff-hz", "6"]
+    main(["synth", *arguments, "--motion-out", str(again), "--out", str(out)])
+    recording = ImuRecording.load(out)
+    assert recording.placements[0]["mounting"] == "smartwatch"
+    torch.testing.assert_close(Motion.load(again).rotations, Motion.load(still).rotations)
+    main(["inspect", str(out)])
+    assert "on bone left_elbow, mounted smartwatch" in capsys.readouterr().out
+
+
 def test_inspect_describes_each_kind_of_file(still, prior, tmp_path, capsys):
     out = tmp_path / "rest.parquet"
     main(["synth", "--motion", str(still), "--placement", "head", "--out", str(out)])
@@ -109,6 +120,18 @@ def test_show_reads_a_bvh(shared, tmp_path, capsys):
         (["synth", "--prompt", "x", "--placement", "waist", "--out", "a.csv", "--prior", "none"], "weights none not"),
         (["synth", "--motion", "no.npz", "--placement", "waist", "--out", "a.csv"], "motion file no.npz not found"),
         (["synth", "--placement", "waist", "--out", "a.csv"], "--prompt --motion is required"),
+        (
+            ["synth", "--prompt", "x", "--placement", "waist", "--out", "a.csv", "--mounting", "x_upp_z_out"],
+            "did you mean 'up'",
+        ),
+        (
+            ["synth", "--prompt", "x", "--placement", "waist", "--out", "a.csv", "--mounting", "smartwatch"],
+            "a watch's way round is known on an arm only",
+        ),
+        (
+            ["synth", "--prompt", "x", "--placement", "waist", "--out", "a.csv", "--motion-out", "m.bvh"],
+            "m.bvh ends in '.bvh', expected .npz",
+        ),
         (["inspect", "nowhere"], "nowhere not found, expected a motion"),
         (["report", "nowhere"], "not found; give the folder of a run"),
         (["dance"], "invalid choice: 'dance'"),
