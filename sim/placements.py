@@ -179,12 +179,12 @@ class Placement:
 
     def jitter(
         self,
-        *,
         along_mm: float = 0.0,
         around_mm: float = 0.0,
-        around_deg: float = 0.0,
         rotation_deg: float = 0.0,
         generator: torch.Generator | None = None,
+        *,
+        around_deg: float = 0.0,
     ) -> Placement:
         """Return a randomly displaced copy, as when the same sensor is strapped on anew.
 
@@ -194,9 +194,9 @@ class Placement:
         Args:
             along_mm: of a shift along the bone [mm].
             around_mm: of a shift about the bone, as an arc on the skin [mm].
-            around_deg: of the same shift as an angle about the bone's axis [deg]; give one of the two.
             rotation_deg: of each component of a rotation vector by which the box is turned [deg].
             generator: source of randomness; needed where anything is drawn.
+            around_deg: of the shift about the bone as an angle about its axis [deg], in place of ``around_mm``.
 
         Raises:
             ValueError: a standard deviation is negative or not finite, both shifts about the bone are given, or there

@@ -1,6 +1,5 @@
 import base64
 import json
-import math
 import re
 import sys
 from dataclasses import replace
@@ -10,41 +9,15 @@ import pytest
 import torch
 
 import sim.show_page
-from sim import Body, Motion, Placement, simulate
+from sim import Body, Motion, simulate
 from sim.features import joints_to_features
 from sim.placements import resolve_all, site_poses
-from sim.rotations import axis_angle_to_matrix
 from sim.show import main, write_page
 
 pytest.importorskip("plotly", reason="plotly is not installed; pip install 'imuforge[report]'")
 
 RATE_HZ = 50.0
 NAMES = ("left_wrist", "chest", "turned_ankle")
-
-
-def lower_the_left_arm():
-    """Two seconds at 20 fps: a T-pose, turned 30 degrees to its left, whose left arm sinks to the side."""
-    body = Body.default()
-    rotations = torch.eye(3, dtype=torch.float64).repeat(41, 22, 1, 1)
-    rotations[:, 0] = axis_angle_to_matrix(torch.tensor([0.0, math.radians(30), 0.0], dtype=torch.float64))
-    turn = -0.5 * math.pi * torch.sin(torch.linspace(0, math.pi / 2, 41, dtype=torch.float64)) ** 2
-    rotations[:, 16] = axis_angle_to_matrix(torch.stack([torch.zeros(41), torch.zeros(41), turn], dim=-1).double())
-    height = float(body.rest_joints[0, 1] - body.rest_vertices[:, 1].min())
-    translation = torch.tensor([0.4, height, -1.0], dtype=torch.float64).repeat(41, 1)
-    return Motion(rotations.float(), translation.float(), 20.0, "an arm sinks </script> & more")
-
-
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory):
-    """A page, and what went into it."""
-    motion, body = lower_the_left_arm(), Body.default()
-    mounting = axis_angle_to_matrix(torch.tensor([0.0, 0.0, math.pi / 2], dtype=torch.float64))
-    turned = Placement.preset("left_ankle").mounted(mounting)
-    ankle = Placement("turned_ankle", turned.point, turned.stand_off_m, turned.mounting)
-    placements = [Placement.preset("left_wrist"), Placement.preset("chest"), ankle]
-    path = tmp_path_factory.mktemp("show") / "page.html"
-    write_page(motion, body, placements, path, rate_hz=RATE_HZ)
-    return path, motion, body, placements
 
 
 def read_data(path):
@@ -127,9 +100,9 @@ def test_what_is_left_out_of_a_long_or_fast_clip_is_said(tmp_path, capsys):
     assert read_data(tmp_path / "long.html")[1]["joint_poses"].shape == (51, 22, 12)
 
 
-def test_the_command_reads_motions_features_and_joints(tmp_path, capsys, monkeypatch):
+def test_the_command_reads_motions_features_and_joints(tmp_path, capsys, monkeypatch, shown_motion):
     monkeypatch.chdir(tmp_path)
-    motion = lower_the_left_arm()
+    motion = shown_motion
     both = Motion(torch.stack([motion.rotations, motion.rotations.flip(0)]), motion.translation.expand(2, -1, -1), 20.0)
     both.save("both.npz")
     joints = Body.default().joints(motion)
@@ -169,9 +142,9 @@ def test_the_command_reads_motions_features_and_joints(tmp_path, capsys, monkeyp
         (["clip.txt"], "clip.txt ends in '.txt'"),
     ],
 )
-def test_bad_input_is_one_line_and_code_2(arguments, message, tmp_path, monkeypatch, capsys):
+def test_bad_input_is_one_line_and_code_2(arguments, message, tmp_path, monkeypatch, capsys, shown_motion):
     monkeypatch.chdir(tmp_path)
-    lower_the_left_arm().save("clip.npz")
+    shown_motion.save("clip.npz")
     for name in ("noise.npz", "noise.npy", "clip.txt"):
         (tmp_path / name).write_bytes(b"nonsense")
     np.save("odd.npy", np.zeros((5, 7)))
@@ -185,9 +158,9 @@ def test_bad_input_is_one_line_and_code_2(arguments, message, tmp_path, monkeypa
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_without_plotly_the_error_says_what_to_install(shown, tmp_path, monkeypatch, capsys):
+def test_without_plotly_the_error_says_what_to_install(shown, tmp_path, monkeypatch, capsys, shown_motion):
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    lower_the_left_arm().save(tmp_path / "clip.npz")
+    shown_motion.save(tmp_path / "clip.npz")
     assert main([str(tmp_path / "clip.npz")]) == 2
     assert "pip install 'imuforge[report]'" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["clip.npz"]

@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import math
 import os
 import select
 import shutil
@@ -15,9 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sim import Body, Motion, Placement, simulate
-from sim.rotations import axis_angle_to_matrix
-from sim.show import write_page
+from sim import simulate
 
 pytest.importorskip("plotly", reason="plotly is not installed; pip install 'imuforge[report]'")
 
@@ -38,31 +35,6 @@ FLAGS = [
 ]
 RATE_HZ = 50.0
 NAMES = ("left_wrist", "chest", "turned_ankle")
-
-
-def lower_the_left_arm():
-    """Two seconds at 20 fps: a T-pose, turned 30 degrees to its left, whose left arm sinks to the side."""
-    body = Body.default()
-    rotations = torch.eye(3, dtype=torch.float64).repeat(41, 22, 1, 1)
-    rotations[:, 0] = axis_angle_to_matrix(torch.tensor([0.0, math.radians(30), 0.0], dtype=torch.float64))
-    turn = -0.5 * math.pi * torch.sin(torch.linspace(0, math.pi / 2, 41, dtype=torch.float64)) ** 2
-    rotations[:, 16] = axis_angle_to_matrix(torch.stack([torch.zeros(41), torch.zeros(41), turn], dim=-1).double())
-    height = float(body.rest_joints[0, 1] - body.rest_vertices[:, 1].min())
-    translation = torch.tensor([0.4, height, -1.0], dtype=torch.float64).repeat(41, 1)
-    return Motion(rotations.float(), translation.float(), 20.0, "an arm sinks")
-
-
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory):
-    """A page, and what went into it."""
-    motion, body = lower_the_left_arm(), Body.default()
-    mounting = axis_angle_to_matrix(torch.tensor([0.0, 0.0, math.pi / 2], dtype=torch.float64))
-    turned = Placement.preset("left_ankle").mounted(mounting)
-    ankle = Placement("turned_ankle", turned.point, turned.stand_off_m, turned.mounting)
-    placements = [Placement.preset("left_wrist"), Placement.preset("chest"), ankle]
-    path = tmp_path_factory.mktemp("show") / "page.html"
-    write_page(motion, body, placements, path, rate_hz=RATE_HZ)
-    return path, motion, body, placements
 
 
 class Chromium:
