@@ -57,6 +57,7 @@ def write_page(
     member: int = 0,
     start_s: float = 0.0,
     seconds: float | None = None,
+    cutoff_hz: float | None = None,
 ) -> WrittenPage:
     """Write a page that plays a motion beside the readings of its sensors.
 
@@ -72,6 +73,7 @@ def write_page(
         member: which clip of a batch, counted through its leading dims.
         start_s: from where in the clip [s].
         seconds: how much of it [s]; None shows all, up to 60 s.
+        cutoff_hz: smoothing of a jittery capture [Hz], as for :func:`sim.imu.simulate`.
 
     Returns:
         Where the page lies, what it shows, and what it leaves out. A drawn skin has a few thousand vertices and no pose
@@ -95,6 +97,7 @@ def write_page(
         stretch=Stretch(start_s, seconds),
         errors=errors,
         generator=generator,
+        cutoff_hz=cutoff_hz,
     )
     heading = title or (motion.text if isinstance(motion.text, str) else None) or path.stem
     write_atomically(path, render_page(clip, title=heading))
@@ -122,6 +125,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, kinds: str = KINDS) -> Non
     parser.add_argument("--body", type=Path, metavar="FILE", help="SMPL, SMPL-H or SMPL-X model (default: CC0 body)")
     parser.add_argument("--errors", default="none", help="device whose errors are added, such as bmi270 (default none)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the errors (default 0)")
+    parser.add_argument("--cutoff-hz", type=float, help="smooth a jittery capture above this frequency (default: not)")
     parser.add_argument("--title", help="heading (default: the clip's text or name)")
 
 
@@ -158,6 +162,7 @@ def show(arguments: argparse.Namespace, motion: Motion | None = None) -> list[st
         member=arguments.member,
         start_s=arguments.start,
         seconds=arguments.seconds,
+        cutoff_hz=arguments.cutoff_hz,
     )
     size_mb = page.path.stat().st_size / 1e6
     samples, sensors = page.clip.accel.shape[:2]

@@ -19,7 +19,9 @@ from sim.placements import Placement
 from sim.recording import ImuRecording
 from sim.sensor_errors import SensorErrors
 from sim.show_mesh import DrawnSkin, coarsen_skin
+from sim.spline import memory_samples
 from sim.trajectory import resample_motion
+from sim.trajectory_position import check_cutoff
 
 DRAWN_FPS = 60.0
 """Drawn frames a second, at most; a slower clip is drawn between its frames too, so that slow motion stays smooth."""
@@ -33,8 +35,8 @@ MAX_SAMPLES = 100_000
 DEFAULT_SECONDS = 60.0
 """How much of a longer clip is shown unless asked for more [s]."""
 
-_SPLINE_REACH = 32
-"""Frames on each side after which a spline through them no longer feels a cut (0.43^32 is below 1e-11)."""
+_CUT_FELT = 1e-10
+"""Part of a cut that a spline may still feel in the frames that are drawn."""
 
 
 class PackedArray(TypedDict):
@@ -121,6 +123,7 @@ def gather(
     stretch: Stretch,
     errors: SensorErrors | None = None,
     generator: torch.Generator | None = None,
+    cutoff_hz: float | None = None,
 ) -> ShownClip:
     """Simulate the sensors of one clip on one body, and lay out what a page shows of it.
 
@@ -133,6 +136,7 @@ def gather(
             :func:`sim.imu.simulate`, not those of a cut clip.
         errors: what the devices add; the drawn poses stay the true ones.
         generator: source of the errors' randomness.
+        cutoff_hz: smoothing of the motion [Hz]; the body is drawn as smooth as the sensors sense it.
 
     Raises:
         ValueError: as :func:`sim.imu.simulate`; the stretch is outside of the clip; or too many samples for a page.
@@ -144,12 +148,14 @@ def gather(
             f"{MAX_SAMPLES:,} in one page; lower rate_hz or seconds"
         )
     with torch.no_grad():
-        recording = simulate(motion, body, placements, rate_hz=rate_hz, errors=errors, generator=generator)
+        recording = simulate(
+            motion, body, placements, rate_hz=rate_hz, errors=errors, generator=generator, cutoff_hz=cutoff_hz
+        )
         drawn_fps, slower = _drawn_fps(motion.fps, end - start)
-        poses = simulate(motion, body, placements, rate_hz=drawn_fps)
+        poses = simulate(motion, body, placements, rate_hz=drawn_fps, cutoff_hz=cutoff_hz)
         samples, frames = _within(start, end, rate_hz), _within(start, end, drawn_fps)
         skin = coarsen_skin(body)
-        joint_poses = _joint_poses(motion, body, drawn_fps, frames)
+        joint_poses = _joint_poses(motion, body, drawn_fps, frames, cutoff_hz)
     if body.model.pose_directions is not None:
         slower = (*slower, "the drawn skin leaves out SMPL's pose blend shapes; sensors and readings have them")
     return ShownClip(
@@ -193,13 +199,16 @@ def _within(start: float, end: float, rate: float) -> slice:
     return slice(min(math.ceil(start * rate - 1e-6), last), last + 1)
 
 
-def _joint_poses(motion: Motion, body: Body, drawn_fps: float, frames: slice) -> NDArray[np.float32]:
+def _joint_poses(
+    motion: Motion, body: Body, drawn_fps: float, frames: slice, cutoff_hz: float | None
+) -> NDArray[np.float32]:
     """Return, for each drawn frame and joint, what carries rest vertices into the world ``(F, 22, 12)``."""
     # Only a neighbourhood is resampled: all frames of an hour would not fit. It starts where both rates have a frame.
     step = max(1, round(motion.fps / drawn_fps))
-    first = max(0, math.floor(frames.start * motion.fps / drawn_fps) - _SPLINE_REACH) // step * step
-    last = math.ceil(frames.stop * motion.fps / drawn_fps) + _SPLINE_REACH
-    near = resample_motion(motion.frames(first, last), fps=drawn_fps)
+    reach = memory_samples(check_cutoff(cutoff_hz, fps=motion.fps), _CUT_FELT)
+    first = max(0, math.floor(frames.start * motion.fps / drawn_fps) - reach) // step * step
+    last = math.ceil(frames.stop * motion.fps / drawn_fps) + reach
+    near = resample_motion(motion.frames(first, last), fps=drawn_fps, cutoff_hz=cutoff_hz)
     offset = frames.start - round(first * drawn_fps / motion.fps)
     drawn = near.frames(offset, offset + frames.stop - frames.start)
     joints, rotations = body.forward_kinematics(drawn)
