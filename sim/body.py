@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from sim.conventions import NUM_JOINTS
 from sim.motion import Motion
+from sim.precision import full_precision
 from sim.skinning import BodyModel, carry, forward_kinematics, point_maps, pose_offsets, shape_points, skin_mesh
 from sim.smpl_files import read_cc0_body, read_smpl
 
@@ -35,7 +37,7 @@ class Body:
     def default(cls) -> Body:
         """Return the built-in CC0 body in its mean shape: 1.63 m tall, no download (see sim/assets/NOTICE.md)."""
         model = read_cc0_body()
-        return cls(model, model.template.new_zeros(len(model.shape_names)))
+        return cls(model, _mean_shape(model))
 
     @classmethod
     def from_smpl(cls, path: str | Path, *, gender: str = "neutral", num_betas: int = 10) -> Body:
@@ -51,7 +53,7 @@ class Body:
             ValueError: the file is not in SMPL's layout, asks for more than arrays, or has fewer shape parameters.
         """
         model = read_smpl(path, gender=gender, num_betas=num_betas)
-        return cls(model, model.template.new_zeros(num_betas))
+        return cls(model, _mean_shape(model))
 
     @property
     def num_betas(self) -> int:
@@ -113,16 +115,31 @@ class Body:
     def sample_shapes(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw shapes of a plausible adult population, each parameter normal about zero and independent.
 
+        Args:
+            count: how many, N.
+            generator: source of randomness.
+
         Returns:
-            betas ``(count, num_betas)`` for :meth:`with_shape`.
+            betas ``(N, num_betas)`` for :meth:`with_shape`.
+
+        Raises:
+            ValueError: the count is negative, or there is no generator.
         """
+        if count < 0:
+            raise ValueError(f"count is {count}, expected how many shapes to draw, 0 or more")
+        if generator is None:
+            raise ValueError(
+                "generator is None, expected a source of randomness; pass torch.Generator().manual_seed(0)"
+            )
         spread = self.model.shape_spread.to(self.betas)
-        return spread * torch.randn(count, self.num_betas, generator=generator, dtype=spread.dtype).to(spread.device)
+        drawn = torch.randn(count, self.num_betas, generator=generator, dtype=spread.dtype, device=generator.device)
+        return spread * drawn.to(spread.device)
 
     def to(self, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Body:
         """Return the body on another device or with another floating-point type."""
         return Body(self.model.to(dtype=dtype, device=device), self.betas.to(device=device, dtype=dtype))
 
+    @full_precision()
     def forward_kinematics(self, motion: Motion) -> tuple[Tensor, Tensor]:
         """Return joints ``(..., T, 22, 3)`` [m] and rotations from joint to world ``(..., T, 22, 3, 3)``."""
         rest = self._rest_joints(self.betas.to(motion.rotations))
@@ -132,18 +149,20 @@ class Body:
         """Return world positions of the joints ``(..., T, 22, 3)`` [m]."""
         return self.forward_kinematics(motion)[0]
 
+    @full_precision()
     def vertices(self, motion: Motion) -> Tensor:
         """Return the skin ``(..., T, V, 3)`` [m], through smplx's own layer."""
         betas = self.betas.to(motion.rotations)
         model = self.model.to(dtype=betas.dtype, device=betas.device)
         lead = torch.broadcast_shapes(betas.shape[:-1], motion.rotations.shape[:-4])
         frames = (*lead, motion.num_frames)
-        rotations = motion.rotations.expand(*frames, NUM_JOINTS, 3, 3).reshape(-1, NUM_JOINTS, 3, 3)
-        flat_betas = betas.unsqueeze(-2).expand(*frames, self.num_betas).reshape(-1, self.num_betas)
+        rotations = motion.rotations.expand(*frames, NUM_JOINTS, 3, 3).reshape(math.prod(frames), NUM_JOINTS, 3, 3)
+        flat_betas = betas.unsqueeze(-2).expand(*frames, self.num_betas).reshape(math.prod(frames), self.num_betas)
         root = self._rest_joints(betas)[..., :1, :]
-        skin = skin_mesh(model, flat_betas, rotations).reshape(*frames, -1, 3)
+        skin = skin_mesh(model, flat_betas, rotations).reshape(*frames, len(model.template), 3)
         return skin + (motion.translation - root).unsqueeze(-2)
 
+    @full_precision()
     def skin(self, motion: Motion, vertex_ids: Tensor) -> Tensor:
         """Return only some vertices, equal to those of :meth:`vertices` at a fraction of the work.
 
@@ -155,11 +174,13 @@ class Body:
             World positions ``(..., T, K, 3)`` [m].
         """
         joints, rotations = self.relative_kinematics(motion)
-        points = carry(self.skin_maps(vertex_ids, like=motion.rotations), joints, rotations)
+        maps = self.skin_maps(vertex_ids, like=motion.rotations).to(motion.rotations.dtype)
+        points = carry(maps, joints, rotations)
         shift = self.pose_shift(motion, vertex_ids, rotations)
         points = points if shift is None else points + shift
         return points.movedim(-1, -3) + motion.translation.unsqueeze(-2)
 
+    @full_precision()
     def relative_kinematics(self, motion: Motion) -> tuple[Tensor, Tensor]:
         """Return joints relative to joint 0 along the world's axes, and rotations from joint to world.
 
@@ -180,6 +201,7 @@ class Body:
         points = shape_points(model.template[ids].to(betas), model.shape_directions[ids].to(betas), betas)
         return point_maps(points, model.weights[ids].to(betas), self._rest_joints(betas))
 
+    @full_precision()
     def pose_shift(self, motion: Motion, vertex_ids: Tensor, joint_rotations: Tensor) -> Tensor | None:
         """Return how far the pose blend shapes displace vertices in the world ``(..., K, 3, T)`` [m], or None."""
         if self.model.pose_directions is None:
@@ -191,3 +213,9 @@ class Body:
 
     def _rest_joints(self, betas: Tensor) -> Tensor:
         return shape_points(self.model.joint_template.to(betas), self.model.joint_directions.to(betas), betas)
+
+
+def _mean_shape(model: BodyModel) -> Tensor:
+    # Made while validating (inference mode), it must serve a training step as well.
+    with torch.inference_mode(False):
+        return model.template.new_zeros(len(model.shape_names))

@@ -35,6 +35,15 @@ class Motion:
     text: str | Sequence[str] | None = None
 
     def __post_init__(self) -> None:
+        for name, value in (("rotations", self.rotations), ("translation", self.translation)):
+            if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+                found = value.dtype if isinstance(value, torch.Tensor) else type(value).__name__
+                raise ValueError(f"{name} is {found}, expected a torch.Tensor of floating point; use torch.from_numpy")
+        if self.rotations.dtype != self.translation.dtype:
+            raise ValueError(
+                f"rotations are {self.rotations.dtype} and translation {self.translation.dtype}, expected one dtype; "
+                "convert with .to(torch.float32)"
+            )
         if self.rotations.ndim < 4 or tuple(self.rotations.shape[-3:]) != (NUM_JOINTS, 3, 3):
             raise ValueError(
                 f"rotations have shape {tuple(self.rotations.shape)}, expected (..., T, {NUM_JOINTS}, 3, 3); "

@@ -78,6 +78,25 @@ _LEAST_SINE = math.sin(math.radians(15.0))
 _Directions = tuple[tuple[int, str], tuple[int, str]]
 
 
+def read_mounting(rows: object, name: str) -> Mounting:
+    """Return a mounting, made a tensor if it was given as rows of numbers or as a numpy array; names in lower case.
+
+    Raises:
+        ValueError: it is nothing of the kind.
+    """
+    if rows is None or isinstance(rows, Tensor):
+        return rows
+    if isinstance(rows, str):
+        return rows.lower()
+    try:
+        return torch.as_tensor(rows, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"mounting of {name} is {rows!r}, expected a rotation matrix (3, 3), directions as 'x_up_z_out', or one of "
+            f"the devices {', '.join(DEVICE_NAMES)}"
+        ) from error
+
+
 def check_mounting(mounting: Mounting, name: str) -> None:
     """Check that a mounting is a rotation, or a name that is understood.
 

@@ -27,6 +27,9 @@ CLAMP_STEP_M = 0.01
 """A shift past the end of the skin is taken back in steps of this length [m]."""
 
 
+_LONGEST_M = 3.0
+
+
 class Shift(NamedTuple):
     """A displacement on the skin.
 
@@ -98,7 +101,8 @@ def rest_frame(model: BodyModel, found: Found) -> Tensor:
 
 def _cast_short(model: BodyModel, bone: Bone, start: BonePoint, along_m: float, angle_rad: float) -> SkinPoint:
     """Cast a ray from a point shifted along and about a bone, shifting less where there is no skin."""
-    remaining = along_m
+    # No body is longer: a shift by kilometres must not be taken back centimetre by centimetre.
+    remaining = math.copysign(min(abs(along_m), _LONGEST_M), along_m)
     while remaining != 0.0:
         target = BonePoint(start.bone, start.fraction + remaining / bone.length, start.angle_rad + angle_rad)
         found = find_skin(model, target)

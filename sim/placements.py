@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from sim.body import Body
-from sim.mountings import Mounting, check_mounting, resolve_mounting
+from sim.mountings import Mounting, check_mounting, read_mounting, resolve_mounting
 from sim.placement_description import (
     check_keys,
     describe_matrix,
@@ -51,6 +51,9 @@ __all__ = ["PLACEMENT_NAMES", "Placement", "ResolvedPlacement", "Sites", "resolv
 
 DEFAULT_STAND_OFF_M = 0.005
 """Distance from the skin to the chip: half the thickness of a watch or small sensor box."""
+
+
+_MOST_STAND_OFF_M = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +87,18 @@ class Placement:
     attachment: SoftTissue | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"a placement is named {self.name!r}, expected text: the recording calls its sensor by it")
         for field in ("stand_off_m", "along_m", "around_rad", "around_m"):
             value = getattr(self, field)
             if not math.isfinite(value):
                 raise ValueError(f"{field} of {self.name} is {value}, expected a finite number")
+        if abs(self.stand_off_m) > _MOST_STAND_OFF_M:
+            raise ValueError(
+                f"stand_off_m of {self.name} is {self.stand_off_m}, expected up to {_MOST_STAND_OFF_M} m; is it in mm?"
+            )
+        # Rows of numbers, as describe() has them, and numpy arrays are taken as well.
+        object.__setattr__(self, "mounting", read_mounting(self.mounting, self.name))
         check_mounting(self.mounting, self.name)
         check_mounting(self.turn, self.name)
 
@@ -287,6 +298,11 @@ def resolve_all(placements: Sequence[Placement], body: Body) -> Sites:
     Raises:
         ValueError: none given, or one cannot be resolved.
     """
+    if isinstance(placements, (Placement, str)):
+        raise ValueError(f"placements is one {type(placements).__name__}, expected a list of them; put it in [ ]")
     if not placements:
         raise ValueError("no placements given, expected at least one; see sim.placements.PLACEMENT_NAMES")
+    for placement in placements:
+        if not isinstance(placement, Placement):
+            raise ValueError(f"placements holds {placement!r}, expected Placement.preset({placement!r}) or the like")
     return stack_sites([placement.on(body) for placement in placements])

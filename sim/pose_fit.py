@@ -7,6 +7,7 @@ or, where 22 joints do not tell at all (forearm pronation, head turn), from a st
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,7 @@ from sim.body import Body
 from sim.conventions import JOINT_INDEX, NUM_JOINTS, PARENTS
 from sim.motion import Motion
 from sim.pose_fit_limbs import LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, fit_limb, frame_from, swing_onto
+from sim.precision import full_precision
 from sim.rotations import axis_angle_to_matrix, matrix_from_6d, matrix_to_6d
 
 SHOULDER_SHARE: Final[float] = 0.5
@@ -42,7 +44,13 @@ class TwistPrior:
     forearm_pronation_rad: float | Tensor = 0.0
     head_yaw_rad: float | Tensor = 0.0
 
+    def __post_init__(self) -> None:
+        for name in ("forearm_pronation_rad", "head_yaw_rad"):
+            if not bool(torch.as_tensor(getattr(self, name)).isfinite().all()):
+                raise ValueError(f"{name} is NaN or infinite, expected angles in radians")
 
+
+@full_precision()
 def fit_pose(
     joints: Tensor,
     *,
@@ -73,7 +81,7 @@ def fit_pose(
         ValueError: the shape is another one, a coordinate is not finite, or the rate or the noise is out of range.
     """
     _check(joints, fps)
-    if not joint_noise_m >= 0:
+    if not 0 <= joint_noise_m < math.inf:
         raise ValueError(f"joint_noise_m is {joint_noise_m}, expected zero or a positive number of metres")
     body = Body.default() if body is None else body
     rest = body.rest_joints.to(joints).unsqueeze(-3)
@@ -83,6 +91,7 @@ def fit_pose(
     return Motion(rotations, translation, fps)
 
 
+@full_precision()
 def fit_rotations(
     joints: Tensor,
     rest: Tensor,
@@ -187,6 +196,8 @@ def _check(joints: Tensor, fps: float) -> None:
             f"joints have shape {tuple(joints.shape)}, expected (..., T, {NUM_JOINTS}, 3) with T >= 1; "
             "give world positions of SMPL's first 22 joints [m]"
         )
+    if joints.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"joints are {joints.dtype}, expected float32 or float64; convert with .to(torch.float32)")
     if not fps > 0:
         raise ValueError(f"fps is {fps}, expected a positive number of frames per second")
     finite = torch.isfinite(joints).flatten(-2).all(dim=-1)

@@ -40,6 +40,7 @@ _FRAME: Final[str] = (
 )
 
 _FORMAT: Final[str] = "imuforge recording 1"
+_DTYPES: Final = ("float32", "float64")
 _SUFFIXES: Final[tuple[str, ...]] = (".parquet", ".csv")
 
 
@@ -49,6 +50,7 @@ class _Metadata(TypedDict):
     names: list[str]
     placements: list[dict[str, object]]
     batch_shape: list[int]
+    num_samples: int
     dtype: str
     units: dict[str, str]
     frame: str
@@ -91,6 +93,9 @@ class ImuRecording:
                 raise ValueError(
                     f"{name} has shape {tuple(self._quantity(name).shape)}, expected {expected} like accel"
                 )
+            if self._quantity(name).dtype != self.accel.dtype:
+                raise ValueError(f"{name} is {self._quantity(name).dtype}, expected {self.accel.dtype} like accel")
+        _check_names(self.names)
         if not (math.isfinite(self.rate_hz) and self.rate_hz > 0):
             raise ValueError(f"rate_hz is {self.rate_hz}, expected a positive number of Hz")
         if len(self.placements) not in (0, len(self.names)):
@@ -107,7 +112,13 @@ class ImuRecording:
         return tuple(self.accel.shape[:-3])
 
     def every(self, step: int) -> ImuRecording:
-        """Return every ``step``-th sample, from the first on, as a recording of that lower rate."""
+        """Return every ``step``-th sample, from the first on, as a recording of that lower rate.
+
+        Raises:
+            ValueError: the step is not a whole number above 0.
+        """
+        if not (isinstance(step, int) and step >= 1):
+            raise ValueError(f"step is {step}, expected a whole number of samples, 1 or more")
         kept = torch.arange(0, self.accel.shape[-3], step, device=self.accel.device)
         thinned = [self._quantity(name).index_select(_sensor_axis(name) - 1, kept) for name in _AXES]
         return replace(self._of(*thinned), rate_hz=self.rate_hz / step)
@@ -169,10 +180,13 @@ class ImuRecording:
             "names": list(self.names),
             "placements": [dict(placement) for placement in self.placements],
             "batch_shape": list(self.batch_shape),
+            "num_samples": self.accel.shape[-3],
             "dtype": str(self.accel.dtype).removeprefix("torch."),
             "units": dict(_UNITS),
             "frame": _FRAME,
         }
+        if metadata["dtype"] not in _DTYPES:
+            raise ValueError(f"the recording is {metadata['dtype']}, expected float32 or float64; convert it first")
         frame = self.to_dataframe()
         if target.suffix == ".csv":
             with target.open("w", encoding="utf-8", newline="") as file:
@@ -199,7 +213,12 @@ class ImuRecording:
         metadata, frame = _read_csv(source) if source.suffix == ".csv" else _read_parquet(source)
         names, batch_shape = tuple(metadata["names"]), metadata["batch_shape"]
         dtype = np.dtype(metadata["dtype"])
-        count = len(frame) // max(1, math.prod(batch_shape))
+        count = metadata.get("num_samples", len(frame) // max(1, math.prod(batch_shape)))
+        if len(frame) != count * math.prod(batch_shape):
+            raise ValueError(
+                f"{source} holds {len(frame)} rows, expected {count * math.prod(batch_shape)}; the file was cut off or "
+                "changed, so save the recording anew"
+            )
 
         def collect(quantity: str) -> Tensor:
             axes = _AXES[quantity]
@@ -207,7 +226,10 @@ class ImuRecording:
             missing = [column for column in wanted if column not in frame.columns]
             if missing:
                 raise ValueError(f"{source} lacks the column {missing[0]}, expected what ImuRecording.save wrote")
-            values = np.ascontiguousarray(frame[wanted].to_numpy(dtype=dtype))
+            try:
+                values = frame[wanted].to_numpy(dtype=dtype, copy=True)
+            except ValueError as error:
+                raise ValueError(f"{source}: {quantity} holds something else than numbers ({error})") from error
             component = (3, 3) if len(axes) == 9 else (3,)
             return torch.from_numpy(values).reshape(*batch_shape, count, len(names), *component)
 
@@ -216,7 +238,18 @@ class ImuRecording:
             rate_hz=metadata["rate_hz"],
             names=names,
             # Files of before placements were written have none.
-            placements=tuple(metadata.get("placements", ())),
+            placements=tuple(metadata.get("placements") or ()),
+        )
+
+
+def _check_names(names: tuple[str, ...]) -> None:
+    """Refuse names that could not be told apart in a table's columns, or not be read back from a CSV."""
+    columns = [f"{name}_{quantity}" for name in names for quantity in _AXES]
+    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if twice or any("\r" in name for name in names):
+        raise ValueError(
+            f"sensors are named {list(names)}, expected names whose columns differ ({twice[:1]} would stand twice) and "
+            "without carriage returns; rename one"
         )
 
 
@@ -245,19 +278,41 @@ def _parse_metadata(text: str, path: Path) -> _Metadata:
         known = False
     if not known:
         raise ValueError(f"{path} carries no {_FORMAT!r} metadata, expected a file written by ImuRecording.save")
+    sound = {
+        "rate_hz": isinstance(metadata.get("rate_hz"), float),
+        "names": _is_list_of(metadata.get("names"), str),
+        "batch_shape": _is_list_of(metadata.get("batch_shape"), int) and min(metadata["batch_shape"], default=0) >= 0,
+        "dtype": metadata.get("dtype") in _DTYPES,
+        "placements": _is_list_of(metadata.get("placements", []), dict),
+        "num_samples": isinstance(metadata.get("num_samples", 0), int),
+    }
+    for key, fits in sound.items():
+        if not fits:
+            raise ValueError(
+                f"{path}: metadata {key!r} is {metadata.get(key)!r}, expected what ImuRecording.save wrote; the file "
+                "was changed, so save the recording anew"
+            )
     return metadata
 
 
+def _is_list_of(values: object, kind: type) -> bool:
+    return isinstance(values, list) and all(isinstance(value, kind) for value in values)
+
+
 def _read_csv(path: Path) -> tuple[_Metadata, pd.DataFrame]:
-    with path.open(encoding="utf-8") as file:
-        metadata = _parse_metadata(file.readline().removeprefix("# "), path)
-        return metadata, pd.read_csv(file, float_precision="round_trip")
+    try:
+        with path.open(encoding="utf-8") as file:
+            metadata = _parse_metadata(file.readline().removeprefix("# "), path)
+            # Numbers are kept as they were written; a cell that is none is refused by name.
+            return metadata, pd.read_csv(file, float_precision="round_trip")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no readable CSV ({error}); expected one written by ImuRecording.save") from error
 
 
 def _read_parquet(path: Path) -> tuple[_Metadata, pd.DataFrame]:
     try:
         table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(
             f"{path} is not a Parquet file ({error}); expected one written by ImuRecording.save"
         ) from error

@@ -22,10 +22,17 @@ from sim.spline import DEGREE, Array, memory_samples, sampling_matrix
 _TOLERANCE: Final[dict[torch.dtype, float]] = {torch.float64: 1e-13, torch.float32: 1e-7}
 """Influence of samples beyond a window that counts as none."""
 
-_PAYLOAD: Final[int] = 64
-"""Sample intervals served from one window: the fastest of 32, 48, 64, 96 and 128 as measured."""
+_MOST_STEPS: Final[int] = 4096
+"""Times served from one window in one product."""
 
-_SAME_SAMPLE: Final[float] = 1e-9
+_MOST_KEPT: Final[int] = 2**17
+"""Size up to which an operator is kept for later calls [numbers]; 128 of them are, in at most 128 MiB."""
+
+_PAYLOAD: Final[int] = 60
+"""Sample intervals served from one window: among the fastest as measured, and a whole number of periods of the usual
+ratios of rates (30 to 50, 60 to 100 Hz), so that windows share their operators."""
+
+SAME_SAMPLE: Final[float] = 1e-9
 """How close to a sample, in sample intervals, a time counts as that sample."""
 
 
@@ -90,7 +97,10 @@ def plan_windows(steps: Array, *, num_samples: int, dtype: torch.dtype, cutoff: 
     if len(steps) == 0:
         return []
     if num_samples <= length + _PAYLOAD:
-        return [Windows(0, num_samples, 1, num_samples, tuple(steps.tolist()), 0)]
+        return [
+            Windows(0, num_samples, 1, num_samples, tuple(steps[first : first + _MOST_STEPS].tolist()), first)
+            for first in range(0, len(steps), _MOST_STEPS)
+        ]
     starts = np.append(np.arange(0, num_samples - length, _PAYLOAD), num_samples - length)
     bounds = np.searchsorted(steps, starts[1:] + margin)
     groups: list[Windows] = []
@@ -103,15 +113,17 @@ def plan_windows(steps: Array, *, num_samples: int, dtype: torch.dtype, cutoff: 
             groups[-1] = groups[-1]._replace(repeats=groups[-1].repeats + 1)
             continue
         known = relative
-        groups.append(Windows(start, _PAYLOAD, 1, length, tuple(relative.tolist()), first))
+        for part in range(0, len(relative), _MOST_STEPS):
+            times = tuple(relative[part : part + _MOST_STEPS].tolist())
+            groups.append(Windows(start, _PAYLOAD, 1, length, times, first + part))
     return groups
 
 
 def _follows(before: Windows, start: int, relative: Array, known: Array) -> bool:
     return (
         start == before.start + before.repeats * before.spacing
-        and len(relative) == len(known)
-        and bool(np.abs(relative - known).max() < _SAME_SAMPLE)
+        and len(relative) == len(known) <= _MOST_STEPS
+        and bool(np.abs(relative - known).max() < SAME_SAMPLE)
     )
 
 
@@ -147,15 +159,14 @@ def sample_windows(
         if order == 0 and picked is not None:
             value = cut[..., picked]
         else:
-            operator = _operator(windows.steps, windows.length, order, cutoff, samples.dtype, samples.device)
-            with full_precision():
-                value = torch.bmm(cut, operator.expand(windows.repeats, *operator.shape))
+            make = _kept_operator if windows.length * len(windows.steps) <= _MOST_KEPT else _make_operator
+            operator = make(windows.steps, windows.length, order, cutoff, samples.dtype, samples.device)
+            value = torch.bmm(cut, operator.expand(windows.repeats, *operator.shape))
         values.append(value if order or middle is None else value + middle)
     return values
 
 
-@lru_cache(maxsize=256)
-def _operator(
+def _make_operator(
     steps: tuple[float, ...],
     length: int,
     derivative: int,
@@ -171,6 +182,10 @@ def _operator(
         return torch.from_numpy(matrix).to(dtype=dtype, device=device).contiguous()
 
 
+_kept_operator = lru_cache(maxsize=128)(_make_operator)
+
+
+@full_precision()
 def sample_spline(
     samples: Tensor, steps: Array, derivatives: tuple[int, ...] = (0,), *, cutoff: float | None = None
 ) -> list[Tensor]:
@@ -186,8 +201,10 @@ def sample_spline(
         For each derivative ``(C, P)`` [1 / sample interval^order], differentiable in the samples.
 
     Raises:
-        ValueError: a derivative is not one of 0 to 7.
+        ValueError: a derivative is not one of 0 to 7, or the dtype is not float32 or float64.
     """
+    if samples.dtype not in _TOLERANCE:
+        raise ValueError(f"the samples are {samples.dtype}, expected float32 or float64; convert with .to(...)")
     if not all(0 <= order <= DEGREE for order in derivatives):
         raise ValueError(f"derivatives are {derivatives}, expected 0 to {DEGREE}: those the spline has")
     order = np.argsort(steps, kind="stable")

@@ -1,4 +1,4 @@
-"""Ideal accelerometer and gyroscope readings from sampled poses, part by part, so that memory stays bounded.
+"""Ideal accelerometer and gyroscope readings from sampled poses, part by part in time, so that length costs no memory.
 
 Accelerometer: specific force in the sensor frame, ``f = R_ws^T (a_world - g)``. Gyroscope: angular rate of the sensor
 relative to the world in the sensor frame, ``[omega]x = R_ws^T dR_ws/dt`` (Titterton and Weston 2004, Strapdown Inertial
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from sim.conventions import GRAVITY
+from sim.precision import full_precision
 from sim.sampler import Windows, plan_windows, sample_windows
 from sim.trajectory_position import check_cutoff, check_finite, locate_steps
 from sim.trajectory_rotation import (
@@ -102,8 +103,8 @@ def sense(sensors: PosedSensors, times_s: Tensor, *, cutoff_hz: float | None = N
     steps = locate_steps(times_s, num_samples=num_frames, fps=sensors.fps)
     cutoff = check_cutoff(cutoff_hz, fps=sensors.fps)
     plan = plan_windows(steps, num_samples=num_frames, dtype=like.dtype, cutoff=cutoff)
-    # Half precision would lose the second derivative, so a surrounding autocast is kept out.
-    with torch.autocast(device_type=like.device.type, enabled=False):
+    # Half precision would lose the second derivative.
+    with full_precision():
         if sensors.differentiable:
             return _sense_whole(sensors, plan, cutoff)
         return _sense_parts(sensors, plan, cutoff, num_times=len(steps))

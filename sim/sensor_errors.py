@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from sim.precision import full_precision
 from sim.sensor_presets import SENSOR_NAMES, find_data_sheet
 from sim.sensor_timing import TimingErrors
 from sim.sensor_triad import TriadErrors, check_amount, check_generator, draw_normal
@@ -63,6 +64,7 @@ class SensorErrors:
         """Whether anything is drawn."""
         return bool(self.accel.is_random or self.gyro.is_random or self.g_sensitivity_std or self.timing.is_random)
 
+    @full_precision()
     def apply(
         self, accel: Tensor, gyro: Tensor, *, rate_hz: float, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:

@@ -21,6 +21,9 @@ from sim.trajectory_position import check_rate
 _FILTER_TAIL: Final[float] = 1e-7
 """Part of the low-pass filter's impulse response that may be cut off."""
 
+_LOWEST_CORNER: Final[float] = 1e-4
+"""Lowest corner of the low-pass filter, in parts of the rate."""
+
 GAUSS_MARKOV_FLOOR: Final[float] = 0.617364
 """Largest Allan deviation of a first-order Gauss-Markov process, in its standard deviations."""
 
@@ -202,6 +205,11 @@ def _low_pass_taps(corner_hz: float, rate_hz: float) -> tuple[float, ...]:
     """Impulse response of the filter at this rate, cut where nothing is left of it; (1,) if the filter does nothing."""
     if corner_hz >= rate_hz / 2:
         return (1.0,)
+    if corner_hz < _LOWEST_CORNER * rate_hz:
+        raise ValueError(
+            f"low_pass_hz is {corner_hz}, expected at least {_LOWEST_CORNER * rate_hz:g} Hz for a stream of "
+            f"{rate_hz:g} Hz: a filter that slow would take off all movement; leave low_pass_hz out for none"
+        )
     numerator, denominator = signal.butter(2, corner_hz, fs=rate_hz)
     length = math.ceil(8 * rate_hz / corner_hz) + 8
     response = signal.lfilter(numerator, denominator, np.eye(1, length)[0])

@@ -103,5 +103,5 @@ def _json(clip: ShownClip, title: str) -> str:
         "gravity": STANDARD_GRAVITY,
         "arrays": arrays,
     }
-    # "</script>" in a title or a name would end the element that holds the data.
-    return json.dumps(values, allow_nan=False).replace("</", "<\\/")
+    # "</script>" or "<!--" in a title or a name would end the element that holds the data, or hide its end.
+    return json.dumps(values, allow_nan=False).replace("<", "\\u003c")

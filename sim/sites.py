@@ -6,6 +6,7 @@ skin, y = z cross x. A sensor's orientation is ``R_ws = R_site @ mounting`` with
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from sim.body import Body
 from sim.conventions import NUM_JOINTS
 from sim.motion import Motion
+from sim.precision import full_precision
 from sim.skinning import carry
 
 
@@ -95,13 +97,14 @@ def stack_sites(placements: Sequence[ResolvedPlacement]) -> Sites:
     )
 
 
+@full_precision()
 def site_poses(body: Body, motion: Motion, sites: Sites) -> tuple[Tensor, Tensor]:
     """Return where each sensor is and how it is turned, skinning only the corners of their triangles.
 
     Args:
         body: one shape or a batch of shapes, broadcasting with the motion's leading dims.
         motion: the movement.
-        sites: S sensors from :func:`resolve_all`.
+        sites: S sensors from :func:`sim.placements.resolve_all`.
 
     Returns:
         Position ``(..., T, S, 3)`` [m] and ``R_ws`` ``(..., T, S, 3, 3)``, world frame.
@@ -112,8 +115,9 @@ def site_poses(body: Body, motion: Motion, sites: Sites) -> tuple[Tensor, Tensor
     return position.reshape(*shape, 3), rotation.reshape(*shape, 3, 3)
 
 
+@full_precision()
 def site_planes(body: Body, motion: Motion, sites: Sites) -> tuple[Tensor, Tensor]:
-    """Return the same in planes, which is several times faster.
+    """Return where each sensor is and how it is turned as :func:`site_poses` does, in planes: several times faster.
 
     Returns:
         Position ``(3, L, S, T)`` [m] and R_ws, row by row, ``(9, L, S, T)``, the leading dims flattened to L.
@@ -124,14 +128,15 @@ def site_planes(body: Body, motion: Motion, sites: Sites) -> tuple[Tensor, Tenso
     bone_maps = _bone_maps(sites, like=corner_maps).expand(*corner_maps.shape[:-3], -1, -1)
     maps = torch.cat([_point_and_edges(corner_maps, sites), bone_maps.unsqueeze(-3)], dim=-3)
     carried = carry(maps.flatten(-3, -2).to(motion.rotations.dtype), joints, rotations).unflatten(-3, (4, -1))
-    point, edge1, edge2, bone = carried.reshape(-1, *carried.shape[-4:]).unbind(dim=1)
+    count = math.prod(carried.shape[:-4])
+    point, edge1, edge2, bone = carried.reshape(count, *carried.shape[-4:]).unbind(dim=1)
     shift = body.pose_shift(motion, ids, rotations)
     if shift is not None:
         # (..., 3 S, 3, T) to (..., S, 3, 3 T), so that corners are where the maps have them.
         shift = _point_and_edges(shift.unflatten(-3, (-1, 3)).flatten(-2), sites).unflatten(-1, (3, -1))
-        more = shift.reshape(-1, *shift.shape[-4:]).unbind(dim=1)
+        more = shift.expand(*carried.shape[:-4], *shift.shape[-4:]).reshape(count, *shift.shape[-4:]).unbind(dim=1)
         point, edge1, edge2 = point + more[0], edge1 + more[1], edge2 + more[2]
-    path = motion.translation.expand(*carried.shape[:-4], -1, -1).reshape(-1, *motion.translation.shape[-2:])
+    path = motion.translation.expand(*carried.shape[:-4], -1, -1).reshape(count, *motion.translation.shape[-2:])
     return frames_on_triangles(point + path.mT.unsqueeze(1), edge1, edge2, bone, sites)
 
 

@@ -7,6 +7,7 @@ a sensor touches only a few vertices, and those are skinned here without the res
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -14,7 +15,6 @@ from smplx.lbs import lbs
 from torch import Tensor
 
 from sim.conventions import NUM_JOINTS, PARENTS
-from sim.precision import full_precision
 
 FRAMES_PER_CHUNK = 64
 """Frames of the whole mesh skinned at once: smplx holds a 4x4 matrix for each vertex and frame."""
@@ -152,11 +152,10 @@ def carry(maps: Tensor, joints: Tensor, joint_rotations: Tensor) -> Tensor:
     poses = torch.cat([turns, joints.unsqueeze(-1)], dim=-1)  # (..., T, 22, 3, 4)
     poses = poses.movedim(-4, -1).transpose(-3, -2).flatten(-2).flatten(-3, -2)  # (..., 88, 3 T)
     lead = torch.broadcast_shapes(maps.shape[:-2], poses.shape[:-2])
-    left = maps.expand(*lead, *maps.shape[-2:]).reshape(-1, *maps.shape[-2:])
-    right = poses.expand(*lead, *poses.shape[-2:]).reshape(-1, *poses.shape[-2:])
-    with full_precision():
-        carried = torch.bmm(left, right)
-    return carried.reshape(*lead, maps.shape[-2], 3, -1)
+    left = maps.expand(*lead, *maps.shape[-2:]).reshape(math.prod(lead), *maps.shape[-2:])
+    right = poses.expand(*lead, *poses.shape[-2:]).reshape(math.prod(lead), *poses.shape[-2:])
+    carried = torch.bmm(left, right)
+    return carried.reshape(*lead, maps.shape[-2], 3, joints.shape[-3])
 
 
 def pose_offsets(directions: Tensor, rotations: Tensor) -> Tensor:

@@ -25,6 +25,10 @@ CC0_BODY = Path(__file__).parent / "assets" / "cc0_body.npz"
 
 _REQUIRED = ("v_template", "shapedirs", "J_regressor", "weights", "f", "kintree_table")
 _POSE_COLUMNS = 9 * (NUM_JOINTS - 1)
+_SIZES = (("v_template", 0), ("kintree_table", 1))
+"""Where the numbers of vertices and of joints are read off."""
+_ADVICE = "the file is damaged or not in SMPL's layout, so download it anew"
+_INDICES = ("f", "kintree_table")
 _WEIGHT_TOLERANCE = 1e-2
 """How far the skinning weights of a vertex may be from summing to one."""
 _SMPLX_JOINTS = 55
@@ -86,7 +90,14 @@ def build_model(
     Returns:
         The model in float32.
     """
+    # A body read while validating (inference mode) must serve a training step as well.
+    with torch.inference_mode(False):
+        return _build_tensors(arrays, shape_names, shape_spread)
 
+
+def _build_tensors(
+    arrays: Mapping[str, Array], shape_names: tuple[str, ...], shape_spread: tuple[float, ...]
+) -> BodyModel:
     def tensor(name: str) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(arrays[name], dtype=np.float32))
 
@@ -112,7 +123,12 @@ def check_layout(arrays: Mapping[str, Array], file: Path) -> None:
     Raises:
         ValueError: a shape is another one, a number is not finite, a face names no vertex, or weights do not sum to 1.
     """
-    vertices, joints = len(arrays["v_template"]), arrays["kintree_table"].shape[-1]
+    for name, _ in _SIZES:
+        if arrays[name].ndim != 2:
+            raise ValueError(
+                f"{file}: {name} is {arrays[name].dtype} of shape {arrays[name].shape}, expected two axes; {_ADVICE}"
+            )
+    vertices, joints = (arrays[name].shape[axis] for name, axis in _SIZES)
     expected: dict[str, tuple[int | None, ...]] = {
         "v_template": (vertices, 3),
         "kintree_table": (2, joints),
@@ -122,30 +138,34 @@ def check_layout(arrays: Mapping[str, Array], file: Path) -> None:
         "posedirs": (vertices, 3, 9 * (joints - 1)),
         "f": (None, 3),
     }
-    advice = "the file is damaged or not in SMPL's layout, so download it anew"
     for name, array in arrays.items():
         shape = expected[name]
         fits = array.ndim == len(shape) and all(b in (None, a) for a, b in zip(array.shape, shape, strict=True))
-        if not fits or array.dtype.kind not in "fiu":
+        if not fits or array.dtype.kind not in ("iu" if name in _INDICES else "fiu"):
             wanted = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
             raise ValueError(
-                f"{file}: {name} is {array.dtype} of shape {array.shape}, expected numbers {wanted}; {advice}"
+                f"{file}: {name} is {array.dtype} of shape {array.shape}, expected numbers {wanted}; {_ADVICE}"
             )
         if not np.isfinite(array).all():
-            raise ValueError(f"{file}: {name} has NaN or infinite values, expected numbers; {advice}")
+            raise ValueError(f"{file}: {name} has NaN or infinite values, expected numbers; {_ADVICE}")
     if joints < NUM_JOINTS or vertices == 0:
         raise ValueError(
-            f"{file} has {joints} joints and {vertices} vertices, expected at least {NUM_JOINTS}; {advice}"
+            f"{file} has {joints} joints and {vertices} vertices, expected at least {NUM_JOINTS}; {_ADVICE}"
         )
+    parents = arrays["kintree_table"][0].astype(np.int64)
+    if any(not 0 <= parent < joint for joint, parent in enumerate(parents.tolist()) if joint > 0):
+        raise ValueError(f"{file} has joint parents {parents.tolist()}, expected each before its children; {_ADVICE}")
     faces = arrays["f"].astype(np.int64)
     if faces.size and not (faces.min() >= 0 and faces.max() < vertices):
         raise ValueError(
-            f"{file}: f names vertices {faces.min()} to {faces.max()}, expected 0 to {vertices - 1}; {advice}"
+            f"{file}: f names vertices {faces.min()} to {faces.max()}, expected 0 to {vertices - 1}; {_ADVICE}"
         )
-    worst = float(np.abs(arrays["weights"].sum(axis=1) - 1).max())
+    weights = arrays["weights"]
+    worst = max(float(np.abs(weights.sum(axis=1) - 1).max()), -float(weights.min()))
     if worst > _WEIGHT_TOLERANCE:
         raise ValueError(
-            f"{file}: skinning weights sum to 1 but for {worst:.2g}, expected {_WEIGHT_TOLERANCE}; {advice}"
+            f"{file}: skinning weights are off 0 to 1 or a sum of 1 by {worst:.2g}, expected at most "
+            f"{_WEIGHT_TOLERANCE}; {_ADVICE}"
         )
 
 
@@ -165,11 +185,12 @@ def _read_npz(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
         with np.load(path, allow_pickle=False) as data:
             return {name: data[name] for name in names if name in data.files}
     except ValueError as error:
+        # numpy's own words advise to load the file unsafely.
         raise ValueError(
-            f"{path} stores a Python object in place of an array, or is no .npz archive ({error}); expected plain "
-            "arrays, so save J_regressor as a dense matrix, or download the file anew"
+            f"{path} stores a Python object in place of an array, or is no .npz archive; expected plain arrays, so "
+            "save J_regressor as a dense matrix, or download the file anew"
         ) from error
-    except (BadZipFile, EOFError, OSError, AttributeError, MemoryError, zlib.error) as error:
+    except (BadZipFile, EOFError, OSError, AttributeError, TypeError, MemoryError, zlib.error) as error:
         raise ValueError(
             f"{path} is no readable .npz archive ({error}); expected an SMPL model, download it anew"
         ) from error

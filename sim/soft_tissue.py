@@ -35,8 +35,13 @@ SAMPLES_PER_PERIOD: Final[int] = 32
 _FADED: Final[float] = 1e-9
 """Part of the response that may be cut off."""
 
+_MIN_HZ: Final[float] = 0.1
 _MAX_HZ: Final[float] = 1000.0
-"""Resonances beyond this are refused: a box that stiffly held is rigid."""
+"""Resonances outside of these are refused: a box held so loosely would fall off, one so stiffly is rigid."""
+
+_MIN_RATIO: Final[float] = 1e-3
+_MAX_RATIO: Final[float] = 100.0
+"""Damping ratios outside of these are refused: a response would go on for minutes, or creep."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class SoftTissue:
         inertia_kg_m2: of box and strap about their middle [kg m^2].
 
     Raises:
-        ValueError: a value is not positive, or a resonance is beyond 1000 Hz.
+        ValueError: a value is not positive, or resonance or damping ratio are beyond what a strapped-on box does.
     """
 
     stiffness_n_m: float
@@ -67,11 +72,16 @@ class SoftTissue:
             value = float(getattr(self, entry.name))
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{entry.name} is {value}, expected a positive number; leave SoftTissue out for none")
-        for hz in (self.translation[0], self.rotation[0]):
-            if hz / (2 * math.pi) > _MAX_HZ:
+        for frequency, ratio in (self.translation, self.rotation):
+            hz = frequency / (2 * math.pi)
+            if not _MIN_HZ <= hz <= _MAX_HZ:
                 raise ValueError(
-                    f"the sensor resonates at {hz / (2 * math.pi):.0f} Hz, expected at most {_MAX_HZ:.0f} Hz; a box so "
-                    "stiffly held is rigid, so leave SoftTissue out"
+                    f"the sensor resonates at {hz:.3g} Hz, expected {_MIN_HZ:g} to {_MAX_HZ:g} Hz; check stiffness and "
+                    "mass, and leave SoftTissue out for a box that is held rigidly"
+                )
+            if not _MIN_RATIO <= ratio <= _MAX_RATIO:
+                raise ValueError(
+                    f"the damping is {ratio:.3g} of the critical one, expected {_MIN_RATIO:g} to {_MAX_RATIO:g}"
                 )
 
     @classmethod
@@ -177,9 +187,10 @@ def _respond(drive: Tensor, rate_hz: float, frequency: float, damping_ratio: flo
     Exact for a drive that is linear between its samples.
     """
     first = drive[..., :1, :, :]
-    values, slopes = (torch.from_numpy(taps).to(drive) for taps in _response_taps(rate_hz, frequency, damping_ratio))
     change = (drive - first).movedim(-3, -1)
     count = change.shape[-1]
+    taps = _response_taps(rate_hz, frequency, damping_ratio, most=count)
+    values, slopes = (torch.from_numpy(values).to(drive) for values in taps)
     length = 2 ** math.ceil(math.log2(count + len(values)))
     spectrum = torch.fft.rfft(change, n=length)
     y, slope = (
@@ -190,7 +201,7 @@ def _respond(drive: Tensor, rate_hz: float, frequency: float, damping_ratio: flo
 
 
 def _response_taps(
-    rate_hz: float, frequency: float, damping_ratio: float
+    rate_hz: float, frequency: float, damping_ratio: float, *, most: int
 ) -> tuple[np.typing.NDArray[np.float64], np.typing.NDArray[np.float64]]:
     """Response of y and of its slope to a drive that is 1 at one sample, 0 at the others and linear between."""
     step = 1 / rate_hz
@@ -202,9 +213,12 @@ def _response_taps(
     exact = expm(system)
     advance, held, ramp = exact[:2, :2], exact[:2, 2], exact[:2, 3]
     # The slowest root of s^2 + 2 zeta w s + w^2 tells how long the response lasts.
-    over = max(damping_ratio**2 - 1, 0.0)
-    decay = frequency * (damping_ratio - math.sqrt(over))
-    count = math.ceil(-math.log(_FADED) / (decay * step)) + 2
+    if damping_ratio > 1:
+        # Beyond the critical damping, written so that it does not cancel.
+        decay = frequency / (damping_ratio + math.sqrt(damping_ratio**2 - 1))
+    else:
+        decay = frequency * damping_ratio
+    count = max(2, min(math.ceil(-math.log(_FADED) / (decay * step)) + 2, most))
     states = np.zeros((count, 2))
     states[0] = ramp
     states[1] = advance @ states[0] + held - ramp

@@ -22,7 +22,9 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from numpy.polynomial import Chebyshev, Polynomial
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
 Array = NDArray[np.float64]
 
@@ -78,7 +80,8 @@ def solve_matrix(num_samples: int, cutoff: float | None = None) -> Array:
         collocation[row, row : row + DEGREE] = _knot_values()
     if cutoff is not None:
         penalty = math.sqrt(_smoothing_weight(cutoff)) * np.diff(np.eye(size), n=_END_ORDER, axis=0)
-        return np.asarray(np.linalg.pinv(np.concatenate([collocation, penalty]))[:, :num_samples])
+        orthogonal, triangle = np.linalg.qr(np.concatenate([collocation, penalty]))
+        return np.asarray(solve_triangular(triangle, orthogonal[:num_samples].T))
     # With fewer samples the T-th differences vanish everywhere, which leaves the polynomial of degree T - 1.
     difference = np.diff(np.eye(size), n=min(num_samples, _END_ORDER), axis=0)
     system = np.concatenate([difference[:_HALF], collocation, difference[-_HALF:]])
@@ -104,17 +107,19 @@ def sampling_matrix(steps: Array, *, num_samples: int, derivative: int = 0, cuto
 @lru_cache(maxsize=64)
 def memory_samples(cutoff: float | None, tolerance: float) -> int:
     """Return after how many samples the influence of a sample on the spline has faded below ``tolerance``."""
+    # The symbol is even in frequency, so a polynomial in x = 2 - 2 cos w, whose roots lie apart also where those in
+    # z = exp(iw) crowd around 1.
     values = _knot_values()
-    symbol: Array = values
+    cosines = Chebyshev([values[_HALF], *(2 * values[_HALF + 1 :])])
+    knots = cosines.convert(kind=Polynomial)(Polynomial([1.0, -0.5]))
+    symbol = knots
     if cutoff is not None:
-        penalty: Array = np.ones(1)
-        for _ in range(_END_ORDER):
-            penalty = np.asarray(np.convolve(penalty, [-1.0, 2.0, -1.0]), dtype=np.float64)
-        squared = np.asarray(np.convolve(values, values), dtype=np.float64)
-        symbol = squared + _smoothing_weight(cutoff) * np.pad(penalty, (len(squared) - len(penalty)) // 2)
-    # The impulse response is a sum of powers of the symbol's roots; the largest inside the unit circle lasts longest.
-    moduli = np.abs(np.roots(symbol))
-    return math.ceil(math.log(tolerance) / math.log(float(moduli[moduli < 1].max())))
+        symbol = knots**2 + _smoothing_weight(cutoff) * Polynomial([0.0, 1.0]) ** _END_ORDER
+    half = 1 - np.asarray(symbol.roots(), dtype=np.complex128) / 2
+    root = np.sqrt(half**2 - 1)
+    # z + 1/z = 2 - x: of each pair one root lies inside the unit circle. The impulse response is a sum of their powers.
+    moduli = np.minimum(np.abs(half + root), np.abs(half - root))
+    return math.ceil(math.log(tolerance) / math.log(float(moduli.max())))
 
 
 def _smoothing_weight(cutoff: float) -> float:

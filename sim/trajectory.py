@@ -5,8 +5,9 @@ Position is the spline of degree 7 of :mod:`sim.spline`, orientation its quatern
 not carry no spline can add: a stream made from ``fps`` frames a second has a bandwidth of ``fps / 2``. Where they carry
 jitter, ``cutoff_hz`` smooths: 1 mm of white jitter in positions at 20 Hz otherwise is 1.9 m/s^2 on each axis.
 
-Ends: the derivatives of order 4 to 6 vanish at the first and at the last sample. Within a few samples of an end errors
-are hundreds of times larger than inside (docs/benchmarks.md states both).
+Ends: the derivatives of order 4 to 6 vanish at the first and at the last sample. On wrist-like motion with peaks of 20
+m/s^2 the acceleration within 0.75 s of an end is off by 0.5 m/s^2 at 20 Hz, 0.03 at 60 and 0.01 at 100 (root mean
+square; most of it in the first few samples), where the inside is exact to 3e-4 and better (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from sim.motion import Motion
+from sim.precision import full_precision
 from sim.trajectory_position import check_finite, check_rate, sample_position
 from sim.trajectory_rotation import sample_rotation
 
@@ -43,6 +45,7 @@ def uniform_times(num_frames: int, *, fps: float, rate_hz: float) -> Tensor:
     return torch.arange(count, dtype=torch.float64) / rate_hz
 
 
+@full_precision()
 def resample_motion(motion: Motion, *, fps: float, cutoff_hz: float | None = None) -> Motion:
     """Bring a motion to another frame rate through the splines of its local rotations and its translation.
 

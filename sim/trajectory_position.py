@@ -9,20 +9,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sim.sampler import sample_spline
+from sim.precision import full_precision
+from sim.sampler import SAME_SAMPLE, sample_spline
 from sim.spline import Array
 
 _TIME_SLACK: Final[float] = 1e-6
 """By how many sample intervals a time may lie outside the clip through rounding alone."""
 
-_SAME_SAMPLE: Final[float] = 1e-9
-"""How close to a sample, in sample intervals, a time counts as that sample."""
+_LOWEST_CUTOFF: Final[float] = 0.02
+"""Lowest smoothing cut-off, in parts of the rate: below it a window would have to be thousands of samples long."""
+
+_SLOWEST_HZ, _FASTEST_HZ = 1e-3, 1e6
+"""Rates outside of these are taken for a slip."""
 
 
 def check_rate(value: float, name: str) -> float:
     """Return a rate as float, or raise a ValueError if it is not a positive, finite number of Hz."""
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"{name} is {value}, expected a positive number of Hz; pass {name}=... of the recording")
+    if not _SLOWEST_HZ <= value <= _FASTEST_HZ:
+        raise ValueError(
+            f"{name} is {value} Hz, expected {_SLOWEST_HZ:g} to {_FASTEST_HZ:g} Hz; is it in another unit?"
+        )
     return float(value)
 
 
@@ -45,11 +53,10 @@ def check_cutoff(cutoff_hz: float | None, *, fps: float) -> float | None:
     """
     if cutoff_hz is None:
         return None
-    # Below a ten-thousandth of the rate the least squares are no longer solved to double precision.
-    if not 1e-4 * fps <= cutoff_hz < fps / 2:
+    if not _LOWEST_CUTOFF * fps <= cutoff_hz < fps / 2:
         raise ValueError(
-            f"cutoff_hz is {cutoff_hz}, expected {1e-4 * fps:g} to {fps / 2:g} Hz, half the {fps:g} Hz of the samples; "
-            "leave it out for no smoothing"
+            f"cutoff_hz is {cutoff_hz}, expected {_LOWEST_CUTOFF * fps:g} to {fps / 2:g} Hz, a fiftieth to "
+            f"half of the {fps:g} Hz of the samples; leave it out for no smoothing"
         )
     return cutoff_hz / fps
 
@@ -80,9 +87,10 @@ def locate_steps(times_s: Tensor, *, num_samples: int, fps: float) -> Array:
         )
     # Times that are samples but for rounding are taken as such, so that equal rates take the samples themselves.
     nearest = np.round(steps)
-    return np.asarray(np.where(np.abs(steps - nearest) < _SAME_SAMPLE, nearest, steps).clip(0, last))
+    return np.asarray(np.where(np.abs(steps - nearest) < SAME_SAMPLE, nearest, steps).clip(0, last))
 
 
+@full_precision()
 def sample_position(
     position: Tensor, *, fps: float, times_s: Tensor, derivative: int = 0, cutoff_hz: float | None = None
 ) -> Tensor:
@@ -111,5 +119,7 @@ def sample_position(
     series = position.mT
     if num_samples == 1:
         series = series.expand(*series.shape[:-1], 2)
-    (value,) = sample_spline(series.reshape(-1, series.shape[-1]), steps, (derivative,), cutoff=cutoff)
+    (value,) = sample_spline(
+        series.reshape(math.prod(series.shape[:-1]), series.shape[-1]), steps, (derivative,), cutoff=cutoff
+    )
     return (value * fps**derivative).reshape(*series.shape[:-1], len(steps)).mT

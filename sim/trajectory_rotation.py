@@ -11,12 +11,14 @@ Everything here is laid out in planes, axes first and time last, which is severa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
 import torch
 from torch import Tensor
 
+from sim.precision import full_precision
 from sim.sampler import sample_spline
 from sim.trajectory_position import check_cutoff, locate_steps
 
@@ -115,6 +117,7 @@ def body_rate(value: Sequence[Tensor], slope: Sequence[Tensor], rate: float) -> 
     ]
 
 
+@full_precision()
 def sample_rotation(
     rotations: Tensor, *, fps: float, times_s: Tensor, cutoff_hz: float | None = None, name: str = "rotations"
 ) -> tuple[Tensor, Tensor]:
@@ -141,15 +144,16 @@ def sample_rotation(
     leading, num_samples = rotations.shape[:-3], rotations.shape[-3]
     steps = locate_steps(times_s, num_samples=num_samples, fps=fps)
     cutoff = check_cutoff(cutoff_hz, fps=fps)
-    planes = rotations.reshape(-1, num_samples, 3, 3).permute(2, 3, 0, 1).contiguous()
+    planes = rotations.reshape(math.prod(leading), num_samples, 3, 3).permute(2, 3, 0, 1).contiguous()
     check_rotation_planes(planes.detach(), name)
     quaternions = quaternions_from_planes(planes)
     if num_samples == 1:
         quaternions = quaternions.expand(-1, -1, 2)
     series = quaternions.flatten(0, 1)
     value, slope = (
-        part.unflatten(0, (4, -1)).unbind(dim=0) for part in sample_spline(series, steps, (0, 1), cutoff=cutoff)
+        part.unflatten(0, quaternions.shape[:2]).unbind(dim=0)
+        for part in sample_spline(series, steps, (0, 1), cutoff=cutoff)
     )
     sampled = torch.stack(planes_from_quaternions(*value), dim=-1)
     rate = torch.stack(body_rate(value, slope, fps), dim=-1)
-    return sampled.reshape(*leading, -1, 3, 3), rate.reshape(*leading, -1, 3)
+    return sampled.reshape(*leading, len(steps), 3, 3), rate.reshape(*leading, len(steps), 3)

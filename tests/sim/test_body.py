@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from sim.body import Body
 from sim.motion import Motion
+from sim.placements import Placement, resolve_all, site_poses
 from sim.rotations import axis_angle_to_matrix
 
 DOUBLE = torch.float64
@@ -52,6 +54,9 @@ def test_skinning_a_few_vertices_equals_the_full_mesh() -> None:
     full = body.vertices(motion)[..., ids, :]
     assert full.dtype == DOUBLE
     torch.testing.assert_close(body.skin(motion, ids), full, atol=1e-6, rtol=0)
+    single = body.skin(motion.to(torch.float32), ids)
+    assert single.dtype == torch.float32
+    torch.testing.assert_close(single.double(), full, atol=2e-6, rtol=0)
 
 
 def test_rest_joints_are_regressed_from_the_shaped_skin() -> None:
@@ -102,3 +107,24 @@ def test_bad_shapes_are_named() -> None:
         body.with_named_shape(heigth=1.0)
     with pytest.raises(ValueError, match=r"betas have shape \(10,\), expected \(\.\.\., 6\)"):
         body.with_shape(torch.zeros(10))
+    with pytest.raises(ValueError, match="generator is None, expected a source of randomness"):
+        body.sample_shapes(3)
+    with pytest.raises(ValueError, match="count is -1"):
+        body.sample_shapes(-1, torch.Generator())
+
+
+@pytest.mark.parametrize(("shapes", "motions"), [((5, 1), (3,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((4,), ())])
+def test_batches_of_shapes_and_motions_with_pose_blend_shapes(shapes, motions) -> None:
+    plain = Body.default()
+    count = len(plain.model.template)
+    generator = torch.Generator().manual_seed(7)
+    directions = 0.01 * torch.randn(count, 3, 189, generator=generator)
+    body = Body(replace(plain.model, pose_directions=directions), 0.5 * torch.randn(*shapes, 6, generator=generator))
+    motion = random_motion(*motions, num_frames=3)
+    sites = resolve_all([Placement.preset("left_wrist"), Placement.preset("waist")], plain)
+    position, _ = site_poses(body, motion, sites)
+    corners = body.vertices(motion)[..., sites.triangles, :]
+    a, b, c = corners.unbind(dim=-2)
+    normal = torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=-1)
+    point = (corners * sites.barycentric[..., None]).sum(dim=-2) + sites.stand_off_m[:, None] * normal
+    torch.testing.assert_close(position, point, atol=1e-6, rtol=0)

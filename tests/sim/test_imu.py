@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import roma
 import torch
 
-from sim import Body, Motion, Placement, SensorErrors, simulate, simulate_joints, simulate_rigid
+from sim import (
+    Body,
+    Motion,
+    Placement,
+    SensorErrors,
+    SoftTissue,
+    TriadErrors,
+    simulate,
+    simulate_joints,
+    simulate_rigid,
+)
 from sim.recording import ImuRecording
 from sim.sensing import CHUNK_SAMPLES, MIN_FRAMES
+from sim.smpl_files import read_cc0_body
+from sim.trajectory import resample_motion
 
 G = 9.80665
 UP = torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)
@@ -163,13 +176,58 @@ def test_validation_in_inference_mode_does_not_spoil_training():
     assert rotations.grad is not None
 
 
-def test_autocast_does_not_coarsen_readings():
-    motion = _wave().to(torch.float32)
-    position = motion.translation
-    plain = simulate_rigid(position, motion.rotations[:, 0], fps=20, rate_hz=50)
+def _doors() -> dict[str, Callable[[], torch.Tensor]]:
+    motion, body = _wave().to(torch.float32), Body.default()
+    soft = [WRIST_AND_CHEST[0].attached(SoftTissue.resonating(10.0))]
+    errors = SensorErrors(accel=TriadErrors(scale_std=0.1, low_pass_hz=5.0))
+    joints = body.joints(motion)
+    return {
+        "rigid": lambda: simulate_rigid(motion.translation, motion.rotations[:, 0], fps=20, rate_hz=50).accel,
+        "skin": lambda: simulate(motion, body, WRIST_AND_CHEST, rate_hz=50).accel,
+        "soft tissue": lambda: simulate(motion, body, soft, rate_hz=50).accel,
+        "joints": lambda: simulate_joints(joints, fps=20, placements=WRIST_AND_CHEST, rate_hz=50).gyro,
+        "errors": lambda: (
+            simulate(
+                motion, body, WRIST_AND_CHEST, rate_hz=50, errors=errors, generator=torch.Generator().manual_seed(0)
+            ).accel
+        ),
+        "kinematics": lambda: body.joints(motion),
+        "mesh": lambda: body.vertices(motion.frames(0, 1)),
+        "resampling": lambda: resample_motion(motion, fps=33.0).rotations,
+    }
+
+
+@pytest.mark.parametrize("door", list(_doors()))
+def test_autocast_does_not_coarsen(door):
+    plain = _doors()[door]()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        cast = simulate_rigid(position, motion.rotations[:, 0], fps=20, rate_hz=50)
-    torch.testing.assert_close(plain.accel, cast.accel, atol=0, rtol=0)
+        cast = _doors()[door]()
+    assert cast.dtype == torch.float32
+    # Which kernel multiplies may differ from call to call, its precision may not.
+    torch.testing.assert_close(plain, cast, atol=1e-5, rtol=1e-5)
+
+
+def test_a_body_first_read_while_validating_serves_training():
+    read_cc0_body.cache_clear()
+    with torch.inference_mode():
+        Body.default()
+    body = Body.default()
+    betas = torch.zeros(body.num_betas, requires_grad=True)
+    motion = _wave(8).to(torch.float32)
+    simulate(motion, body.with_shape(betas), WRIST_AND_CHEST, rate_hz=50).accel.sum().backward()
+    assert betas.grad is not None
+    rotations = motion.rotations.clone().requires_grad_()
+    body.vertices(Motion(rotations, motion.translation, 20.0).frames(0, 1)).sum().backward()
+    assert rotations.grad is not None
+
+
+def test_empty_batches_come_back_empty():
+    motion = _wave(9).to(torch.float32)
+    none = Motion(motion.rotations.expand(0, -1, -1, -1, -1), motion.translation.expand(0, -1, -1), 20.0)
+    body = Body.default()
+    assert simulate(none, body, WRIST_AND_CHEST, rate_hz=20).accel.shape == (0, 9, 2, 3)
+    assert body.vertices(none).shape == (0, 9, 13718, 3)
+    assert resample_motion(none, fps=40.0).rotations.shape == (0, 17, 22, 3, 3)
 
 
 def test_joints_alone_give_the_same_readings_where_joints_show_the_turn():
@@ -241,6 +299,24 @@ def test_rejects_placements():
         simulate(_wave(), Body.default(), [WRIST_AND_CHEST[1]] * 2, rate_hz=50)
     with pytest.raises(ValueError, match="unknown placement"):
         Placement.preset("left_wirst")
+    with pytest.raises(ValueError, match=r"placements holds 'chest', expected Placement\.preset\('chest'\)"):
+        simulate(_wave(), Body.default(), ["chest"], rate_hz=50)
+    with pytest.raises(ValueError, match=r"placements is one Placement, expected a list"):
+        simulate(_wave(), Body.default(), WRIST_AND_CHEST[0], rate_hz=50)
+    with pytest.raises(ValueError, match=r"errors is 'bmi270', expected SensorErrors; use SensorErrors\.preset"):
+        simulate(_wave(), Body.default(), WRIST_AND_CHEST, rate_hz=50, errors="bmi270")
+    motion, shapes = _wave(8), Body.default().with_shape(torch.zeros(2, 6))
+    batch = Motion(motion.rotations.expand(3, -1, -1, -1, -1), motion.translation.expand(3, -1, -1), 20.0)
+    with pytest.raises(ValueError, match=r"a batch \(2,\) of shapes and the motion a batch \(3,\) of clips"):
+        simulate(batch, shapes, WRIST_AND_CHEST, rate_hz=50)
+
+
+@pytest.mark.parametrize("rate", [1e12, 1e300, 1e-6])
+def test_rates_of_another_unit_are_refused(rate):
+    with pytest.raises(ValueError, match="is it in another unit"):
+        simulate(_wave(), Body.default(), WRIST_AND_CHEST, rate_hz=rate)
+    with pytest.raises(ValueError, match="is it in another unit"):
+        simulate_joints(torch.zeros(9, 22, 3), fps=rate, placements=WRIST_AND_CHEST, rate_hz=50)
 
 
 def test_rejects_poses():

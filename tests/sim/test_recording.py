@@ -120,6 +120,38 @@ def test_rejects_files(tmp_path):
         ImuRecording.load(tmp_path / "cut.csv")
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: "\n".join(text.splitlines()[:5]), "holds 3 rows, expected 7; the file was cut off"),
+        (lambda text: text.splitlines()[0], "is no readable CSV"),
+        (lambda text: text.replace('"rate_hz": 33', '"rate_hz": "33'), "carries no"),
+        (lambda text: text.replace('"dtype": "float32"', '"dtype": "int32"'), "metadata 'dtype' is 'int32'"),
+        (lambda text: text.replace('"batch_shape": []', '"batch_shape": [-1]'), "metadata 'batch_shape' is"),
+        (lambda text: text.replace('"names": ["left_wrist", "chest"]', '"names": null'), "metadata 'names' is None"),
+        (lambda text: text[: text.rindex(",") + 1] + "x\n", "holds something else than numbers"),
+    ],
+)
+def test_changed_files_are_refused(tmp_path, change, message):
+    path = tmp_path / "recording.csv"
+    _recording().save(path)
+    path.write_text(change(path.read_text()))
+    with pytest.raises(ValueError, match=message):
+        ImuRecording.load(path)
+
+
+def test_a_batch_of_none_comes_back(tmp_path):
+    for suffix in (".csv", ".parquet"):
+        _recording(0).save(tmp_path / f"none{suffix}")
+        assert ImuRecording.load(tmp_path / f"none{suffix}").orientation.shape == (0, 7, 2, 3, 3)
+
+
+@pytest.mark.parametrize("names", [("a", "a"), ("a", "a_linear"), ("a\rb", "c")])
+def test_names_that_a_file_could_not_hold_are_refused(names):
+    with pytest.raises(ValueError, match="expected names whose columns differ"):
+        replace(_recording(), names=names)
+
+
 def test_rejects_shapes():
     recording = _recording()
     with pytest.raises(ValueError, match="gyro has shape"):

@@ -62,7 +62,7 @@ def test_smoothing_takes_jitter_off_and_leaves_the_movement():
 
 @pytest.mark.parametrize("cutoff_hz", [0.0, -1.0, 10.0, float("nan")])
 def test_a_cut_off_beyond_half_the_rate_is_refused(cutoff_hz):
-    with pytest.raises(ValueError, match=r"cutoff_hz is .*, expected 0\.002 to 10 Hz, half the 20 Hz of the samples"):
+    with pytest.raises(ValueError, match=r"cutoff_hz is .*, expected 0\.4 to 10 Hz, a fiftieth to half of the 20 Hz"):
         simulate(make_motion(1, 40), Body.default(), make_placements(1), rate_hz=50, cutoff_hz=cutoff_hz)
 
 

@@ -51,6 +51,15 @@ def test_the_page_fetches_nothing_and_is_modest(shown):
     assert "<h1>an arm sinks &lt;/script&gt; &amp; more</h1>" in ours
 
 
+def test_no_title_can_hide_the_rest_of_the_page(shown, tmp_path):
+    _, motion, body, placements = shown
+    write_page(motion, body, placements, tmp_path / "page.html", title="<!--<script> walk </script>")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    data = re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.DOTALL)[1]
+    assert "<" not in data
+    assert json.loads(data)["title"] == "<!--<script> walk </script>"
+
+
 @pytest.mark.parametrize(("start", "seconds"), [(0.0, 0.5), (0.52, 0.7), (1.999, None), (2.0, 1.0)])
 def test_a_stretch_shows_the_samples_of_the_whole_clip(shown, tmp_path, start, seconds):
     _, motion, body, placements = shown

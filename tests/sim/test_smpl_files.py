@@ -251,11 +251,16 @@ def test_a_sparse_matrix_cannot_reach_beyond_its_shape(tmp_path: Path, make_mode
     ("name", "change", "message"),
     [
         ("weights", lambda a: a[:, :20], r"weights is float64 of shape \(300, 20\), expected numbers \(300, 24\)"),
-        ("weights", lambda a: 2 * a, "skinning weights sum to 1 but for 1"),
+        ("weights", lambda a: 2 * a, "skinning weights are off 0 to 1 or a sum of 1 by 1"),
         ("J_regressor", lambda a: a.T, "J_regressor is float64 of shape"),
         ("posedirs", lambda a: a[..., :9], r"expected numbers \(300, 3, 207\); the file is damaged"),
         ("v_template", lambda a: a * np.nan, "v_template has NaN"),
         ("f", lambda a: a + 300, "f names vertices"),
+        ("f", lambda a: a + 0.5, "f is float64 of shape"),
+        ("weights", lambda a: a - 0.5 + 0.5 * a.mean(axis=1, keepdims=True), "skinning weights are off"),
+        ("v_template", lambda a: np.float64(1.0), "v_template is float64 of shape"),
+        ("kintree_table", lambda a: a[0], "kintree_table is uint32 of shape"),
+        ("kintree_table", lambda a: np.where(np.arange(24) == 23, 23, a[:1]).repeat(2, 0), "each before its children"),
         ("shapedirs", lambda a: a.astype(str), "shapedirs is <U"),
     ],
 )
@@ -266,9 +271,74 @@ def test_arrays_that_do_not_fit_together_are_named(tmp_path: Path, make_model: M
         Body.from_smpl(tmp_path)
 
 
+class _Calls:
+    """Pickles as a call of a function."""
+
+    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return self.call
+
+
+def test_numpys_own_constructors_are_not_handed_out(tmp_path: Path, make_model: Maker) -> None:
+    """Given raw bytes as Python objects, or flags that do not fit, numpy itself would crash on these."""
+    path, arrays = tmp_path / "SMPL_NEUTRAL.pkl", make_model("smpl", 30)
+    hostile = [
+        _Calls(np.ndarray, (30, 3), np.dtype("O"), b"A" * 720),
+        _Calls(np.ndarray, (10**7, 10**7)),
+        _Calls(np.zeros(1).__reduce_ex__(5)[0], b"A" * 720, np.dtype("O"), (30, 3), "C"),
+        _Calls(np.zeros(1).__reduce_ex__(5)[0], b"A" * 8, np.dtype("f8"), (30, 3), "C"),
+        _Calls(np.float64(0).__reduce__()[0], np.dtype([("a", "f8"), ("b", "O")]), b"A" * 16),
+        np.array([{"a": 1}] * 30),
+        np.zeros(30, dtype=[("a", "f8")]),
+        {"a": 1},
+    ]
+    for value in hostile:
+        path.write_bytes(pickle.dumps(arrays | {"v_template": value}, protocol=2))
+        with pytest.raises(ValueError, match=r"SMPL_NEUTRAL\.pkl: "):
+            Body.from_smpl(path)
+    # The same things where no array is wanted, as some files have them, do no harm.
+    path.write_bytes(pickle.dumps(arrays | {"joint2num": np.array([{"a": 1}])}, protocol=2))
+    assert Body.from_smpl(path).num_betas == 10
+
+
+def test_a_pickle_changes_nothing_outside_itself(tmp_path: Path) -> None:
+    path = tmp_path / "SMPL_NEUTRAL.pkl"
+    for name in (b"copyreg\n_reconstructor", b"chumpy.ch\nCh", b"numpy\ndtype", b"numpy.core.multiarray\nscalar"):
+        path.write_bytes(b"\x80\x04c" + name + b"\n}\x8c\x04evilK\x01sb.")
+        with pytest.raises(ValueError, match=r"SMPL_NEUTRAL\.pkl"):
+            Body.from_smpl(path)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_every_protocol_byte_order_and_order_of_axes_is_read(
+    tmp_path: Path, make_model: Maker, protocol, order
+) -> None:
+    arrays = {name: np.asarray(value, order=order) for name, value in make_model("smpl", 30).items()}
+    arrays["v_template"] = arrays["v_template"].astype(">f8")
+    arrays["weights"] = arrays["weights"].astype("<f4")
+    path = tmp_path / "SMPL_NEUTRAL.pkl"
+    path.write_bytes(pickle.dumps(arrays | {"bs_style": "lbs", "vert_sym": np.empty(0)}, protocol=protocol))
+    body = Body.from_smpl(path)
+    np.testing.assert_array_equal(body.model.template.numpy(), arrays["v_template"].astype(np.float32))
+    np.testing.assert_array_equal(body.model.faces.numpy(), arrays["f"])
+    np.testing.assert_allclose(body.model.shape_directions.numpy(), arrays["shapedirs"], rtol=1e-6)
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "SMPL_NEUTRAL.npz").write_bytes(b"no archive")
     with pytest.raises(ValueError, match=r"SMPL_NEUTRAL\.npz stores a Python object in place of an array, or is no"):
+        Body.from_smpl(tmp_path)
+    with (tmp_path / "SMPL_NEUTRAL.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(ValueError, match=r"no readable \.npz archive"):
+        Body.from_smpl(tmp_path)
+    np.savez(tmp_path / "SMPL_NEUTRAL.npz", v_template=np.zeros(3))
+    whole = (tmp_path / "SMPL_NEUTRAL.npz").read_bytes()
+    (tmp_path / "SMPL_NEUTRAL.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"no readable \.npz archive"):
         Body.from_smpl(tmp_path)
     np.savez(tmp_path / "SMPL_NEUTRAL.npz", v_template=np.array([{"a": 1}]))
     with pytest.raises(ValueError, match="Python object"):

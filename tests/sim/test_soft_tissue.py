@@ -136,8 +136,10 @@ def test_parameters_and_resonances():
     [
         (lambda: SoftTissue(0.0, 1, 1, 1, 1, 1), "stiffness_n_m is 0.0, expected a positive number"),
         (lambda: SoftTissue(1, 1, 1, 1, math.nan, 1), "damping_nms_rad is nan"),
-        (lambda: SoftTissue.resonating(2000.0), "resonates at 2000 Hz, expected at most 1000 Hz"),
+        (lambda: SoftTissue.resonating(2000.0), "resonates at 2e\\+03 Hz, expected 0.1 to 1000 Hz"),
         (lambda: SoftTissue.resonating(20.0, damping_ratio=-1), "damping_ratio is -1"),
+        (lambda: SoftTissue.resonating(20.0, damping_ratio=1e-6), "damping is 1e-06 of the critical one"),
+        (lambda: SoftTissue.resonating(1e-6), "resonates at 1e-06 Hz"),
     ],
 )
 def test_bad_parameters_are_named(build, message):
