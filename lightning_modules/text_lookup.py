@@ -72,7 +72,7 @@ class TextLookup:
         if encoder.dim != self._dim:
             raise ValueError(
                 f"text encoder {encoder.name!r} gives {encoder.dim} numbers per text, the model expects "
-                f"text_dim={self._dim}; use the encoder that the model was trained with"
+                f"text_dim={self._dim}; use the encoder that the model was trained with, or a model of that text_dim"
             )
         self._encoder = encoder
         self._embeddings = {}

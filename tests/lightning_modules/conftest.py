@@ -34,21 +34,8 @@ def distilbert_folder(tmp_path_factory):
     """A DistilBERT of width 12 over a few words and all letters."""
     transformers = pytest.importorskip("transformers", reason='needs pip install "imuforge[text]"')
     folder = tmp_path_factory.mktemp("distilbert")
-    words = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        "[MASK]",
-        "a",
-        "person",
-        "walk",
-        "##s",
-        "jumps",
-        "up",
-        "someone",
-        "runs",
-    ]
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words = [*special, "a", "person", "walk", "##s", "jumps", "up", "someone", "runs"]
     (folder / "vocab.txt").write_text("\n".join(words) + "\n")
     transformers.DistilBertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
     config = transformers.DistilBertConfig(

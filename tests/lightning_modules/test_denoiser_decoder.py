@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lightning_modules.denoiser import ARCHITECTURES, Denoiser, compute_sinusoids, read_dimensions
+from lightning_modules.denoiser import ARCHITECTURES, WORD_ARCHITECTURES, Denoiser, compute_sinusoids, read_dimensions
 
 DECODERS = ARCHITECTURES[1:]
 
@@ -60,8 +60,7 @@ def run_reference(state, arch, mask_frames, x, steps, text, lengths, text_mask=N
 @pytest.mark.parametrize("mask_frames", [True, False])
 @pytest.mark.parametrize(
     ("arch", "words"),
-    [("trans_dec", True), ("trans_dec_emb", True), ("trans_dec", False), ("trans_dec_emb", False)]
-    + [("trans_dec_emb_text", False)],
+    [*((arch, True) for arch in WORD_ARCHITECTURES), *((arch, False) for arch in DECODERS)],
 )
 def test_decoder_equals_torchs_own(arch, words, mask_frames):
     denoiser = make_denoiser(arch, mask_frames=mask_frames)
