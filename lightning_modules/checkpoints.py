@@ -14,13 +14,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lightning_modules.denoiser import MAX_POSITIONS, compute_sinusoids
+from lightning_modules.mdm_args import write_mdm_args
 from lightning_modules.motion_diffusion import MotionDiffusion
 from lightning_modules.text_encoders import TextEncoder
 from lightning_modules.weights import PRIOR_FORMAT, Plain, Weights, find_weights, read_mdm, read_prior
 
 _ARCHITECTURE_KEYS: Final = (
-    "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout", "text_dim", "mask_frames",
-    "num_steps", "cond_drop_prob", "text_encoder",
+    "arch", "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout", "text_dim",
+    "mask_frames", "num_steps", "cond_drop_prob", "text_encoder",
 )  # fmt: skip
 _MDM_LAYOUTS: Final = ("flat", "average")
 
@@ -83,20 +84,7 @@ def save_mdm(model: MotionDiffusion, path: str | Path, *, layout: str = "flat") 
         average if layout == "flat" else {"model": _to_mdm_state(model.denoiser.state_dict()), "model_avg": average}
     )
     torch.save(content, path)
-    hparams = model.hparams_initial
-    args = {
-        "arch": "trans_enc",
-        "dataset": "humanml",
-        "latent_dim": hparams.width,
-        "layers": hparams.num_layers,
-        "num_heads": hparams.num_heads,
-        "diffusion_steps": hparams.num_steps,
-        "noise_schedule": "cosine",
-        "mask_frames": hparams.mask_frames,
-        "cond_mask_prob": hparams.cond_drop_prob,
-        "text_encoder_type": hparams.text_encoder,
-    }
-    path.with_name("args.json").write_text(json.dumps(args, indent=2), encoding="utf-8")
+    write_mdm_args(path.with_name("args.json"), model.hparams_initial)
 
 
 def save_prior(model: MotionDiffusion, path: str | Path, card: Mapping[str, Plain]) -> None:
@@ -154,7 +142,7 @@ def load_card(name: str | Path) -> dict[str, Plain]:
 
 def _build(weights: Weights, *, source: str) -> MotionDiffusion:
     arguments = {key: value for key, value in weights.hyper_parameters.items() if key in _ARCHITECTURE_KEYS}
-    model = MotionDiffusion(**arguments)  # type: ignore[arg-type]  # JSON values; check_same_model compares them
+    model = MotionDiffusion(**arguments)  # type: ignore[arg-type]  # JSON values; match_parameters compares them
     model.load_weights(weights, source=source)
     return model.eval()
 

@@ -1,24 +1,35 @@
-"""The MDM transformer encoder that predicts a clean motion from a noisy one (Tevet et al. 2022, arXiv:2209.14916).
+"""The MDM transformers that predict a clean motion from a noisy one (Tevet et al. 2022, arXiv:2209.14916).
 
-Parameters carry MDM's names and shapes, so that its published state dicts load as they are. Layers are post-norm with
-the exact GELU (Vaswani et al. 2017, arXiv:1706.03762). Features are ``(B, T, F)`` here; MDM's own ``(B, F, 1, T)``
-exists only in its files.
+Parameters carry MDM's names and shapes, so that its published state dicts load as they are. Features are ``(B, T, F)``
+here; MDM's own ``(B, F, 1, T)`` exists only in its files.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.dropout import Dropout
+from lightning_modules.transformer import Decoder, DecoderLayer, Encoder, EncoderLayer
 from sim.conventions import NUM_FEATURES
 
 MAX_POSITIONS = 5000
 """Rows of MDM's table of sinusoids: the longest sequence, and the largest number of time steps."""
+
+WORD_ARCHITECTURES: Final = ("trans_dec", "trans_dec_emb")
+"""Those that take an embedding of each word as well as one of the text."""
+
+ARCHITECTURES: Final = ("trans_enc", *WORD_ARCHITECTURES, "trans_dec_emb_text")
+
+DENOISER_ARGUMENTS: Final = (
+    "arch", "width", "num_layers", "num_heads", "feedforward", "text_dim", "dropout", "attention_dropout",
+    "mask_frames",
+)  # fmt: skip
+"""Constructor arguments of :class:`Denoiser` that MotionDiffusion passes on."""
 
 
 def compute_sinusoids(num_positions: int, width: int) -> Tensor:
@@ -74,78 +85,16 @@ class TimestepEmbedder(nn.Module):
         return embedded
 
 
-class SelfAttention(nn.Module):
-    """Multi-head self-attention with the parameter names of ``torch.nn.MultiheadAttention``.
-
-    Written on ``scaled_dot_product_attention``, because without attention dropout that takes the fused kernels.
-    """
-
-    def __init__(self, width: int, num_heads: int, dropout: float) -> None:
-        super().__init__()
-        self.num_heads = num_heads
-        self.dropout = dropout
-        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
-        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
-        self.out_proj = nn.Linear(width, width)
-        nn.init.xavier_uniform_(self.in_proj_weight)
-        nn.init.zeros_(self.out_proj.bias)
-
-    def forward(self, sequence: Tensor, attend: Tensor | None) -> Tensor:
-        """Return the attended ``sequence (B, L, D)``; ``attend (B, 1, 1, L)`` is True where a key may be seen."""
-        batch, length, width = sequence.shape
-        projected = F.linear(sequence, self.in_proj_weight, self.in_proj_bias)
-        query, key, value = projected.view(batch, length, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
-        dropout = self.dropout if self.training else 0.0
-        if sequence.device.type == "cpu":
-            # The CPU's bfloat16 kernel takes several times as long as its float32 one, mostly going backward.
-            with torch.autocast("cpu", enabled=False):
-                mixed = F.scaled_dot_product_attention(
-                    query.float(), key.float(), value.float(), attn_mask=attend, dropout_p=dropout
-                ).to(query.dtype)
-        else:
-            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=attend, dropout_p=dropout)
-        attended: Tensor = self.out_proj(mixed.transpose(1, 2).reshape(batch, length, width))
-        return attended
-
-
-class EncoderLayer(nn.Module):
-    """Post-norm transformer layer with the parameter names of ``torch.nn.TransformerEncoderLayer``."""
-
-    def __init__(self, width: int, num_heads: int, feedforward: int, dropout: float, attention_dropout: float) -> None:
-        super().__init__()
-        self.self_attn = SelfAttention(width, num_heads, attention_dropout)
-        self.linear1 = nn.Linear(width, feedforward)
-        self.linear2 = nn.Linear(feedforward, width)
-        self.norm1 = nn.LayerNorm(width)
-        self.norm2 = nn.LayerNorm(width)
-        self.dropout = Dropout(dropout)
-
-    def forward(self, sequence: Tensor, attend: Tensor | None) -> Tensor:
-        """Return the layer's output ``(B, L, D)``."""
-        sequence = self.norm1(sequence + self.dropout(self.self_attn(sequence, attend)))
-        hidden = self.linear2(self.dropout(F.gelu(self.linear1(sequence))))
-        normed: Tensor = self.norm2(sequence + self.dropout(hidden))
-        return normed
-
-
-class Encoder(nn.Module):
-    """A stack of :class:`EncoderLayer`."""
-
-    def __init__(self, layers: list[EncoderLayer]) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(layers)
-
-    def forward(self, sequence: Tensor, attend: Tensor | None) -> Tensor:
-        """Return the stack's output ``(B, L, D)``."""
-        for layer in self.layers:
-            sequence = layer(sequence, attend)
-        return sequence
-
-
 class Denoiser(nn.Module):
-    """MDM's ``trans_enc``: [time + text token; frames] through a transformer, the token dropped at the end.
+    """The three architectures of MDM and its follow-up, behind one door.
+
+    ``trans_enc``: [time + text token; frames] through an encoder. ``trans_dec``: frames through a decoder whose memory
+    is time + text, one entry a word or one a text. ``trans_dec_emb``: the same with a token in front of the frames that
+    holds the time; MDM's ``emb_trans_dec``. ``trans_dec_emb_text``: with a token of time + text, as the first release
+    of MDM trained its ``emb_trans_dec`` on CLIP. Tokens are dropped at the end.
 
     Args:
+        arch: one of :data:`ARCHITECTURES`.
         width: D, width of the transformer.
         num_layers: layers.
         num_heads: attention heads; divides ``width``.
@@ -157,12 +106,13 @@ class Denoiser(nn.Module):
         num_features: F, width of a frame.
 
     Raises:
-        ValueError: ``width`` is odd or not a multiple of ``num_heads``.
+        ValueError: ``arch`` is unknown, or ``width`` is odd or not a multiple of ``num_heads``.
     """
 
     def __init__(
         self,
         *,
+        arch: str = "trans_enc",
         width: int,
         num_layers: int,
         num_heads: int,
@@ -174,17 +124,21 @@ class Denoiser(nn.Module):
         num_features: int = NUM_FEATURES,
     ) -> None:
         super().__init__()
+        if arch not in ARCHITECTURES:
+            raise ValueError(f"arch is {arch!r}, must be one of {list(ARCHITECTURES)}")
         if width % num_heads or width % 2:
             raise ValueError(f"width is {width}, expected an even multiple of num_heads={num_heads}")
+        self.arch = arch
         self.text_dim = text_dim
         self.num_features = num_features
         self.mask_frames = mask_frames
-        attention_dropout = dropout if attention_dropout is None else attention_dropout
+        shape = (width, num_heads, feedforward, dropout, dropout if attention_dropout is None else attention_dropout)
         self.input_process = nn.ModuleDict({"poseEmbedding": nn.Linear(num_features, width)})
         self.sequence_pos_encoder = PositionalEncoding(width, dropout)
-        self.seqTransEncoder = Encoder(
-            [EncoderLayer(width, num_heads, feedforward, dropout, attention_dropout) for _ in range(num_layers)]
-        )
+        if arch == "trans_enc":
+            self.seqTransEncoder = Encoder([EncoderLayer(*shape) for _ in range(num_layers)])
+        else:
+            self.seqTransDecoder = Decoder([DecoderLayer(*shape) for _ in range(num_layers)])
         self.embed_timestep = TimestepEmbedder(width, self.sequence_pos_encoder)
         self.embed_text = nn.Linear(text_dim, width)
         self.output_process = nn.ModuleDict({"poseFinal": nn.Linear(width, num_features)})
@@ -197,27 +151,36 @@ class Denoiser(nn.Module):
         Args:
             x: noisy normalised features ``(B, T, F)``.
             timesteps: time step of the trained process, per sample ``(B,)``, int64.
-            text_embedding: ``(B, text_dim)``; all zeros is MDM's dropped condition.
+            text_embedding: one a text ``(B, text_dim)`` or, for decoders, one a word ``(B, L, text_dim)``; all zeros is
+                MDM's dropped condition.
             lengths: valid frames of each clip ``(B,)``, int64.
-            text_mask: belongs to embeddings of single words, which only decoder variants take.
+            text_mask: which words are no padding ``(B, L)``, bool, at least one a text; None is all.
 
         Returns:
             Normalised features ``(B, T, F)``. With ``mask_frames`` valid frames depend on valid frames alone; what
             comes out beyond a length means nothing.
 
         Raises:
-            ValueError: shapes do not fit, or the embedding is of single words ``(B, L, D)``.
+            ValueError: shapes do not fit, or the embedding is of words ``(B, L, D)`` and the architecture takes none.
         """
         self._check(x, text_embedding, text_mask)
-        token = self.embed_timestep(timesteps) + self.embed_text(text_embedding)
+        time = self.embed_timestep(timesteps)
+        text = self.embed_text(text_embedding)
+        condition = time[:, None] + text if text.ndim == 3 else (time + text)[:, None]
+        token = {"trans_dec": None, "trans_dec_emb": time[:, None]}.get(self.arch, condition)
         frames = self.input_process["poseEmbedding"](x)
-        sequence = self.sequence_pos_encoder(torch.cat([token[:, None], frames], dim=1))
+        sequence = self.sequence_pos_encoder(frames if token is None else torch.cat([token, frames], dim=1))
         attend = None
+        num_tokens = sequence.shape[1] - frames.shape[1]
         if self.mask_frames:
             # The token sits in front of the frames, so a clip of n frames has n + 1 valid positions.
-            attend = mask_frames_of(lengths + 1, sequence.shape[1])[:, None, None]
-        hidden = self.seqTransEncoder(sequence, attend)[:, 1:]
-        predicted: Tensor = self.output_process["poseFinal"](hidden)
+            attend = mask_frames_of(lengths + num_tokens, sequence.shape[1])[:, None, None]
+        if self.arch == "trans_enc":
+            hidden = self.seqTransEncoder(sequence, attend)
+        else:
+            words = None if text_mask is None else text_mask[:, None, None]
+            hidden = self.seqTransDecoder(sequence, condition, attend, words)
+        predicted: Tensor = self.output_process["poseFinal"](hidden[:, num_tokens:])
         return predicted
 
     def _check(self, x: Tensor, text_embedding: Tensor, text_mask: Tensor | None) -> None:
@@ -225,15 +188,22 @@ class Denoiser(nn.Module):
             raise ValueError(f"x has shape {tuple(x.shape)}, expected (B, T, {self.num_features})")
         if x.shape[1] >= MAX_POSITIONS:
             raise ValueError(f"x has {x.shape[1]} frames, expected below {MAX_POSITIONS}")
-        if text_embedding.ndim == 3 or text_mask is not None:
+        shape = tuple(text_embedding.shape)
+        if (text_embedding.ndim == 3 or text_mask is not None) and self.arch not in WORD_ARCHITECTURES:
             raise ValueError(
-                f"text_embedding has shape {tuple(text_embedding.shape)}, but a transformer encoder takes "
-                f"one per text, (B, {self.text_dim}); embeddings of single words (B, L, D) and text_mask need a decoder"
+                f"text_embedding has shape {shape}, but arch={self.arch!r} takes one per text, (B, {self.text_dim}); "
+                f"embeddings of single words (B, L, D) and text_mask need a decoder, {list(WORD_ARCHITECTURES)}"
             )
-        if text_embedding.shape != (len(x), self.text_dim):
+        if text_embedding.ndim not in (2, 3) or (shape[0], shape[-1]) != (len(x), self.text_dim):
             raise ValueError(
-                f"text_embedding has shape {tuple(text_embedding.shape)}, expected {(len(x), self.text_dim)}; "
+                f"text_embedding has shape {shape}, expected {(len(x), self.text_dim)}"
+                f"{f' or ({len(x)}, L, {self.text_dim})' if self.arch in WORD_ARCHITECTURES else ''}; "
                 "use the text encoder that the model was trained with"
+            )
+        if text_mask is not None and (text_mask.shape != shape[:-1] or text_mask.dtype != torch.bool):
+            raise ValueError(
+                f"text_mask is {text_mask.dtype} of shape {tuple(text_mask.shape)}, expected bool of shape {shape[:-1]}"
+                ", True where there is a word"
             )
 
 
@@ -241,18 +211,30 @@ def read_dimensions(state: Mapping[str, Tensor]) -> dict[str, int]:
     """Return width, num_layers, feedforward, text_dim and num_features of a state dict of :class:`Denoiser`.
 
     Raises:
-        ValueError: a parameter that every such state dict has is missing.
+        ValueError: a parameter that every such state dict has is missing, or is no matrix.
     """
+    stack = "seqTransDecoder" if is_decoder(state) else "seqTransEncoder"
     try:
         width, num_features = state["input_process.poseEmbedding.weight"].shape
         return {
             "width": width,
-            "num_layers": len({key.split(".")[2] for key in state if key.startswith("seqTransEncoder.layers.")}),
-            "feedforward": len(state["seqTransEncoder.layers.0.linear1.weight"]),
+            "num_layers": len({key.split(".")[2] for key in state if key.startswith(f"{stack}.layers.")}),
+            "feedforward": state[f"{stack}.layers.0.linear1.weight"].shape[0],
             "text_dim": state["embed_text.weight"].shape[1],
             "num_features": num_features,
         }
     except KeyError as error:
         raise ValueError(
-            f"the state dict lacks {error}, expected the parameters of an MDM transformer encoder (trans_enc)"
+            f"the state dict lacks {error}, expected the parameters of an MDM text-to-motion transformer "
+            "(trans_enc or trans_dec)"
         ) from None
+    except (ValueError, IndexError):
+        raise ValueError(
+            "the state dict's poseEmbedding, linear1 or embed_text is no matrix, expected the parameters of an MDM "
+            "text-to-motion transformer"
+        ) from None
+
+
+def is_decoder(state: Mapping[str, Tensor]) -> bool:
+    """Return whether a state dict has the layers of a transformer decoder."""
+    return any(key.startswith("seqTransDecoder.") for key in state)

@@ -12,6 +12,7 @@ from torch import Tensor
 from lightning_modules.denoiser import Denoiser, mask_frames_of
 from lightning_modules.diffusion import Schedule
 from lightning_modules.samplers import SampleNoise, check_sampler, guide, sample
+from lightning_modules.text_lookup import TextBatch
 
 
 class GeneratedMotions(NamedTuple):
@@ -79,7 +80,7 @@ def resolve_seeds(seeds: Sequence[int] | None, count: int) -> list[int]:
 def generate_normalised(
     denoiser: Denoiser,
     schedule: Schedule,
-    text_embedding: Tensor,
+    text: TextBatch,
     options: SamplingOptions,
     *,
     num_frames: int | Sequence[int],
@@ -90,7 +91,7 @@ def generate_normalised(
     Args:
         denoiser: the network, in evaluation mode.
         schedule: the process that it was trained on.
-        text_embedding: ``(B, text_dim)``, on the network's device.
+        text: embeddings of B texts, on the network's device.
         options: sampler and guidance.
         num_frames: length of all motions or of each.
         seeds: one per motion: the same text, length and seed give the same motion whatever else is in the batch. None
@@ -102,9 +103,9 @@ def generate_normalised(
     Raises:
         ValueError: lengths or seeds do not fit, or there are more sampling steps than the schedule has.
     """
-    lengths = resolve_lengths(num_frames, len(text_embedding))
-    seeds = resolve_seeds(seeds, len(text_embedding))
-    device = text_embedding.device
+    lengths = resolve_lengths(num_frames, len(text.embedding))
+    seeds = resolve_seeds(seeds, len(text.embedding))
+    device = text.embedding.device
     motions = torch.zeros(len(lengths), max(lengths), denoiser.num_features, device=device)
     # Without frame masking padding changes the valid frames, so motions of different lengths must not share a batch.
     groups = [set(lengths)] if denoiser.mask_frames else [{length} for length in sorted(set(lengths))]
@@ -112,7 +113,14 @@ def generate_normalised(
         rows = [row for row, length in enumerate(lengths) if length in group]
         sizes = [lengths[row] for row in rows]
         noise = SampleNoise([seeds[row] for row in rows], sizes, denoiser.num_features, device)
-        predict = guide(denoiser, text_embedding[rows], torch.tensor(sizes, device=device), guidance=options.guidance)
+        words = text.take(rows)
+        predict = guide(
+            denoiser,
+            words.embedding,
+            torch.tensor(sizes, device=device),
+            guidance=options.guidance,
+            text_mask=words.mask,
+        )
         start = noise(schedule.num_steps)
         drawn = sample(options.sampler, predict, start, schedule, noise, steps=options.steps)
         motions[rows, : max(sizes)] = drawn

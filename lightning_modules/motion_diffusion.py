@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from datamodules.batches import MotionBatch, PromptBatch
-from lightning_modules.denoiser import Denoiser, mask_frames_of
+from lightning_modules.denoiser import DENOISER_ARGUMENTS, Denoiser, mask_frames_of
 from lightning_modules.diffusion import Schedule
 from lightning_modules.ema import ramp_decay, update_average
 from lightning_modules.generation import GeneratedMotions, SamplingOptions, generate_normalised
@@ -28,8 +28,8 @@ from lightning_modules.randomness import draw_training_step, paired_noise, seede
 from lightning_modules.samplers import check_sampler
 from lightning_modules.scores import PAIRED_FRACTIONS, DenoisingScores
 from lightning_modules.statistics import FeatureStatistics, MotionData
-from lightning_modules.text_lookup import TextLookup
-from lightning_modules.weights import Weights, check_same_model, read_weights
+from lightning_modules.text_lookup import TextBatch, TextLookup
+from lightning_modules.weights import Weights, match_parameters, read_weights
 
 
 class MotionDiffusion(LightningModule):
@@ -40,6 +40,7 @@ class MotionDiffusion(LightningModule):
     the rank alone: runs that differ in their losses see the same randomness, and a resumed run goes on exactly.
 
     Args:
+        arch: one of :data:`lightning_modules.denoiser.ARCHITECTURES`.
         width: width of the transformer.
         num_layers: transformer layers.
         num_heads: attention heads; divides ``width``.
@@ -60,7 +61,7 @@ class MotionDiffusion(LightningModule):
         ema_decay: of the averaged weights that validation, test, predict and generate use.
         init_from: weights to start from (``.safetensors``, ``.ckpt`` or MDM's ``.pt``); not a hyper-parameter, because
             a checkpoint needs it no more.
-        text_encoder: name of the text encoder.
+        text_encoder: ``minilm``, ``clip`` or ``distilbert``; ``clip:FOLDER`` reads a Hugging Face model folder.
         cache_dir: where text embeddings are kept.
         train_seed: seed of the training randomness.
         guidance: classifier-free guidance scale that predict uses.
@@ -75,6 +76,7 @@ class MotionDiffusion(LightningModule):
     def __init__(
         self,
         *,
+        arch: str = "trans_enc",
         width: int = 192,
         num_layers: int = 4,
         num_heads: int = 4,
@@ -116,16 +118,7 @@ class MotionDiffusion(LightningModule):
         self.cond_drop_prob = cond_drop_prob
         self.ema_decay = ema_decay
         self.train_seed = train_seed
-        self.denoiser = Denoiser(
-            width=width,
-            num_layers=num_layers,
-            num_heads=num_heads,
-            feedforward=feedforward,
-            text_dim=text_dim,
-            dropout=dropout,
-            attention_dropout=attention_dropout,
-            mask_frames=mask_frames,
-        )
+        self.denoiser = Denoiser(**{name: self.hparams_initial[name] for name in DENOISER_ARGUMENTS})
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False).eval()
         self.statistics = FeatureStatistics()
         self.texts = TextLookup(text_encoder, dim=text_dim, cache_dir=cache_dir)
@@ -139,9 +132,9 @@ class MotionDiffusion(LightningModule):
         Raises:
             ValueError: they belong to a model of other dimensions.
         """
-        check_same_model(weights, dict(self.hparams_initial), source=source)
-        self.denoiser.load_state_dict(weights.parameters)
-        self.average.load_state_dict(weights.parameters)
+        parameters = match_parameters(weights, self.denoiser, dict(self.hparams_initial), source=source)
+        self.denoiser.load_state_dict(parameters)
+        self.average.load_state_dict(parameters)
         if weights.mean is not None and weights.std is not None:
             self.statistics.set(weights.mean, weights.std)
 
@@ -169,7 +162,7 @@ class MotionDiffusion(LightningModule):
         keys = (self.train_seed, self.global_step, batch_idx % self.trainer.accumulate_grad_batches, self.global_rank)
         draw = draw_training_step(keys, batch.features.shape, num_steps=self.schedule.num_steps, device=self.device)
         dropped = draw.uniform < self.cond_drop_prob
-        text = self.texts(batch.captions).masked_fill(dropped[:, None], 0.0)
+        text = self.texts(batch.captions).drop(dropped)
         with seeded_dropout(draw.dropout_seed, self.device):
             prediction = self._predict_clean(self.denoiser, batch, draw.steps, text, draw.noise)
         terms = self.objective.compute_terms(prediction)
@@ -179,14 +172,15 @@ class MotionDiffusion(LightningModule):
         return loss
 
     def _predict_clean(
-        self, network: Denoiser, batch: MotionBatch, steps: Tensor, text: Tensor, noise: Tensor
+        self, network: Denoiser, batch: MotionBatch, steps: Tensor, text: TextBatch, noise: Tensor
     ) -> Prediction:
         """Denoise a batch in one step, from time step indices ``steps (B,)`` on the CPU."""
         mask = mask_frames_of(batch.lengths, batch.features.shape[1])
         clean = self.statistics.normalise(batch.features, mask)
         noisy = self.schedule.add_noise(clean, steps, noise)
         timesteps = self.schedule.timestep_map[steps].to(self.device)
-        predicted: Tensor = network(noisy, timesteps, text.to(self.device), batch.lengths)
+        text = text.to(self.device)
+        predicted: Tensor = network(noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask)
         return Prediction(predicted.float(), clean, mask, self.statistics.mean, self.statistics.std)
 
     def optimizer_step(

@@ -169,27 +169,33 @@ def check_sampler(name: str) -> None:
 
 
 def guide(
-    denoiser: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor],
+    denoiser: Callable[..., Tensor],
     text_embedding: Tensor,
     lengths: Tensor,
     *,
     guidance: float,
+    text_mask: Tensor | None = None,
 ) -> PredictClean:
     """Return the classifier-free guided network, conditional and unconditional prediction in one batched pass.
 
     Args:
-        denoiser: ``(x, timesteps (B,), text_embedding (B, D), lengths (B,)) -> x_0``.
-        text_embedding: ``(B, D)``.
+        denoiser: ``(x, timesteps (B,), text_embedding, lengths (B,), *, text_mask (B, L)) -> x_0``; the mask is passed
+            only if there is one.
+        text_embedding: ``(B, D)``, or of words ``(B, L, D)``.
         lengths: valid frames ``(B,)``.
         guidance: s in ``x_0 = unconditional + s (conditional - unconditional)``; 1 and 0 need half the work.
+        text_mask: which words are no padding ``(B, L)``; None is all.
     """
     dropped = torch.zeros_like(text_embedding)
+    once = {} if text_mask is None else {"text_mask": text_mask}
+    twice = {} if text_mask is None else {"text_mask": text_mask.repeat(2, 1)}
 
     def predict(x: Tensor, timestep: int) -> Tensor:
         timesteps = torch.full((len(x),), timestep, dtype=torch.int64, device=x.device)
         if guidance in (0.0, 1.0):
-            return denoiser(x, timesteps, text_embedding if guidance else dropped, lengths)
-        both = denoiser(torch.cat([x, x]), timesteps.repeat(2), torch.cat([text_embedding, dropped]), lengths.repeat(2))
+            return denoiser(x, timesteps, text_embedding if guidance else dropped, lengths, **once)
+        text = torch.cat([text_embedding, dropped])
+        both = denoiser(torch.cat([x, x]), timesteps.repeat(2), text, lengths.repeat(2), **twice)
         conditional, unconditional = both.chunk(2)
         return unconditional + guidance * (conditional - unconditional)
 

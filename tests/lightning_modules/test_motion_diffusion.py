@@ -133,7 +133,7 @@ def test_arms_with_other_losses_see_the_same_randomness(tmp_path, monkeypatch):
 
     class Spy(MotionDiffusion):
         def _predict_clean(self, network, batch, steps, text, noise):
-            seen.setdefault(self.objective.active, []).append((steps, text, noise))
+            seen.setdefault(self.objective.active, []).append((steps, text.embedding, noise))
             return super()._predict_clean(network, batch, steps, text, noise)
 
     for weights in ({"reconstruction": 1.0}, {"reconstruction": 1.0, "acc_joints": 1.0}):
