@@ -147,7 +147,7 @@ def sample_windows(
         if order == 0 and picked is not None:
             value = cut[..., picked]
         else:
-            operator = _operator(windows.steps, windows.length, order, cutoff, samples.dtype, samples.device)
+            operator = sampling_operator(windows.steps, windows.length, order, cutoff, samples.dtype, samples.device)
             with full_precision():
                 value = torch.bmm(cut, operator.expand(windows.repeats, *operator.shape))
         values.append(value if order or middle is None else value + middle)
@@ -155,7 +155,7 @@ def sample_windows(
 
 
 @lru_cache(maxsize=256)
-def _operator(
+def sampling_operator(
     steps: tuple[float, ...],
     length: int,
     derivative: int,
@@ -163,6 +163,16 @@ def _operator(
     dtype: torch.dtype,
     device: torch.device,
 ) -> Tensor:
+    """Return the map ``(length, n)`` from a whole signal to a derivative of its spline at n times, kept for later.
+
+    Args:
+        steps: when, in sample intervals from the first sample on.
+        length: samples of the signal, at least 2.
+        derivative: its order [1 / sample interval^order].
+        cutoff: smoothing [cycles per sample]; None interpolates.
+        dtype: of the map, which is made in float64.
+        device: of the map.
+    """
     matrix = sampling_matrix(np.array(steps), num_samples=length, derivative=derivative, cutoff=cutoff)
     # What is far below rounding would only make denormal products, which take a hundred times as long as others.
     matrix[np.abs(matrix) < 1e-4 * torch.finfo(dtype).eps * np.abs(matrix).max()] = 0.0

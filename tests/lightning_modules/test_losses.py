@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from lightning_modules.denoiser import Denoiser, mask_frames_of
-from lightning_modules.losses import LOSSES, Objective, Prediction, joint_acceleration, reduce_residual, stencil_mask
+from lightning_modules.losses import LOSSES, Prediction, joint_acceleration, reduce_residual, stencil_mask
+from lightning_modules.objective import Objective
 from sim.features import FEATURE_SLICES, features_to_joints
 
 LENGTHS = torch.tensor([12, 9, 3])
