@@ -153,7 +153,7 @@ def peak_ratios(model: MotionDiffusion, sweep: Sweep) -> dict[str, float]:
     """Return how strongly generated people move beside recorded ones: the ratio of the 95th percentiles; 1 is best.
 
     Of the gravity-free acceleration at :data:`experiments.compare_peaks.SITES`, mean over the sites; recorded are the
-    embedded clips that are not test clips.
+    embedded clips that are not test clips; an activity that has none, as running, is not compared.
     """
     ratios: dict[str, float] = {}
     for activity, prompt in PROMPTS.items():
