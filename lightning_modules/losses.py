@@ -1,15 +1,15 @@
 """Losses on the predicted clean motion, by name.
 
 A loss is a function from a :class:`Prediction` to a :class:`Residual`: differences and where they count. Squaring (or
-Huber's function), averaging over what counts, and weighting are the same for all of them. A new loss is one function
-here and a weight in YAML. Reconstruction and velocity are MDM's (Tevet et al. 2022, arXiv:2209.14916, eq. 2 and 5);
-``acc_features`` is the acceleration term of Häusler et al. 2025 (arXiv:2512.08859) taken literally.
+Huber's function) and averaging over what counts are the same for all of them; :mod:`lightning_modules.objective` weighs
+them. A new loss is one function here and a weight in YAML. Reconstruction, positions, foot contact and velocity are
+MDM's (Tevet et al. 2022, arXiv:2209.14916, eq. 2 to 5); ``acc_features`` is the acceleration term of Häusler et al.
+2025 (arXiv:2512.08859) taken literally, ``acc_joints`` and ``acc_sensors`` are the same in SI units.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -17,10 +17,11 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
+from lightning_modules.virtual_sensors import VirtualSensors
 from sim.conventions import FEATURE_FPS
-from sim.features import features_to_joints
-
-_SNR_CUT: Final = 5.0  # gamma of Hang et al. 2023 (arXiv:2303.09556), their recommended value.
+from sim.features import FEATURE_SLICES, features_to_joints
+from sim.sensing_padded import PaddedReadings
+from sim.skeleton_t2m import FEET
 
 
 class Residual(NamedTuple):
@@ -36,6 +37,38 @@ class Residual(NamedTuple):
 
 
 @dataclass(frozen=True)
+class DecodedMotion:
+    """Clips of features and what they decode to; each is computed once, when first asked for.
+
+    Attributes:
+        features: de-normalised ``(B, T, 263)`` at 20 fps.
+        mask: frames inside each clip ``(B, T)``, bool.
+        sensors: which sensors :attr:`readings` are of.
+    """
+
+    features: Tensor
+    mask: Tensor
+    sensors: VirtualSensors
+
+    @cached_property
+    def joints(self) -> Tensor:
+        """Joint positions ``(B, T, 22, 3)`` [m], axes of the clip's first heading."""
+        # Under autocast, rounding positions to bfloat16 (4 mm at 1 m) would drown differences taken at 20 fps.
+        with torch.autocast(self.features.device.type, enabled=False):
+            return features_to_joints(self.features)
+
+    @cached_property
+    def acceleration(self) -> Tensor:
+        """Joint accelerations ``(B, T-2, 22, 3)`` [m/s^2], see :func:`joint_acceleration`."""
+        return _second_difference(self.joints, FEATURE_FPS)
+
+    @cached_property
+    def readings(self) -> PaddedReadings:
+        """What the sensors read, see :meth:`VirtualSensors.read`."""
+        return self.sensors.read(self.joints, self.mask)
+
+
+@dataclass(frozen=True)
 class Prediction:
     """A predicted motion beside the true one.
 
@@ -45,6 +78,8 @@ class Prediction:
         mask: frames inside each clip ``(B, T)``, bool.
         mean: of the normalisation ``(263,)``.
         std: of the normalisation ``(263,)``.
+        sensors: what ``acc_sensors`` reads.
+        known_truth: the truth as another prediction of the same clips decoded it; None decodes it anew.
     """
 
     predicted: Tensor
@@ -52,17 +87,31 @@ class Prediction:
     mask: Tensor
     mean: Tensor
     std: Tensor
+    sensors: VirtualSensors = field(default_factory=VirtualSensors)
+    known_truth: DecodedMotion | None = None
 
     @cached_property
+    def decoded(self) -> DecodedMotion:
+        """The predicted motion, de-normalised."""
+        return DecodedMotion(self.predicted * self.std + self.mean, self.mask, self.sensors)
+
+    @cached_property
+    def truth(self) -> DecodedMotion:
+        """The true motion, de-normalised; without a gradient."""
+        if self.known_truth is not None:
+            return self.known_truth
+        with torch.no_grad():
+            return DecodedMotion(self.target.detach() * self.std + self.mean, self.mask, self.sensors)
+
+    @property
     def predicted_acceleration(self) -> Tensor:
         """Predicted joint accelerations ``(B, T-2, 22, 3)`` [m/s^2], see :func:`joint_acceleration`."""
-        return joint_acceleration(self.predicted * self.std + self.mean)
+        return self.decoded.acceleration
 
-    @cached_property
+    @property
     def target_acceleration(self) -> Tensor:
         """True joint accelerations ``(B, T-2, 22, 3)`` [m/s^2]."""
-        with torch.no_grad():
-            return joint_acceleration(self.target * self.std + self.mean)
+        return self.truth.acceleration
 
 
 def joint_acceleration(features: Tensor, *, fps: float = FEATURE_FPS) -> Tensor:
@@ -76,9 +125,12 @@ def joint_acceleration(features: Tensor, *, fps: float = FEATURE_FPS) -> Tensor:
         Accelerations ``(..., T-2, 22, 3)`` [m/s^2] without gravity, axes of the clip's first heading; index t belongs
         to frame t + 1.
     """
-    # Under autocast, rounding positions to bfloat16 (4 mm at 1 m) would drown differences taken at 20 fps.
     with torch.autocast(features.device.type, enabled=False):
-        return features_to_joints(features.float()).diff(n=2, dim=-3) * fps**2
+        return _second_difference(features_to_joints(features.float()), fps)
+
+
+def _second_difference(joints: Tensor, fps: float) -> Tensor:
+    return joints.diff(n=2, dim=-3) * fps**2
 
 
 def stencil_mask(mask: Tensor, order: int) -> Tensor:
@@ -111,11 +163,43 @@ def acc_joints(prediction: Prediction) -> Residual:
     return Residual(values.flatten(2), stencil_mask(prediction.mask, 2))
 
 
+def acc_sensors(prediction: Prediction) -> Residual:
+    """Specific force [m/s^2] and angular rate [rad/s] times ``gyro_scale`` [m/s] at the sensors, xyz of each.
+
+    A sample counts where the B-splines that make it up are all centred on frames of the clip.
+    """
+    predicted, true = prediction.decoded.readings, prediction.truth.readings
+    scale = {"accel": 1.0, "gyro": prediction.sensors.gyro_scale}
+    parts = [
+        scale[channel] * (getattr(predicted, channel) - getattr(true, channel)).flatten(2)
+        for channel in prediction.sensors.channels
+    ]
+    return Residual(torch.cat(parts, dim=-1), true.inside)
+
+
+def positions(prediction: Prediction) -> Residual:
+    """Positions of the decoded joints [m], xyz of 22 joints."""
+    return Residual((prediction.decoded.joints - prediction.truth.joints).flatten(2), prediction.mask)
+
+
+def foot_contact(prediction: Prediction) -> Residual:
+    """Velocities [m/s] of the predicted ankles and feet while the truth's labels say that they stand.
+
+    As MDM's, against standing still, not against the truth: recorded feet in contact slide a little themselves.
+    """
+    step = prediction.decoded.joints[..., list(FEET), :].diff(dim=1) * FEATURE_FPS
+    stands = prediction.truth.features[:, :-1, FEATURE_SLICES.foot_contacts] > 0.5
+    return Residual(torch.where(stands[..., None], step, 0.0).flatten(2), stencil_mask(prediction.mask, 1))
+
+
 LOSSES: Final[dict[str, Callable[[Prediction], Residual]]] = {
     "reconstruction": reconstruction,
     "velocity": velocity,
     "acc_features": acc_features,
     "acc_joints": acc_joints,
+    "acc_sensors": acc_sensors,
+    "positions": positions,
+    "foot_contact": foot_contact,
 }
 """Every loss by the name that YAML uses."""
 
@@ -138,73 +222,3 @@ def reduce_residual(residual: Residual, *, huber_delta: float | None = None) -> 
         error = torch.where(size <= huber_delta, error, huber_delta * (2 * size - huber_delta))
     per_frame = error.mean(dim=-1)
     return torch.where(residual.mask, per_frame, 0.0).sum(dim=1) / residual.mask.sum(dim=1).clamp_min(1)
-
-
-def check_loss_names(names: Iterable[str]) -> None:
-    """Refuse a loss that does not exist.
-
-    Raises:
-        ValueError: it names the valid ones and the nearest.
-    """
-    for name in names:
-        if name not in LOSSES:
-            near = difflib.get_close_matches(name, LOSSES, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"loss {name!r} is unknown, must be one of {sorted(LOSSES)}{hint}")
-
-
-@dataclass(frozen=True)
-class Objective:
-    """The weighted sum of losses that is minimised.
-
-    Reconstruction of normalised features is of order 0.1 in training, ``acc_joints`` of order 10 to 100 (m/s^2)^2:
-    a weight near 0.002 puts the two on one scale.
-
-    Attributes:
-        weights: weight of each loss; losses of weight 0 are not computed.
-        huber_delta: losses that are robust, and from which residual on.
-        snr_weighted: losses that count less where the motion is mostly noise: times min(SNR, 5) / 5 of the time step
-            (after Hang et al. 2023, arXiv:2303.09556).
-
-    Raises:
-        ValueError: a name is unknown, a weight is negative, no weight is above 0, or a delta is not above 0.
-    """
-
-    weights: Mapping[str, float]
-    huber_delta: Mapping[str, float] = field(default_factory=dict)
-    snr_weighted: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_loss_names([*self.weights, *self.huber_delta, *self.snr_weighted])
-        if any(weight < 0 for weight in self.weights.values()) or not any(self.weights.values()):
-            raise ValueError(f"loss weights are {dict(self.weights)}, expected none below 0 and at least one above")
-        if any(delta <= 0 for delta in self.huber_delta.values()):
-            raise ValueError(
-                f"huber_delta is {dict(self.huber_delta)}, expected values above 0; leave a loss out to square"
-            )
-
-    @property
-    def active(self) -> tuple[str, ...]:
-        """Losses of weight above 0."""
-        return tuple(name for name, weight in self.weights.items() if weight > 0)
-
-    def compute_terms(self, prediction: Prediction, names: Iterable[str] | None = None) -> dict[str, Tensor]:
-        """Return unweighted losses of each clip ``(B,)`` by name: the active ones, or those in ``names``."""
-        return {
-            name: reduce_residual(LOSSES[name](prediction), huber_delta=self.huber_delta.get(name))
-            for name in (self.active if names is None else names)
-        }
-
-    def combine(self, terms: Mapping[str, Tensor], signal_to_noise: Tensor) -> Tensor:
-        """Return the weighted sum for each clip ``(B,)``.
-
-        Args:
-            terms: losses of each clip ``(B,)``; holds at least the active ones.
-            signal_to_noise: of the time step of each clip ``(B,)``.
-        """
-        total = torch.zeros_like(terms[self.active[0]])
-        share = (signal_to_noise.to(total) / _SNR_CUT).clamp_max(1.0)
-        for name in self.active:
-            term = terms[name] * share if name in self.snr_weighted else terms[name]
-            total = total + self.weights[name] * term
-        return total

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Self
 
 import torch
@@ -22,13 +23,15 @@ from lightning_modules.denoiser import DENOISER_ARGUMENTS, Denoiser, mask_frames
 from lightning_modules.diffusion import Schedule
 from lightning_modules.ema import ramp_decay, update_average
 from lightning_modules.generation import GeneratedMotions, SamplingOptions, generate_normalised
-from lightning_modules.losses import LOSSES, Objective, Prediction
-from lightning_modules.optimisation import check_lr_schedule, make_lr_factor, make_optimiser
+from lightning_modules.losses import LOSSES, DecodedMotion, Prediction
+from lightning_modules.objective import Objective, gradient_norms, is_due, sum_shares
+from lightning_modules.optimisation import check_fractions, check_lr_schedule, make_optimisers
 from lightning_modules.randomness import draw_training_step, paired_noise, seeded_dropout
 from lightning_modules.samplers import check_sampler
 from lightning_modules.scores import PAIRED_FRACTIONS, DenoisingScores
 from lightning_modules.statistics import FeatureStatistics, MotionData
 from lightning_modules.text_lookup import TextBatch, TextLookup
+from lightning_modules.virtual_sensors import SensorLossOptions
 from lightning_modules.weights import Weights, match_parameters, read_weights
 
 
@@ -54,6 +57,9 @@ class MotionDiffusion(LightningModule):
         loss_weights: weight of each loss by name, see :mod:`lightning_modules.losses`; default MDM's reconstruction.
         huber_delta: losses that are robust, and from which residual on.
         snr_weighted: losses that count less at noisy time steps.
+        loss_warmup_steps: losses whose weight rises from 0 over so many optimiser steps; scores take the whole weight.
+        sensor_loss: what ``acc_sensors`` reads, see :mod:`lightning_modules.virtual_sensors`.
+        log_gradient_norms_every: steps between ``grad_norm/<loss>``, a multiple of ``log_every_n_steps``; 0 is never.
         lr: learning rate after the warm-up.
         weight_decay: of AdamW.
         warmup_steps: optimiser steps until ``lr`` is reached.
@@ -90,6 +96,9 @@ class MotionDiffusion(LightningModule):
         loss_weights: dict[str, float] | None = None,
         huber_delta: dict[str, float] | None = None,
         snr_weighted: list[str] | None = None,
+        loss_warmup_steps: dict[str, int] | None = None,
+        sensor_loss: SensorLossOptions | None = None,
+        log_gradient_norms_every: int = 0,
         lr: float = 2e-4,
         weight_decay: float = 0.0,
         warmup_steps: int = 100,
@@ -108,13 +117,9 @@ class MotionDiffusion(LightningModule):
         self.save_hyperparameters(ignore=["init_from", "cache_dir"])
         check_lr_schedule(lr_schedule)
         check_sampler(sampler)
-        for name, value in (("cond_drop_prob", cond_drop_prob), ("ema_decay", ema_decay)):
-            if not 0.0 <= value <= 1.0:
-                raise ValueError(f"{name} is {value}, expected a number between 0 and 1")
+        check_fractions(cond_drop_prob=cond_drop_prob, ema_decay=ema_decay)
         self.schedule = Schedule.cosine(num_steps)
-        self.objective = Objective(
-            loss_weights or {"reconstruction": 1.0}, huber_delta or {}, tuple(snr_weighted or ())
-        )
+        self.objective = Objective.of(loss_weights, huber_delta, snr_weighted, loss_warmup_steps, sensor_loss)
         self.cond_drop_prob = cond_drop_prob
         self.ema_decay = ema_decay
         self.train_seed = train_seed
@@ -158,7 +163,6 @@ class MotionDiffusion(LightningModule):
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
         """Return the objective at random time steps."""
-        count = len(batch.lengths)
         keys = (self.train_seed, self.global_step, batch_idx % self.trainer.accumulate_grad_batches, self.global_rank)
         draw = draw_training_step(keys, batch.features.shape, num_steps=self.schedule.num_steps, device=self.device)
         dropped = draw.uniform < self.cond_drop_prob
@@ -166,9 +170,12 @@ class MotionDiffusion(LightningModule):
         with seeded_dropout(draw.dropout_seed, self.device):
             prediction = self._predict_clean(self.denoiser, batch, draw.steps, text, draw.noise)
         terms = self.objective.compute_terms(prediction)
-        loss = self.objective.combine(terms, self.schedule.signal_to_noise[draw.steps]).mean()
+        shares = self.objective.weigh(terms, self.schedule.signal_to_noise[draw.steps], step=self.global_step)
+        loss = sum_shares(shares).mean()
         scalars = {f"train/{name}": value.detach().mean() for name, value in terms.items()}
-        self.log_dict({"train/loss": loss.detach(), **scalars}, batch_size=count)
+        if is_due(self.global_step, every=self.hparams_initial.log_gradient_norms_every):
+            scalars |= gradient_norms(shares, self.denoiser.parameters())
+        self.log_dict({"train/loss": loss.detach(), **scalars}, batch_size=len(batch.lengths))
         return loss
 
     def _predict_clean(
@@ -181,7 +188,8 @@ class MotionDiffusion(LightningModule):
         timesteps = self.schedule.timestep_map[steps].to(self.device)
         text = text.to(self.device)
         predicted: Tensor = network(noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask)
-        return Prediction(predicted.float(), clean, mask, self.statistics.mean, self.statistics.std)
+        statistics, sensors = self.statistics, self.objective.sensors
+        return Prediction(predicted.float(), clean, mask, statistics.mean, statistics.std, sensors)
 
     def optimizer_step(
         self,
@@ -196,24 +204,14 @@ class MotionDiffusion(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW with warm-up and the chosen schedule, moved every step."""
-        hparams = self.hparams_initial
-        factor = make_lr_factor(
-            hparams.lr_schedule,
-            warmup_steps=hparams.warmup_steps,
-            total_steps=self.trainer.estimated_stepping_batches,
-        )
-        optimiser, scheduler = make_optimiser(
-            self.denoiser.parameters(), lr=hparams.lr, weight_decay=hparams.weight_decay, lr_factor=factor
-        )
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        steps = self.trainer.estimated_stepping_batches
+        return make_optimisers(self.denoiser.parameters(), self.hparams_initial, total_steps=steps)
 
     def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
         """Add one-step predictions of the averaged network at fixed time steps."""
         self._score(batch)
 
-    def test_step(self, batch: MotionBatch, batch_idx: int) -> None:
-        """As validation."""
-        self._score(batch)
+    test_step = validation_step
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation scores."""
@@ -226,10 +224,12 @@ class MotionDiffusion(LightningModule):
     def _score(self, batch: MotionBatch) -> None:
         text = self.texts(batch.captions)
         ids, lengths = batch.sample_id.tolist(), batch.lengths.tolist()
+        truth: DecodedMotion | None = None
         for level, fraction in enumerate(PAIRED_FRACTIONS):
             steps = torch.full((len(lengths),), round(fraction * (self.schedule.num_steps - 1)))
             noise = paired_noise(ids, lengths, *batch.features.shape[1:], level=level).to(self.device)
-            prediction = self._predict_clean(self.average, batch, steps, text, noise)
+            prediction = replace(self._predict_clean(self.average, batch, steps, text, noise), known_truth=truth)
+            truth = prediction.truth
             terms = self.objective.compute_terms(prediction, LOSSES)
             total = self.objective.combine(terms, self.schedule.signal_to_noise[steps])
             self.scores.update(prediction, terms, total, activity=batch.activity, level=level)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -20,6 +22,17 @@ def check_lr_schedule(name: str) -> None:
     """
     if name not in LR_SCHEDULES:
         raise ValueError(f"lr_schedule {name!r} is unknown, must be one of {list(LR_SCHEDULES)}")
+
+
+def check_fractions(**values: float) -> None:
+    """Refuse what is no fraction.
+
+    Raises:
+        ValueError: it names the value that is not between 0 and 1.
+    """
+    for name, value in values.items():
+        if not 0.0 <= value <= 1.0:
+            raise ValueError(f"{name} is {value}, expected a number between 0 and 1")
 
 
 def make_lr_factor(name: str, *, warmup_steps: int, total_steps: float) -> Callable[[int], float]:
@@ -51,3 +64,20 @@ def make_optimiser(
     """Return AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) and its schedule."""
     optimiser = AdamW(parameters, lr=lr, weight_decay=weight_decay)
     return optimiser, LambdaLR(optimiser, lr_factor)
+
+
+def make_optimisers(
+    parameters: Iterable[nn.Parameter], hparams: Mapping[str, Any], *, total_steps: float
+) -> OptimizerLRSchedulerConfig:
+    """Return what ``configure_optimizers`` has to: AdamW with warm-up and the chosen schedule, moved every step.
+
+    Args:
+        parameters: to optimise.
+        hparams: hold ``lr``, ``weight_decay``, ``lr_schedule`` and ``warmup_steps``.
+        total_steps: of the run.
+    """
+    factor = make_lr_factor(hparams["lr_schedule"], warmup_steps=hparams["warmup_steps"], total_steps=total_steps)
+    optimiser, scheduler = make_optimiser(
+        parameters, lr=hparams["lr"], weight_decay=hparams["weight_decay"], lr_factor=factor
+    )
+    return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -54,7 +54,7 @@ class GroupedMean(Metric):
 
 
 class DenoisingScores(nn.Module):
-    """Losses and paired acceleration errors of one-step predictions at :data:`PAIRED_FRACTIONS`.
+    """Losses and paired errors, of joints and of sensors, of one-step predictions at :data:`PAIRED_FRACTIONS`.
 
     Args:
         losses: names of the losses that are added up; ``loss``, the weighted sum, joins them.
@@ -65,6 +65,8 @@ class DenoisingScores(nn.Module):
         super().__init__()
         self.means = GroupedMean(["loss", *losses], activities)
         self.paired = PairedAccelerationError(activities, fractions=PAIRED_FRACTIONS)
+        self.paired_accel = PairedAccelerationError(activities, fractions=PAIRED_FRACTIONS)
+        self.paired_gyro = PairedAccelerationError(activities, fractions=PAIRED_FRACTIONS)
 
     def update(
         self, prediction: Prediction, terms: Mapping[str, Tensor], total: Tensor, *, activity: Tensor, level: int
@@ -86,13 +88,34 @@ class DenoisingScores(nn.Module):
             level=level,
             mask=stencil_mask(prediction.mask, 2),
         )
+        predicted, true = prediction.decoded.readings, prediction.truth.readings
+        for metric, one, other in (
+            (self.paired_accel, predicted.accel, true.accel),
+            (self.paired_gyro, predicted.gyro, true.gyro),
+        ):
+            metric.update(one, other, activity=activity, level=level, mask=true.inside)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return all scores by name; the paired error's begin with ``paired_acc/``."""
-        paired = {f"paired_acc/{name}": value for name, value in self.paired.compute().items()}
-        return self.means.compute() | paired
+        """Return all scores by name.
+
+        Those of joint accelerations begin with ``paired_acc/``, those of the sensors with ``paired_sensors_accel/``
+        (specific force) and ``paired_sensors_gyro/`` (angular rate [rad/s]); each sensor's vector counts alike.
+        """
+        scores = self.means.compute()
+        for prefix, metric in self._paired.items():
+            scores |= {f"{prefix}/{name}": value for name, value in metric.compute().items()}
+        return scores
 
     def reset(self) -> None:
         """Start from nothing."""
         self.means.reset()
-        self.paired.reset()
+        for metric in self._paired.values():
+            metric.reset()
+
+    @property
+    def _paired(self) -> dict[str, PairedAccelerationError]:
+        return {
+            "paired_acc": self.paired,
+            "paired_sensors_accel": self.paired_accel,
+            "paired_sensors_gyro": self.paired_gyro,
+        }

@@ -63,8 +63,8 @@ def fit_pose(
 
     Bone directions are taken over and bone lengths are the body's. The root's path is scaled by the ratio of the leg
     lengths, body to joints, so that feet neither slide nor leave the floor at y = 0; the ratio is 1 for joints that
-    came from the same body. Frames whose joints all coincide (the zero padding of batches)
-    count as resting.
+    came from the same body. Frames whose joints all coincide (the zero padding of batches) count as resting, and a clip
+    followed by them is fitted as it is alone.
 
     Args:
         joints: world positions ``(..., T, 22, 3)`` [m], Y up.
@@ -110,11 +110,14 @@ def fit_rotations(
         joint_noise_m: see :func:`fit_pose`.
     """
     prior = TwistPrior() if twist_prior is None else twist_prior
-    joints = torch.where(_is_collapsed(joints)[..., None, None], rest, joints)
+    resting = _is_collapsed(joints)
+    joints = torch.where(resting[..., None, None], rest, joints)
     to_world = _fit_trunk(joints, rest)
     pelvis, chest = to_world[0], to_world[JOINT_INDEX["spine3"]]
     for limb, parent in ((LEFT_ARM, chest), (RIGHT_ARM, chest), (LEFT_LEG, pelvis), (RIGHT_LEG, pelvis)):
-        upper, lower = fit_limb(limb, parent=parent, joints=joints, rest=rest, fps=fps, joint_noise_m=joint_noise_m)
+        upper, lower = fit_limb(
+            limb, parent=parent, joints=joints, rest=rest, fps=fps, joint_noise_m=joint_noise_m, resting=resting
+        )
         to_world[limb.root], to_world[limb.hinge] = upper, lower
         if limb.tip is None:
             # Pronation is right-handed about the left forearm and left-handed about the right one.

@@ -96,7 +96,14 @@ def swing_onto(reference: Tensor, rest: Tensor, observed: Tensor) -> Tensor:
 
 
 def fit_limb(
-    limb: Limb, *, parent: Tensor, joints: Tensor, rest: Tensor, fps: float, joint_noise_m: float
+    limb: Limb,
+    *,
+    parent: Tensor,
+    joints: Tensor,
+    rest: Tensor,
+    fps: float,
+    joint_noise_m: float,
+    resting: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Fit the rotations of a limb's two bones.
 
@@ -107,6 +114,7 @@ def fit_limb(
         rest: joints of the T-pose ``(..., 1 or T, 22, 3)`` [m].
         fps: frame rate [Hz].
         joint_noise_m: standard deviation of the noise in ``joints`` [m].
+        resting: frames that show nothing ``(..., T)``, bool, and so lend their neighbours no twist; None for no such.
 
     Returns:
         Rotations to world of the upper and of the lower bone, each ``(..., T, 3, 3)``.
@@ -128,6 +136,8 @@ def fit_limb(
         seen = _project(torch.linalg.cross(toes, lower), zero, quarter)
         at_rest = _project(torch.linalg.cross(rest_toes, rest_lower), axis, torch.linalg.cross(rest_upper, axis))
         twist = twist + TOE_WEIGHT * seen * torch.polar(torch.ones_like(out_of_plane), -at_rest.angle())
+    if resting is not None:
+        twist = torch.where(resting, torch.zeros_like(twist), twist)
     twist = _share_in_time(twist, fps=fps)
     normal = twist.real[..., None] * zero + twist.imag[..., None] * quarter
     return (

@@ -159,8 +159,7 @@ def sample_windows(
         if order == 0 and picked is not None:
             value = cut[..., picked]
         else:
-            make = _kept_operator if windows.length * len(windows.steps) <= _MOST_KEPT else _make_operator
-            operator = make(windows.steps, windows.length, order, cutoff, samples.dtype, samples.device)
+            operator = sampling_operator(windows.steps, windows.length, order, cutoff, samples.dtype, samples.device)
             value = torch.bmm(cut, operator.expand(windows.repeats, *operator.shape))
         values.append(value if order or middle is None else value + middle)
     return values
@@ -174,6 +173,16 @@ def _make_operator(
     dtype: torch.dtype,
     device: torch.device,
 ) -> Tensor:
+    """Return the map ``(length, n)`` from a whole signal to a derivative of its spline at n times, kept for later.
+
+    Args:
+        steps: when, in sample intervals from the first sample on.
+        length: samples of the signal, at least 2.
+        derivative: its order [1 / sample interval^order].
+        cutoff: smoothing [cycles per sample]; None interpolates.
+        dtype: of the map, which is made in float64.
+        device: of the map.
+    """
     matrix = sampling_matrix(np.array(steps), num_samples=length, derivative=derivative, cutoff=cutoff)
     # What is far below rounding would only make denormal products, which take a hundred times as long as others.
     matrix[np.abs(matrix) < 1e-4 * torch.finfo(dtype).eps * np.abs(matrix).max()] = 0.0
@@ -183,6 +192,19 @@ def _make_operator(
 
 
 _kept_operator = lru_cache(maxsize=128)(_make_operator)
+
+
+def sampling_operator(
+    steps: tuple[float, ...],
+    length: int,
+    derivative: int,
+    cutoff: float | None,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Tensor:
+    """Return :func:`sim.spline.sampling_matrix` as a tensor ``(length, P)``; small ones are kept for later calls."""
+    make = _kept_operator if length * len(steps) <= _MOST_KEPT else _make_operator
+    return make(steps, length, derivative, cutoff, dtype, device)
 
 
 @full_precision()

@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 
 from experiments.bench.body import full_mesh_table, gradient_table, long_recording_table, scaling_table
+from experiments.bench.losses import loss_table
 from experiments.bench.real_sensors import real_sensor_table
 from experiments.bench.rigid import error_table, speed_table
 from experiments.bench.tables import BenchTable, describe_machine
@@ -37,6 +38,7 @@ def main() -> None:
         scaling_table,
         gradient_table,
         long_recording_table,
+        loss_table,
         real_sensor_table,
     ):
         table = measure()

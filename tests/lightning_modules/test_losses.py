@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from lightning_modules.denoiser import Denoiser, mask_frames_of
-from lightning_modules.losses import LOSSES, Objective, Prediction, joint_acceleration, reduce_residual, stencil_mask
+from lightning_modules.losses import LOSSES, Prediction, joint_acceleration, reduce_residual, stencil_mask
+from lightning_modules.objective import Objective, gradient_norms
+from sim.conventions import JOINT_INDEX
 from sim.features import FEATURE_SLICES, features_to_joints
 
 LENGTHS = torch.tensor([12, 9, 3])
@@ -20,13 +24,15 @@ def only(name, **options):
     return Objective({name: 1.0}, **options)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", [name for name in LOSSES if name != "foot_contact"])
 def test_equal_motions_cost_nothing_and_padding_never_counts(name):
     prediction = make_prediction()
     predicted = torch.where(prediction.mask[..., None], prediction.target, 50.0)
     same = Prediction(predicted, prediction.target, prediction.mask, prediction.mean, prediction.std)
     torch.testing.assert_close(only(name).compute_terms(same)[name], torch.zeros(3), rtol=0, atol=1e-6)
-    assert (only(name).compute_terms(prediction)[name] > 0).all()
+    # The spline that sensors are read from needs more than the last clip's three frames.
+    counts = torch.tensor([True, True, name != "acc_sensors"])
+    assert torch.equal(only(name).compute_terms(prediction)[name] > 0, counts)
 
 
 def test_terms_equal_mdm(golden):
@@ -68,6 +74,30 @@ def test_acc_joints_by_hand():
     expected = (difference[2:] - 2 * difference[1:-1] + difference[:-2]).square().mean()
     actual = only("acc_joints").compute_terms(prediction)["acc_joints"][1]
     torch.testing.assert_close(actual.double(), expected, rtol=1e-3, atol=0)
+
+
+def test_positions_by_hand():
+    prediction = make_prediction()
+    predicted, target = (
+        features_to_joints(x[1] * prediction.std)[:9] for x in (prediction.predicted, prediction.target)
+    )
+    actual = only("positions").compute_terms(prediction)["positions"][1]
+    torch.testing.assert_close(actual, (predicted - target).square().mean())
+
+
+def test_foot_contact_counts_what_standing_feet_move():
+    prediction = make_prediction()
+    contacts = prediction.target[..., FEATURE_SLICES.foot_contacts]
+    contacts[:] = 0.0
+    assert only("foot_contact").compute_terms(prediction)["foot_contact"].tolist() == [0, 0, 0]
+    # The label of a frame is about the step to the next one; the left foot's is the second.
+    contacts[1, 5, 1] = 1.0 / prediction.std[FEATURE_SLICES.foot_contacts][1]
+    joints = features_to_joints(prediction.predicted[1] * prediction.std)
+    speed = 20 * (joints[6, JOINT_INDEX["left_foot"]] - joints[5, JOINT_INDEX["left_foot"]])
+    actual = only("foot_contact").compute_terms(replace(prediction))["foot_contact"]
+    torch.testing.assert_close(
+        actual, torch.stack([speed.new_zeros(()), speed.square().sum() / (8 * 12), speed.new_zeros(())])
+    )
 
 
 def test_acceleration_of_a_root_in_free_fall():
@@ -124,6 +154,31 @@ def test_weights_and_noise_weighting_combine():
     torch.testing.assert_close(total, expected)
 
 
+def test_a_weight_warms_up():
+    objective = Objective({"reconstruction": 2.0, "velocity": 3.0}, warmup_steps={"velocity": 4})
+    terms = {"reconstruction": torch.ones(2), "velocity": torch.ones(2)}
+    totals = [float(objective.combine(terms, torch.ones(2), step=step)[0]) for step in (0, 1, 4, 100, None)]
+    assert totals == [2.0, 2.75, 5.0, 5.0, 5.0]
+
+
+def test_gradient_norms_are_each_losss_own():
+    prediction = make_prediction()
+    scale = torch.nn.Parameter(torch.ones(3, 1, 1))
+    unused = torch.nn.Parameter(torch.ones(2))
+    moved = Prediction(
+        scale * prediction.predicted, prediction.target, prediction.mask, prediction.mean, prediction.std
+    )
+    objective = Objective({"reconstruction": 0.5, "acc_joints": 1e-3})
+    terms = objective.compute_terms(moved)
+    shares = objective.weigh(terms, torch.ones(3))
+    norms = gradient_norms(shares, [scale, unused])
+    assert scale.grad is None
+    for name, share in shares.items():
+        scale.grad = None
+        share.mean().backward(retain_graph=True)
+        torch.testing.assert_close(norms[f"grad_norm/{name}"], scale.grad.norm())
+
+
 def test_bad_objectives_are_refused():
     with pytest.raises(ValueError, match=r"'acc_joint' is unknown.*'reconstruction'.*did you mean 'acc_joints'"):
         only("acc_joint")
@@ -133,3 +188,5 @@ def test_bad_objectives_are_refused():
         Objective({"reconstruction": 0.0})
     with pytest.raises(ValueError, match="huber_delta"):
         only("velocity", huber_delta={"velocity": 0.0})
+    with pytest.raises(ValueError, match="loss_warmup_steps"):
+        only("velocity", warmup_steps={"velocity": -1})

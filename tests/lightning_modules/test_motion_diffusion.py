@@ -1,9 +1,12 @@
+import csv
 import hashlib
+from pathlib import Path
 
 import pytest
 import torch
 from lightning import LightningDataModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
 from datamodules.batches import MotionBatch, PromptBatch
@@ -106,7 +109,8 @@ def test_validation_reports_each_activity_and_is_repeatable(tmp_path):
         make_trainer(tmp_path, limit_val_batches=1).validate(model, Clips(), verbose=False)[0] for _ in "ab"
     )
     assert first == second
-    for name in ("loss", "acc_joints", "paired_acc/rmse", "paired_acc/mse"):
+    names = ("loss", "acc_joints", "paired_acc/rmse", "paired_acc/mse")
+    for name in (*names, "acc_sensors", "paired_sensors_accel/rmse", "paired_sensors_gyro/rmse"):
         assert {f"val/{name}", f"val/{name}/walking", f"val/{name}/jumping"} <= first.keys()
     # Two clips walk and one jumps.
     expected = (2 * first["val/loss/walking"] + first["val/loss/jumping"]) / 3
@@ -126,6 +130,51 @@ def test_resuming_is_the_same_as_never_stopping(tmp_path):
     assert any(key.startswith("average.") for key in expected)
     for key, value in resumed.state_dict().items():
         assert torch.equal(value, expected[key]), key
+
+
+ALL_OPTIONS = {
+    "loss_weights": {"reconstruction": 1.0, "acc_sensors": 1e-4, "foot_contact": 0.1, "positions": 0.5},
+    "loss_warmup_steps": {"acc_sensors": 3},
+    "sensor_loss": {"placements": ["right_wrist"], "channels": ["accel"]},
+}
+
+
+def test_looking_at_gradients_changes_nothing(tmp_path):
+    trained = {}
+    for every in (0, 1):
+        model = make_model(**ALL_OPTIONS, log_gradient_norms_every=every)
+        trainer = make_trainer(tmp_path, max_steps=2, accumulate_grad_batches=2, max_epochs=9, gradient_clip_val=1.0)
+        trainer.fit(model, Clips())
+        trained[every] = model.state_dict()
+        norms = {name for name in trainer.callback_metrics if name.startswith("grad_norm/")}
+        assert norms == ({f"grad_norm/{name}" for name in ALL_OPTIONS["loss_weights"]} if every else set())
+    assert all(torch.equal(value, trained[1][key]) for key, value in trained[0].items())
+
+
+def test_gradient_norms_are_written_where_the_trainer_logs(tmp_path):
+    logger = CSVLogger(tmp_path)
+    trainer = make_trainer(tmp_path, max_steps=8, logger=logger, log_every_n_steps=2)
+    trainer.fit(make_model(**ALL_OPTIONS, log_gradient_norms_every=4), Clips())
+    with (Path(logger.log_dir) / "metrics.csv").open() as file:
+        rows = {int(row["step"]): row["grad_norm/acc_sensors"] for row in csv.DictReader(file)}
+    assert sorted(step for step, norm in rows.items() if norm) == [3, 7]
+    assert float(rows[7]) > 0
+
+
+def test_a_loss_that_warms_up_resumes_exactly(tmp_path):
+    straight = make_model(**ALL_OPTIONS)
+    keep = ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=2, save_top_k=-1)
+    make_trainer(tmp_path, max_steps=4, enable_checkpointing=True, callbacks=[keep]).fit(straight, Clips())
+    torch.load(tmp_path / "step=2.ckpt", weights_only=True)
+    resumed = MotionDiffusion.load_from_checkpoint(tmp_path / "step=2.ckpt", weights_only=True)
+    assert resumed.objective == straight.objective
+    resumed.texts.attach(WordHashEncoder())
+    make_trainer(tmp_path, max_steps=4).fit(resumed, Clips(), ckpt_path=tmp_path / "step=2.ckpt")
+    for key, value in resumed.state_dict().items():
+        assert torch.equal(value, straight.state_dict()[key]), key
+    abrupt = make_model(**(ALL_OPTIONS | {"loss_warmup_steps": {}}))
+    make_trainer(tmp_path, max_steps=4).fit(abrupt, Clips())
+    assert not torch.equal(next(abrupt.denoiser.parameters()), next(straight.denoiser.parameters()))
 
 
 def test_arms_with_other_losses_see_the_same_randomness(tmp_path, monkeypatch):
@@ -234,7 +283,9 @@ def test_generate_needs_statistics_and_a_dropped_condition():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"loss_weights": {"acc_sensor": 1.0}}, "'acc_sensor' is unknown"),
+        ({"loss_weights": {"acc_sensor": 1.0}}, "'acc_sensor' is unknown.*'acc_sensors'"),
+        ({"loss_warmup_steps": {"acc": 5}}, "'acc' is unknown"),
+        ({"sensor_loss": {"placements": ["left_wirst"]}}, "did you mean 'left_wrist'"),
         ({"lr_schedule": "linear"}, "lr_schedule 'linear'"),
         ({"sampler": "euler"}, "sampler 'euler'"),
         ({"cond_drop_prob": 1.5}, "cond_drop_prob is 1.5"),

@@ -247,6 +247,7 @@ def test_padding_frames_rest_and_leave_the_others_alone():
         BODY.joints(fitted)[1, 12:], BODY.rest_joints.double().expand(8, 22, 3) - BODY.rest_joints[0]
     )
     torch.testing.assert_close(fitted.translation[1, :12], joints[1, :12, 0])
+    torch.testing.assert_close(fitted.rotations[1, :12], fit_pose(joints[1, :12], fps=20.0).rotations)
     fitted.rotations.square().sum().backward()
     assert joints.grad.isfinite().all()
 
