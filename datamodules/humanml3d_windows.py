@@ -31,9 +31,10 @@ def draw_length(num_frames: int, generator: np.random.Generator) -> int:
     return (units - 1 if generator.integers(3) == 2 else units) * UNIT_FRAMES
 
 
-def draw_window(shards: Shards, clip: int, generator: np.random.Generator) -> MotionWindow:
-    """Crop a clip to raw features ``(196, 263)``, zero beyond its length, with one of its captions."""
-    features, captions, name = shards.features(clip), shards.captions(clip), shards.names[clip]
+def draw_window(
+    features: NDArray[np.float32], captions: Sequence[str], name: str, generator: np.random.Generator
+) -> MotionWindow:
+    """Crop a clip ``(T, 263)`` to raw features ``(196, 263)``, zero beyond its length, with one of its captions."""
     length = draw_length(len(features), generator)
     start = int(generator.integers(len(features) - length + 1))
     caption = captions[int(generator.integers(len(captions)))]
@@ -65,7 +66,7 @@ class TrainingCrops(Dataset[MotionWindow]):
             # Two streams from one seed: order and crops must not repeat each other's numbers.
             self._order = np.random.default_rng([self._seed, 0, passed]).permutation(self._clips)
             self._round = passed
-        return draw_window(self._shards, int(self._order[place]), np.random.default_rng([self._seed, 1, number]))
+        return _draw_from(self._shards, int(self._order[place]), np.random.default_rng([self._seed, 1, number]))
 
 
 class FixedCrops(Dataset[MotionWindow]):
@@ -84,4 +85,13 @@ class FixedCrops(Dataset[MotionWindow]):
 
     def __getitem__(self, number: int) -> MotionWindow:
         clip = int(self._clips[number])
-        return draw_window(self._shards, clip, np.random.default_rng(hash_sample(self._shards.names[clip])))
+        return _draw_from(self._shards, clip, fixed_generator(self._shards.names[clip]))
+
+
+def fixed_generator(name: str) -> np.random.Generator:
+    """Return the generator that a clip is cropped with for evaluation."""
+    return np.random.default_rng(hash_sample(name))
+
+
+def _draw_from(shards: Shards, clip: int, generator: np.random.Generator) -> MotionWindow:
+    return draw_window(shards.features(clip), shards.captions(clip), shards.names[clip], generator)
