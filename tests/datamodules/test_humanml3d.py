@@ -29,25 +29,6 @@ Write = Callable[..., Path]
 LINE = "a person moves.#a/DET person/NOUN move/VERB#0.0#0.0"
 
 
-def ramp(frames: int, value: float) -> np.ndarray:
-    """Features whose first tells the motion and whose second tells the frame."""
-    features = np.full((frames, 263), value, np.float32)
-    features[:, 1] = np.arange(frames)
-    return features
-
-
-@pytest.fixture
-def made_up(tmp_path: Path, write_humanml3d: Write) -> Path:
-    lengths = {"a": 40, "b": 199, "c": 39, "d": 200, "e": 121, "f": 60, "g": 50, "h": 45}
-    motions = {name: ramp(frames, index + 1) for index, (name, frames) in enumerate(lengths.items())}
-    captions = {name: [LINE.replace("moves", f"does {name}")] for name in lengths}
-    captions["b"] = ["all of b#x#0.0#0.0", "again all#x#nan#nan", "a part of b#x#2.05#5.0", "too short#x#1.0#2.9"]
-    captions["e"] = ["the end of e#x#3.0#100.0", "backwards#x#4.0#nan"]
-    captions["d"] = ["all of d#x#0#0", "a part of the long one#x#1.0#5.0"]
-    splits = {"train": ["a", "b", "c", "d", "e", "absent"], "val": ["f", "g"], "test": ["h"]}
-    return write_humanml3d(tmp_path / "set", motions, captions, splits)
-
-
 def module_of(root: Path, **options: object) -> HumanML3DDataModule:
     options.setdefault("cache_dir", str(root.parent / "cache"))
     data = HumanML3DDataModule(str(root), **options)
@@ -310,77 +291,3 @@ def test_times_are_seconds_at_twenty_frames(tmp_path: Path) -> None:
         ("part", (int(2.3 * 20), int(4.55 * 20))),
         ("instant", (0, 0)),
     ]
-
-
-def nan_features() -> np.ndarray:
-    features = ramp(60, 1)
-    features[7, 100] = np.nan
-    return features
-
-
-@pytest.mark.parametrize(
-    ("features", "message"),
-    [
-        (nan_features(), r"f\.npy has values that are not finite in 1 of 60 frames"),
-        (np.zeros((60, 251), np.float32), r"f\.npy holds float32 of shape \(60, 251\), expected \(frames, 263\)"),
-        (np.zeros((60, 22, 3), np.float32), r"shape \(60, 22, 3\).*new_joints"),
-        (ramp(20, 1), r"split test .* no clip of 40 to 199 frames"),
-    ],
-)
-def test_bad_features_are_named(made_up: Path, features: np.ndarray, message: str) -> None:
-    np.save(made_up / "new_joint_vecs" / "f.npy", features)
-    (made_up / "test.txt").write_text("f\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=message):
-        module_of(made_up)
-    assert not list((made_up.parent / "cache").glob("humanml3d-*/index.npz"))
-
-
-@pytest.mark.parametrize(
-    "line", ["no fields", "#x#0.0#0.0", "a#x#0.0", "a#x#zero#0.0", "a#x#-1.0#4.0", "a#x#0.0#inf", "a#b#x#0.0#0.0"]
-)
-def test_malformed_captions_are_named(made_up: Path, line: str) -> None:
-    (made_up / "texts" / "a.txt").write_text(f"{LINE}\n{line}\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"line 2 of .*a\.txt is .*expected caption#tokens#start#end"):
-        module_of(made_up)
-
-
-def test_damaged_files_and_absent_captions_are_named(made_up: Path) -> None:
-    (made_up / "texts" / "a.txt").write_text("\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"a\.txt holds no caption"):
-        module_of(made_up)
-    (made_up / "texts" / "a.txt").unlink()
-    with pytest.raises(FileNotFoundError, match=r"captions .*a\.txt not found"):
-        module_of(made_up)
-    (made_up / "new_joint_vecs" / "a.npy").write_bytes(b"half a file")
-    with pytest.raises(ValueError, match=r"a\.npy is no readable"):
-        module_of(made_up)
-
-
-@pytest.mark.parametrize("part", ["new_joint_vecs", "texts", "val.txt", "Std.npy"])
-def test_absent_parts_are_named(made_up: Path, part: str) -> None:
-    path = made_up / part
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with pytest.raises(FileNotFoundError, match=rf"has no {part}, expected .*EricGuo5513"):
-        module_of(made_up)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"), [("", "is empty"), ("a\nb\na\n", "names a twice"), ("x\ny\n", "none of the 2 motions")]
-)
-def test_useless_lists_are_named(made_up: Path, text: str, message: str) -> None:
-    (made_up / "train.txt").write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=message):
-        module_of(made_up)
-
-
-def test_absent_root_and_bad_parameters_are_named(tmp_path: Path, made_up: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"nowhere not found.*EricGuo5513"):
-        module_of(tmp_path / "nowhere")
-    for options, message in (({"batch_size": 0}, "batch_size 0"), ({"seed": -1}, "seed is -1")):
-        with pytest.raises(ValueError, match=message):
-            HumanML3DDataModule(str(made_up), **options)
-    np.save(made_up / "Std.npy", np.zeros(263))
-    with pytest.raises(ValueError, match=r"Std\.npy .*above 0"):
-        module_of(made_up).feature_statistics()
-    with pytest.raises(RuntimeError, match="prepare_data"):
-        HumanML3DDataModule(str(made_up)).clips("train")
