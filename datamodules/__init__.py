@@ -10,12 +10,14 @@ from datamodules.har import (
     load_recordings,
     windows_from_recordings,
 )
+from datamodules.humanml3d import HumanML3DDataModule
 from datamodules.motion import MotionDataModule
 from datamodules.prompts import PromptDataModule
 
 __all__ = [
     "READERS",
     "Clip",
+    "HumanML3DDataModule",
     "MotionDataModule",
     "PromptDataModule",
     "RealIMUDataModule",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,7 @@ from datamodules.motion_windows import (
     collate_windows,
 )
 from datamodules.splits import Split
+from datamodules.training_position import find_position
 from sim.conventions import FEATURE_FPS, NUM_FEATURES
 from sim.features import FEATURE_SLICES
 
@@ -187,7 +187,7 @@ class MotionDataModule(LightningDataModule):
             size=self._samples_per_epoch,
             num_replicas=trainer.world_size if trainer else 1,
             rank=trainer.global_rank if trainer else 0,
-            position=self._position,
+            position=lambda: find_position(self.trainer, batch_size=self.batch_size),
         )
         return self._loader(windows, sampler=sampler)
 
@@ -227,16 +227,3 @@ class MotionDataModule(LightningDataModule):
             collate_fn=collate_windows,
             persistent_workers=self._num_workers > 0,
         )
-
-    def _position(self) -> tuple[int, int] | None:
-        """Epoch and samples of it that this process was trained on, by the number of optimiser steps.
-
-        Not by Lightning's own epoch: a run that counts steps (``max_steps``) resumes with one epoch too many.
-        """
-        trainer = self.trainer
-        if trainer is None or not math.isfinite(trainer.num_training_batches):
-            return None
-        batches_per_step = trainer.accumulate_grad_batches
-        steps_per_epoch = max(1, math.ceil(trainer.num_training_batches / batches_per_step))
-        epoch, steps = divmod(trainer.global_step, steps_per_epoch)
-        return epoch, steps * batches_per_step * self.batch_size

@@ -23,7 +23,13 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from datamodules import MotionDataModule, PromptDataModule, RealIMUDataModule, VirtualIMUDataModule
+from datamodules import (
+    HumanML3DDataModule,
+    MotionDataModule,
+    PromptDataModule,
+    RealIMUDataModule,
+    VirtualIMUDataModule,
+)
 from lightning_modules import HARClassifier, MotionDiffusion
 from lightning_modules.acceleration_figure import AccelerationFigure
 from lightning_modules.config_errors import explain_exception, explain_parser_error
@@ -33,6 +39,7 @@ from lightning_modules.resume_guard import ResumeGuard, describe_changes
 SHORT_NAMES: Final = (
     AccelerationFigure,
     HARClassifier,
+    HumanML3DDataModule,
     MotionDataModule,
     MotionDiffusion,
     MotionWriter,

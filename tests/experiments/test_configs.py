@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -84,6 +86,68 @@ def test_finetune_then_test_then_generate(name: str, runs: Path, caches: list[st
     assert all(Motion.load(manifest.parent / entry["file"]).num_frames == 30 for entry in motions)
 
 
+@pytest.fixture
+def made_up_humanml3d(tmp_path: Path, write_humanml3d: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in HumanML3D's layout, of noise; IMUFORGE_HUMANML3D is where the YAML looks for it."""
+    generator = np.random.default_rng(0)
+    motions = {f"{number:06}": generator.normal(size=(40 + number, 263)).astype(np.float32) for number in range(12)}
+    lines = {name: ["a person walks.#a/DET person/NOUN walk/VERB#0.0#0.0"] for name in motions}
+    names = sorted(motions)
+    splits = {"train": names[:8], "val": names[8:10], "test": names[10:]}
+    root = write_humanml3d(tmp_path / "HumanML3D", motions, lines, splits)
+    monkeypatch.setenv("IMUFORGE_HUMANML3D", str(root))
+    return root
+
+
+def test_finetune_on_humanml3d(
+    runs: Path, made_up_humanml3d: Path, tiny_prior: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMUFORGE_MDM", str(tiny_prior))
+    small = [*SMALL_MODEL, "--model.text_encoder=minilm", "--model.text_dim=384", "--model.mask_frames=true"]
+    small += [*QUICK, "--data.batch_size=4", f"--model.cache_dir={cache_dir / 'text'}"]
+    small += [f"--data.cache_dir={runs / 'cache'}"]
+    name = "finetune_acc_mdm"
+    figure = ["--trainer.callbacks.every_n_epochs=1", "--trainer.check_val_every_n_epoch=1"]
+    main(["fit", "-c", config(name), *small, "--trainer.max_steps=4", *figure])
+    last = runs / name / "checkpoints" / "last.ckpt"
+    trained, before = read_weights(last), read_weights(tiny_prior)
+    assert any(not torch.equal(trained.parameters[key], value) for key, value in before.parameters.items())
+    assert (last.parent / "best.ckpt").is_file()
+    main(["fit", "-c", config(name), *small, "--trainer.max_steps=6", "--ckpt_path=last"])
+    assert torch.load(last, weights_only=True)["global_step"] == 6
+    main(["test", "-c", config(name), *small, "--ckpt_path=last"])
+
+
+def test_statistics_of_humanml3d_reach_a_model_without(runs: Path, made_up_humanml3d: Path, cache_dir: Path) -> None:
+    small = [*SMALL_MODEL, "--model.text_encoder=minilm", "--model.text_dim=384", "--model.init_from=null"]
+    small += [*QUICK, "--data.batch_size=4", f"--model.cache_dir={cache_dir / 'text'}"]
+    small += [f"--data.cache_dir={runs / 'cache'}"]
+    main(["fit", "-c", config("finetune_acc_mdm"), *small, "--trainer.max_steps=2"])
+    weights = read_weights(runs / "finetune_acc_mdm" / "checkpoints" / "last.ckpt")
+    assert torch.equal(weights.mean, torch.from_numpy(np.load(made_up_humanml3d / "Mean.npy")))
+    assert torch.equal(weights.std, torch.from_numpy(np.load(made_up_humanml3d / "Std.npy")))
+
+
+def test_absent_humanml3d_ends_in_one_line(runs: Path, tiny_prior: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = [*SMALL_MODEL, f"--model.init_from={tiny_prior}", "--model.text_dim=384", "--model.mask_frames=true"]
+    with pytest.raises(SystemExit) as exit_info:
+        main(["fit", "-c", config("finetune_acc_mdm"), *small, *QUICK, f"--data.root={runs / 'nowhere'}"])
+    assert exit_info.value.code == 2
+    assert "nowhere not found" in capsys.readouterr().err
+
+
+def test_mdm_arm_differs_in_checkpoint_and_data_alone() -> None:
+    small, published = read("finetune_acc"), read("finetune_acc_mdm")
+    for arm in (small, published):
+        del arm["data"], arm["trainer"]["default_root_dir"]
+        for key in (*SMALL, "init_from", "text_encoder", "text_dim", "mask_frames"):
+            arm["model"]["init_args"].pop(key, None)
+    assert small == published
+    assert {"width": 512, "num_layers": 8, "feedforward": 1024, "num_steps": 50}.items() <= read("finetune_acc_mdm")[
+        "model"
+    ]["init_args"].items()
+
+
 def test_prior_trains_from_scratch(runs: Path, caches: list[str]) -> None:
     main(["fit", "-c", config("prior"), *SMALL_MODEL, *QUICK, *SMALL_DATA, *caches, "--trainer.max_steps=2"])
     assert (runs / "prior" / "checkpoints" / "last.ckpt").is_file()
@@ -131,7 +195,7 @@ def test_the_packaged_prior_fits_the_yaml() -> None:
     assert {key: hparams[key] for key in SMALL} == {key: read("prior")["model"]["init_args"][key] for key in SMALL}
 
 
-@pytest.mark.parametrize("name", ["prior", *ARMS, "har"])
+@pytest.mark.parametrize("name", ["prior", *ARMS, "finetune_acc_mdm", "har"])
 def test_cluster_layer_parses_on_every_experiment(
     name: str, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
