@@ -123,6 +123,12 @@ def test_what_adapters_learnt_is_usable_everywhere_in_the_plain_layout(make_prio
     assert load_mdm(tmp_path / "flat" / "model.pt").denoiser.state_dict().keys() == plain.state_dict().keys()
 
 
+def test_loading_weights_forgets_what_adapters_had_learnt(fit, prior_file):
+    model = fit(trainable="lora", lora_rank=2)
+    model.load_weights(read_weights(prior_file), source="prior")
+    assert torch.equal(denoise(model.denoiser), denoise(load_prior(prior_file).denoiser))
+
+
 def test_an_update_of_a_stack_is_one_update_for_each_projection():
     weight, generator = torch.randn(12, 4), torch.Generator().manual_seed(0)
     update = LowRankUpdate(weight, rank=2, generator=generator)
