@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lightning_modules.denoiser import MAX_POSITIONS, compute_sinusoids
+from lightning_modules.lora import merge_state
 from lightning_modules.mdm_args import write_mdm_args
 from lightning_modules.motion_diffusion import MotionDiffusion
 from lightning_modules.text_encoders import TextEncoder
@@ -81,7 +82,7 @@ def save_mdm(model: MotionDiffusion, path: str | Path, *, layout: str = "flat") 
     path.parent.mkdir(parents=True, exist_ok=True)
     average = _to_mdm_state(model.average.state_dict())
     content = (
-        average if layout == "flat" else {"model": _to_mdm_state(model.denoiser.state_dict()), "model_avg": average}
+        average if layout == "flat" else {"model": _to_mdm_state(merge_state(model.denoiser)), "model_avg": average}
     )
     torch.save(content, path)
     write_mdm_args(path.with_name("args.json"), model.hparams_initial)

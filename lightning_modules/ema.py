@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from lightning_modules.lora import merge_state
+
 
 def ramp_decay(decay: float, num_updates: int) -> float:
     """Return the decay after that many updates: (1 + n) / (10 + n) until it reaches ``decay``.
@@ -16,5 +18,9 @@ def ramp_decay(decay: float, num_updates: int) -> float:
 
 @torch.no_grad()
 def update_average(average: nn.Module, source: nn.Module, decay: float) -> None:
-    """Set average = decay * average + (1 - decay) * source, parameter by parameter, in place."""
-    torch._foreach_lerp_(list(average.parameters()), list(source.parameters()), 1.0 - decay)
+    """Set average = decay * average + (1 - decay) * source, parameter by parameter, in place.
+
+    A source with adapters counts with them merged, so that an average has the plain layout whatever is trained.
+    """
+    targets, sources = dict(average.named_parameters()), merge_state(source)
+    torch._foreach_lerp_(list(targets.values()), [sources[name] for name in targets], 1.0 - decay)

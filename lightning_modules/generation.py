@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lightning_modules.denoiser import Denoiser, mask_frames_of
 from lightning_modules.diffusion import Schedule
+from lightning_modules.inpainting import KnownFeatures
 from lightning_modules.samplers import SampleNoise, check_sampler, guide, sample
 from lightning_modules.text_lookup import TextBatch
 
@@ -85,6 +86,7 @@ def generate_normalised(
     *,
     num_frames: int | Sequence[int],
     seeds: Sequence[int] | None,
+    known: KnownFeatures | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Sample normalised motions.
 
@@ -96,6 +98,7 @@ def generate_normalised(
         num_frames: length of all motions or of each.
         seeds: one per motion: the same text, length and seed give the same motion whatever else is in the batch. None
             draws them from torch's global generator.
+        known: normalised features to in-paint around, T the largest length.
 
     Returns:
         Normalised features ``(B, T, F)`` with T the largest length, and which of their frames are inside ``(B, T)``.
@@ -121,6 +124,8 @@ def generate_normalised(
             guidance=options.guidance,
             text_mask=words.mask,
         )
+        if known is not None:
+            predict = known.select(rows, max(sizes)).hold(predict)
         start = noise(schedule.num_steps)
         drawn = sample(options.sampler, predict, start, schedule, noise, steps=options.steps)
         motions[rows, : max(sizes)] = drawn

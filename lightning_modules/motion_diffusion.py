@@ -7,26 +7,27 @@ et al. 2025 (arXiv:2512.08859).
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Self
 
 import torch
-from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.optim import Optimizer
 
-from datamodules.batches import MotionBatch, PromptBatch
+from datamodules.batches import MotionBatch
 from lightning_modules.denoiser import DENOISER_ARGUMENTS, Denoiser, mask_frames_of
 from lightning_modules.diffusion import Schedule
 from lightning_modules.ema import ramp_decay, update_average
-from lightning_modules.generation import GeneratedMotions, SamplingOptions, generate_normalised
+from lightning_modules.lora import load_merged_state
 from lightning_modules.losses import LOSSES, DecodedMotion, Prediction
+from lightning_modules.motion_generator import MotionGenerator
 from lightning_modules.objective import Objective, gradient_norms, is_due, sum_shares
 from lightning_modules.optimisation import check_fractions, check_lr_schedule, make_optimisers
 from lightning_modules.randomness import draw_training_step, paired_noise, seeded_dropout
+from lightning_modules.recipes import apply_recipe, compile_forward, list_trainable
 from lightning_modules.samplers import check_sampler
 from lightning_modules.scores import PAIRED_FRACTIONS, DenoisingScores
 from lightning_modules.statistics import FeatureStatistics, MotionData
@@ -35,7 +36,7 @@ from lightning_modules.virtual_sensors import SensorLossOptions
 from lightning_modules.weights import Weights, match_parameters, read_weights
 
 
-class MotionDiffusion(LightningModule):
+class MotionDiffusion(MotionGenerator):
     """A diffusion prior over HumanML3D features, as a LightningModule.
 
     Features come in and go out raw; the module normalises them with its own statistics, which travel in its checkpoint.
@@ -65,6 +66,9 @@ class MotionDiffusion(LightningModule):
         warmup_steps: optimiser steps until ``lr`` is reached.
         lr_schedule: ``cosine`` (to 0 at the end of the run) or ``constant``.
         ema_decay: of the averaged weights that validation, test, predict and generate use.
+        trainable: ``all``, ``lora`` (adapters on the attention) or ``last:N`` (the last N layers and the output head).
+        lora_rank: rank of the adapters.
+        compile_denoiser: run the trained network through ``torch.compile``.
         init_from: weights to start from (``.safetensors``, ``.ckpt`` or MDM's ``.pt``); not a hyper-parameter, because
             a checkpoint needs it no more.
         text_encoder: ``minilm``, ``clip`` or ``distilbert``; ``clip:FOLDER`` reads a Hugging Face model folder.
@@ -104,6 +108,9 @@ class MotionDiffusion(LightningModule):
         warmup_steps: int = 100,
         lr_schedule: str = "cosine",
         ema_decay: float = 0.999,
+        trainable: str = "all",
+        lora_rank: int = 8,
+        compile_denoiser: bool = False,
         init_from: str | None = None,
         text_encoder: str = "minilm",
         cache_dir: str = "runs/cache/text",
@@ -121,10 +128,14 @@ class MotionDiffusion(LightningModule):
         self.schedule = Schedule.cosine(num_steps)
         self.objective = Objective.of(loss_weights, huber_delta, snr_weighted, loss_warmup_steps, sensor_loss)
         self.cond_drop_prob = cond_drop_prob
+        self.guidable = cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
         self.denoiser = Denoiser(**{name: self.hparams_initial[name] for name in DENOISER_ARGUMENTS})
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False).eval()
+        apply_recipe(self.denoiser, trainable, lora_rank=lora_rank, seed=train_seed)
+        if compile_denoiser:
+            compile_forward(self.denoiser)
         self.statistics = FeatureStatistics()
         self.texts = TextLookup(text_encoder, dim=text_dim, cache_dir=cache_dir)
         self.scores = DenoisingScores(list(LOSSES), ["all"])
@@ -137,9 +148,11 @@ class MotionDiffusion(LightningModule):
         Raises:
             ValueError: they belong to a model of other dimensions.
         """
-        parameters = match_parameters(weights, self.denoiser, dict(self.hparams_initial), source=source)
-        self.denoiser.load_state_dict(parameters)
+        # The averaged network has the plain layout, with which adapters are merged.
+        parameters = match_parameters(weights, self.average, dict(self.hparams_initial), source=source)
+        load_merged_state(self.denoiser, parameters)
         self.average.load_state_dict(parameters)
+        self.guidable = weights.hyper_parameters.get("cond_drop_prob", self.cond_drop_prob) != 0
         if weights.mean is not None and weights.std is not None:
             self.statistics.set(weights.mean, weights.std)
 
@@ -160,6 +173,12 @@ class MotionDiffusion(LightningModule):
             self.texts(data.captions())
             self.scores = DenoisingScores(list(LOSSES), data.activities)
         self.statistics.require()
+
+    def on_train_start(self) -> None:
+        """Log how many parameters are trained; from here on guidance depends on how this run drops conditions."""
+        self.guidable = self.cond_drop_prob > 0
+        count = sum(value.numel() for value in list_trainable(self.denoiser))
+        self.log("trainable_parameters", float(count), sync_dist=True)
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
         """Return the objective at random time steps."""
@@ -205,7 +224,7 @@ class MotionDiffusion(LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW with warm-up and the chosen schedule, moved every step."""
         steps = self.trainer.estimated_stepping_batches
-        return make_optimisers(self.denoiser.parameters(), self.hparams_initial, total_steps=steps)
+        return make_optimisers(list_trainable(self.denoiser), self.hparams_initial, total_steps=steps)
 
     def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
         """Add one-step predictions of the averaged network at fixed time steps."""
@@ -239,55 +258,3 @@ class MotionDiffusion(LightningModule):
         # Metrics have summed over ranks already; averaging equal values only keeps Lightning from warning.
         self.log_dict(scores, sync_dist=True)
         self.scores.reset()
-
-    def predict_step(self, batch: PromptBatch, batch_idx: int) -> GeneratedMotions:
-        """Generate motions for prompts with the sampling hyper-parameters."""
-        hparams = self.hparams_initial
-        features = self.generate(
-            batch.texts,
-            num_frames=batch.lengths.tolist(),
-            guidance=hparams.guidance,
-            sampler=hparams.sampler,
-            steps=hparams.sampling_steps,
-            seeds=batch.seeds,
-        )
-        return GeneratedMotions(features, batch.lengths, batch.index)
-
-    @torch.no_grad()
-    def generate(
-        self,
-        texts: Sequence[str],
-        *,
-        num_frames: int | Sequence[int],
-        guidance: float = 2.5,
-        sampler: str = "ddpm",
-        steps: int | None = None,
-        seeds: Sequence[int] | None = None,
-    ) -> Tensor:
-        """Generate one motion per prompt with the averaged weights.
-
-        Args:
-            texts: B prompts.
-            num_frames: length of all motions or of each, in frames at 20 fps.
-            guidance: classifier-free guidance scale; 1 is none.
-            sampler: ``ddpm``, ``ddim`` or ``dpm++``.
-            steps: network calls per motion; None takes all of the schedule.
-            seeds: one per motion: text, length and seed decide the motion, to rounding, whatever else is in the batch.
-                None draws them from torch's global generator.
-
-        Returns:
-            De-normalised HumanML3D features ``(B, T, 263)``, T the largest length, zero beyond each length.
-
-        Raises:
-            ValueError: no prompts, an unknown sampler, more steps than the schedule has, lengths or seeds that do not
-                fit, no statistics, or guidance of a model that was trained without dropping conditions.
-        """
-        options = SamplingOptions(guidance=guidance, sampler=sampler, steps=steps)
-        if guidance != 1.0 and self.cond_drop_prob == 0:
-            raise ValueError(f"guidance is {guidance}, but the model was trained with cond_drop_prob=0; use guidance=1")
-        self.statistics.require()
-        text = self.texts(texts).to(self.device)
-        motions, mask = generate_normalised(
-            self.average, self.schedule, text, options, num_frames=num_frames, seeds=seeds
-        )
-        return self.statistics.denormalise(motions, mask)

@@ -13,9 +13,10 @@ from experiments.bench.body import full_mesh_table, gradient_table, long_recordi
 from experiments.bench.losses import loss_table
 from experiments.bench.real_sensors import real_sensor_table
 from experiments.bench.rigid import error_table, speed_table
+from experiments.bench.sampling import guidance_table, sampler_table
 from experiments.bench.tables import BenchTable, describe_machine
 
-_HEAD = """# Benchmarks of the simulator
+_HEAD = """# Benchmarks of the simulator and of sampling
 
 `make bench` prints these tables and writes this file. One thread, one run, {date}.
 
@@ -40,10 +41,14 @@ def main() -> None:
         long_recording_table,
         loss_table,
         real_sensor_table,
+        guidance_table,
+        sampler_table,
     ):
         table = measure()
         if table is None:
-            console.print("real recordings not found: set IMUFORGE_SHARED to compare with them")
+            console.print(
+                f"{measure.__name__} left out: needs real recordings ($IMUFORGE_SHARED) or the packaged prior"
+            )
             continue
         table.print(console)
         tables.append(table)

@@ -65,7 +65,7 @@ def humanml3d_table(num_motions: int = NUM_MOTIONS) -> BenchTable:
     return BenchTable(
         f"HumanML3D: {num_motions} made-up motions of 40 to 199 frames, {frames * NUM_FEATURES * 4 / 1e9:.1f} GB",
         ("packing, once [s]", "opening [s]", f"batches of {_BATCH_SIZE} per second, packed", "np.load for each item"),
-        [(f"{packing_s:.1f}", f"{opening_s:.2f}", f"{packed:.0f}", f"{single:.0f}")],
+        [(f"{packing_s:.3g}", f"{opening_s:.3g}", f"{packed:.3g}", f"{single:.3g}")],
         "Local disk, one process; opening looks at every file's size and time and reads the index.",
     )
 

@@ -148,6 +148,67 @@ def test_mdm_arm_differs_in_checkpoint_and_data_alone() -> None:
     ]["init_args"].items()
 
 
+@pytest.mark.parametrize("recipe", ["lora", "last_layers", "gpu"])
+def test_recipe_layers_on_a_fine_tuning_run(
+    recipe: str, runs: Path, caches: list[str], tiny_prior: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lightning_modules.recipes.COMPILE_BACKEND", "eager")  # compiling takes half a minute
+    layers = ["-c", config("finetune_acc"), "-c", config(f"recipes/{recipe}")]
+    small = [*SMALL_MODEL, f"--model.init_from={tiny_prior}", *QUICK, *SMALL_DATA, *caches]
+    only = {"lora": ["--model.lora_rank=2"], "last_layers": ["--model.trainable=last:1"], "gpu": []}[recipe]
+    steps = ["--trainer.check_val_every_n_epoch=1", "--trainer.callbacks.every_n_epochs=100"]
+    main(["fit", *layers, *small, *only, *steps, "--trainer.max_steps=2"])
+    (last,) = runs.rglob("last.ckpt")
+    main(["fit", *layers, *small, *only, *steps, "--trainer.max_steps=3", "--ckpt_path=last"])
+    assert torch.load(last, weights_only=True)["global_step"] == 3
+    trained, before = read_weights(last).parameters, read_weights(tiny_prior).parameters
+    assert trained.keys() == before.keys()
+    changed = {key for key, value in before.items() if not torch.equal(trained[key], value)}
+    assert "seqTransEncoder.layers.0.self_attn.in_proj_weight" in changed
+    assert ("input_process.poseEmbedding.weight" in changed) == (recipe == "gpu")
+    assert ("output_process.poseFinal.weight" in changed) == (recipe != "lora")
+
+    prompts = ["--data.motions_per_activity=1", "--data.seconds=1.5", "--data.activities=[walking]"]
+    generate = [*SMALL_MODEL, *QUICK, f"--model.init_from={last}", caches[1], "--model.sampling_steps=2"]
+    main(["predict", "-c", config("generate"), *generate, *prompts])
+
+
+def test_recipes_here_are_all_there_are() -> None:
+    assert {path.stem for path in (EXPERIMENTS / "recipes").glob("*.yaml")} == {"lora", "last_layers", "gpu"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model.trainable=lorra"], "trainable 'lorra' is unknown"),
+        (["--model.sampling_steps=6"], "6 sampling steps were asked of a schedule of 5, expected 1 to 5"),
+        (["--model.cond_drop_prob=0"], "guidance is 2.5, but the model was trained with cond_drop_prob=0"),
+    ],
+)
+def test_sampling_that_cannot_be_is_one_line(
+    options: list[str],
+    message: str,
+    runs: Path,
+    caches: list[str],
+    tiny_prior: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = tiny_prior
+    if "cond_drop_prob" in options[0]:
+        plain = MotionDiffusion(**SMALL, cond_drop_prob=0.0)
+        plain.load_weights(read_weights(tiny_prior), source="prior")
+        source, options = tmp_path / "never_dropped.safetensors", []
+        save_prior(plain, source, {})
+    prompts = ["--data.motions_per_activity=1", "--data.seconds=1.5", "--data.activities=[walking]"]
+    start = [*SMALL_MODEL, *QUICK, caches[1], f"--model.init_from={source}"]
+    with pytest.raises(SystemExit) as exit_info:
+        main(["predict", "-c", config("generate"), *start, *prompts, *options])
+    assert exit_info.value.code == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert message in line
+
+
 def test_prior_trains_from_scratch(runs: Path, caches: list[str]) -> None:
     main(["fit", "-c", config("prior"), *SMALL_MODEL, *QUICK, *SMALL_DATA, *caches, "--trainer.max_steps=2"])
     assert (runs / "prior" / "checkpoints" / "last.ckpt").is_file()

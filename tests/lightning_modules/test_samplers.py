@@ -66,7 +66,10 @@ def test_deterministic_samplers_follow_the_probability_flow():
     }
     assert errors["ddim", 200] < 0.02
     assert errors["dpm++", 200] < 0.01
-    assert errors["dpm++", 10] < 0.2 * errors["ddim", 10]
+    assert errors["dpm++", 10] < 0.3
+    # With an exact predictor the spacing of the paper is the better one; why it is not taken: docs/decisions/015.
+    spaced = sample_dpm_solver(data.predict, start, schedule.spaced_by_noise(10))
+    assert float((spaced - data.flow(start)).abs().max()) < 0.2 * errors["ddim", 10]
 
 
 def test_ddpm_and_noisy_ddim_have_the_data_distribution():
@@ -101,12 +104,26 @@ def test_guidance_in_one_pass_equals_two():
 
     x, text, lengths = torch.randn(2, 4, 3), torch.randn(2, 5), torch.tensor([4, 3])
     out = guide(denoiser, text, lengths, guidance=2.5)(x, 7)
-    assert calls == [4]
+    assert calls == [4]  # one pass for both
     steps = torch.tensor([7, 7])
     conditional, unconditional = denoiser(x, steps, text, lengths), denoiser(x, steps, 0 * text, lengths)
     torch.testing.assert_close(out, unconditional + 2.5 * (conditional - unconditional))
     torch.testing.assert_close(guide(denoiser, text, lengths, guidance=1.0)(x, 7), conditional)
     torch.testing.assert_close(guide(denoiser, text, lengths, guidance=0.0)(x, 7), unconditional)
+
+
+def test_large_guided_batches_are_cut_to_what_a_cpu_holds_in_its_cache():
+    calls = []
+
+    def denoiser(x, timesteps, text, lengths):
+        calls.append(len(x))
+        return x * text.sum(dim=1)[:, None, None] + timesteps[:, None, None] + lengths[:, None, None]
+
+    x, text, lengths = torch.randn(5, 300, 3), torch.randn(5, 4), torch.tensor([300, 1, 2, 3, 4])
+    out = guide(denoiser, text, lengths, guidance=3.0)(x, 7)
+    assert calls == [3, 3, 3, 1]
+    alone = [guide(denoiser, text[[i]], lengths[[i]], guidance=3.0)(x[[i]], 7) for i in range(5)]
+    torch.testing.assert_close(out, torch.cat(alone))
 
 
 def test_noise_of_a_sample_depends_on_its_seed_alone():
