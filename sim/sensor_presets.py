@@ -19,7 +19,8 @@ again when this was written (docs/decisions/010-sensor-errors-written-here.md).
 ``smartphone``
     The same part as a phone delivers it: white noise as in the TUM VI calibration*, 2.8e-3 m/s^2/sqrt(Hz) and 1.6e-4
     rad/s/sqrt(Hz), the gyroscope's constant bias taken off by the system (Android's definition of ``TYPE_GYROSCOPE``),
-    16 bit at 8 g and 2000 dps.
+    16 bit at 8 g and 2000 dps. The calibration's densities are read as one-sided here; if they are two-sided, as its
+    tool (Kalibr) has them, the white noise is too small by the square root of two.
 ``lsm6dso``
     Phones and watches. STMicroelectronics DS12140 rev. 2, table 2 (high-performance mode): noise 110 ug/sqrt(Hz) at
     16 g* and 3.8 mdps/sqrt(Hz)*, offsets 20 mg* and 1 dps* (typical), sensitivity tolerance 1 %*, counts of 0.488 mg
