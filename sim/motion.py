@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sim.conventions import MIRROR, NUM_JOINTS
+from sim.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Motion:
     def save(self, path: str | Path) -> None:
         """Write the motion to an ``.npz`` file (rotations, translation [m], fps [Hz], text)."""
         text = self.text if self.text is None or isinstance(self.text, str) else list(self.text)
-        with Path(path).open("wb") as file:
+        with whole_file(Path(path)) as part, part.open("wb") as file:
             np.savez_compressed(
                 file,
                 rotations=self.rotations.detach().cpu().numpy(),

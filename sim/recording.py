@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from sim.files import whole_file
+
 _AXES: Final[dict[str, tuple[str, ...]]] = {
     "accel": ("x", "y", "z"),
     "gyro": ("x", "y", "z"),
@@ -168,9 +170,11 @@ class ImuRecording:
 
         Units, frame, rate and names are in the Parquet schema's metadata under ``imuforge`` (and each column's unit
         with the column), or in the CSV's first line as a comment: ``pandas.read_csv(path, comment="#")`` reads it.
+        The file appears whole or not at all.
 
         Raises:
-            ValueError: the path ends in neither.
+            OSError: the file cannot be written.
+            ValueError: the path ends in neither, or the recording is neither float32 nor float64.
         """
         target = Path(path)
         _check_suffix(target)
@@ -189,14 +193,15 @@ class ImuRecording:
             raise ValueError(f"the recording is {metadata['dtype']}, expected float32 or float64; convert it first")
         frame = self.to_dataframe()
         if target.suffix == ".csv":
-            with target.open("w", encoding="utf-8", newline="") as file:
+            with whole_file(target) as part, part.open("w", encoding="utf-8", newline="") as file:
                 file.write(f"# {json.dumps(metadata)}\n")
                 frame.to_csv(file, index=False)
             return
         table = pa.Table.from_pandas(frame, preserve_index=False)
         fields = [field.with_metadata({"unit": _unit_of(field.name)}) for field in table.schema]
         schema = pa.schema(fields, metadata={**(table.schema.metadata or {}), b"imuforge": json.dumps(metadata)})
-        pq.write_table(table.cast(schema), target)
+        with whole_file(target) as part:
+            pq.write_table(table.cast(schema), part)
 
     @classmethod
     def load(cls, path: str | Path) -> ImuRecording:
@@ -258,9 +263,11 @@ def _sensor_axis(quantity: str) -> int:
 
 
 def _unit_of(column: str) -> str:
+    if column == "time_s":
+        return _UNITS["time"]
     # linear_accel before accel: the latter is its ending.
-    for quantity in ("linear_accel", *_UNITS):
-        if f"_{quantity}_" in f"_{column}":
+    for quantity in ("linear_accel", *_AXES):
+        if any(column.endswith(f"_{quantity}_{axis}") for axis in _AXES[quantity]):
             return _UNITS[quantity]
     return "1"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -12,6 +11,7 @@ from string import Template
 import numpy as np
 
 from sim.conventions import STANDARD_GRAVITY
+from sim.files import whole_file
 from sim.show_data import PackedArray, ShownClip, pack
 
 SCRIPTS = ("show_data.js", "show_words.js", "show_scene.js", "show_curves.js", "show_player.js")
@@ -45,18 +45,8 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         OSError: the place cannot be written to.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_text(text, encoding="utf-8")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise type(error)(
-            f"{path} cannot be written ({error.strerror}), expected a file in a folder that takes it; choose another"
-        ) from error
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def _plotly_script() -> str:

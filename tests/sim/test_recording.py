@@ -93,6 +93,31 @@ def test_parquet_says_its_units(tmp_path):
     assert schema.field("time_s").metadata[b"unit"] == b"s"
 
 
+def test_units_go_by_the_quantity_and_not_by_the_sensors_name(tmp_path):
+    replace(_recording(), names=("accel_test", "time")).save(tmp_path / "recording.parquet")
+    schema = pq.read_schema(tmp_path / "recording.parquet")
+    assert schema.field("accel_test_gyro_x").metadata[b"unit"] == b"rad/s"
+    assert schema.field("time_position_x").metadata[b"unit"] == b"m"
+    assert schema.field("time_orientation_xy").metadata[b"unit"].startswith(b"rotation matrix")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_writer_that_is_stopped_leaves_what_was_there(tmp_path, monkeypatch, suffix):
+    path = tmp_path / f"recording{suffix}"
+    _recording().save(path)
+    before = path.read_bytes()
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", stop)
+    monkeypatch.setattr(pq, "write_table", stop)
+    with pytest.raises(KeyboardInterrupt):
+        _recording(dtype=torch.float64).save(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
 def test_csv_is_read_by_pandas_as_it_stands(tmp_path):
     recording = _recording()
     recording.save(tmp_path / "recording.csv")
