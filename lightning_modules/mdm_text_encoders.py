@@ -7,6 +7,7 @@ arXiv:1910.01108) one a word piece. Both are read by transformers, from a folder
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Final
@@ -22,7 +23,7 @@ MAX_CLIP_WORDS: Final = 20
 CLIP_CONTEXT: Final = 77
 
 
-class _PretrainedEncoder:
+class _PretrainedEncoder(ABC):
     """What CLIP and DistilBERT have in common; the network is loaded at the first text.
 
     Args:
@@ -64,8 +65,9 @@ class _PretrainedEncoder:
         """Width of an embedding."""
         return self.hub_dim if self._folder is None else self._read_dim(self._config)
 
+    @abstractmethod
     def _read_dim(self, config: dict[str, object]) -> int:
-        raise NotImplementedError
+        """Return the width that a model folder's configuration states."""
 
     @cached_property
     def _pretrained(self) -> PretrainedText:
