@@ -165,33 +165,15 @@ def sample_windows(
     return values
 
 
-def _make_operator(
-    steps: tuple[float, ...],
-    length: int,
-    derivative: int,
-    cutoff: float | None,
-    dtype: torch.dtype,
-    device: torch.device,
-) -> Tensor:
-    """Return the map ``(length, n)`` from a whole signal to a derivative of its spline at n times, kept for later.
+class _Wanted(NamedTuple):
+    """What an operator depends on; see :func:`sampling_operator`."""
 
-    Args:
-        steps: when, in sample intervals from the first sample on.
-        length: samples of the signal, at least 2.
-        derivative: its order [1 / sample interval^order].
-        cutoff: smoothing [cycles per sample]; None interpolates.
-        dtype: of the map, which is made in float64.
-        device: of the map.
-    """
-    matrix = sampling_matrix(np.array(steps), num_samples=length, derivative=derivative, cutoff=cutoff)
-    # What is far below rounding would only make denormal products, which take a hundred times as long as others.
-    matrix[np.abs(matrix) < 1e-4 * torch.finfo(dtype).eps * np.abs(matrix).max()] = 0.0
-    # Kept for later calls: one made while validating (inference mode) must serve a training step as well.
-    with torch.inference_mode(False):
-        return torch.from_numpy(matrix).to(dtype=dtype, device=device).contiguous()
-
-
-_kept_operator = lru_cache(maxsize=128)(_make_operator)
+    steps: tuple[float, ...]
+    length: int
+    derivative: int
+    cutoff: float | None
+    dtype: torch.dtype
+    device: torch.device
 
 
 def sampling_operator(
@@ -202,9 +184,35 @@ def sampling_operator(
     dtype: torch.dtype,
     device: torch.device,
 ) -> Tensor:
-    """Return :func:`sim.spline.sampling_matrix` as a tensor ``(length, P)``; small ones are kept for later calls."""
-    make = _kept_operator if length * len(steps) <= _MOST_KEPT else _make_operator
-    return make(steps, length, derivative, cutoff, dtype, device)
+    """Return the map ``(length, P)`` from a whole signal to a derivative of its spline at P times.
+
+    Args:
+        steps: when, in sample intervals from the first sample on.
+        length: samples of the signal, at least 2.
+        derivative: its order [1 / sample interval^order].
+        cutoff: smoothing [cycles per sample]; None interpolates.
+        dtype: of the map, which is made in float64.
+        device: of the map.
+
+    Returns:
+        :func:`sim.spline.sampling_matrix` as a tensor. Small ones are kept for later calls, so do not write to it.
+    """
+    wanted = _Wanted(steps, length, derivative, cutoff, dtype, device)
+    return _kept_operator(wanted) if length * len(steps) <= _MOST_KEPT else _make_operator(wanted)
+
+
+def _make_operator(wanted: _Wanted) -> Tensor:
+    matrix = sampling_matrix(
+        np.array(wanted.steps), num_samples=wanted.length, derivative=wanted.derivative, cutoff=wanted.cutoff
+    )
+    # What is far below rounding would only make denormal products, which take a hundred times as long as others.
+    matrix[np.abs(matrix) < 1e-4 * torch.finfo(wanted.dtype).eps * np.abs(matrix).max()] = 0.0
+    # Kept for later calls: one made while validating (inference mode) must serve a training step as well.
+    with torch.inference_mode(False):
+        return torch.from_numpy(matrix).to(dtype=wanted.dtype, device=wanted.device).contiguous()
+
+
+_kept_operator = lru_cache(maxsize=128)(_make_operator)
 
 
 @full_precision()
