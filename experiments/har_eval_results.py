@@ -22,6 +22,14 @@ class IntervalEntry(TypedDict):
     high: float
 
 
+class RelativeEntry(TypedDict):
+    """A relative change and the ends of its 95% interval; None where a score of zero is divided by."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+
+
 class ScoreEntry(TypedDict):
     """One classifier of one arm, set and seed; ``arm`` is ``real`` for the real-to-real ceiling."""
 
@@ -61,7 +69,7 @@ class ComparisonEntry(TypedDict):
     set: str
     classifier: str
     absolute: IntervalEntry
-    relative: IntervalEntry
+    relative: RelativeEntry
 
 
 class ErrorEntry(TypedDict):
@@ -86,8 +94,8 @@ class PairedEntry(TypedDict):
     all: ErrorEntry
     by_activity: dict[str, ErrorEntry]
     by_level: dict[str, ErrorEntry]
-    relative_rmse: dict[str, IntervalEntry]
-    relative_mse: dict[str, IntervalEntry]
+    relative_rmse: dict[str, RelativeEntry]
+    relative_mse: dict[str, RelativeEntry]
 
 
 class DistanceEntry(TypedDict):

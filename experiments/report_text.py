@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from experiments.har_eval_results import HarEvalResults, IntervalEntry, SummaryEntry
+from experiments.har_eval_results import HarEvalResults, IntervalEntry, RelativeEntry, SummaryEntry
 
 MEAN = "mean"
 REFERENCES = {"mocap": "recorded clips (upper reference)", "real": "real people (ceiling)"}
@@ -27,7 +27,7 @@ def describe_score(entry: SummaryEntry, *, digits: int = 3) -> str:
     return f"{entry['macro_f1']:.{digits}f} ({entry['seed_low']:.{digits}f}, {entry['seed_high']:.{digits}f})"
 
 
-def describe_difference(absolute: IntervalEntry, relative: IntervalEntry) -> str:
+def describe_difference(absolute: IntervalEntry, relative: RelativeEntry) -> str:
     """Return an absolute and a relative difference of macro-F1 in words, each named as such."""
     return (
         f"absolute {100 * absolute['mean']:+.1f} points [{100 * absolute['low']:+.1f}, {100 * absolute['high']:+.1f}], "
@@ -35,17 +35,21 @@ def describe_difference(absolute: IntervalEntry, relative: IntervalEntry) -> str
     )
 
 
-def describe_change(relative: IntervalEntry) -> str:
-    """Return a relative change with its interval in percent."""
-    low, high = 100 * relative["low"], 100 * relative["high"]
-    return f"{100 * relative['mean']:+.1f}% [{low:+.1f}%, {high:+.1f}%]"
+def describe_change(relative: RelativeEntry) -> str:
+    """Return a relative change with its interval in percent; what a score of zero leaves undefined is named so."""
+    mean, low, high = (
+        "undefined" if value is None else f"{100 * value:+.1f}%"
+        for value in (relative["mean"], relative["low"], relative["high"])
+    )
+    return f"{mean} [{low}, {high}]"
 
 
-def judge(interval: IntervalEntry, *, better: str = "better", worse: str = "worse") -> str:
-    """Return what an interval of a difference says."""
-    if interval["low"] > 0:
+def judge(interval: IntervalEntry | RelativeEntry, *, better: str = "better", worse: str = "worse") -> str:
+    """Return what an interval of a difference says; an undefined end speaks for neither side."""
+    low, high = interval["low"], interval["high"]
+    if low is not None and low > 0:
         return better
-    return worse if interval["high"] < 0 else "no evidence of a difference"
+    return worse if high is not None and high < 0 else "no evidence of a difference"
 
 
 def state_findings(results: HarEvalResults) -> list[str]:

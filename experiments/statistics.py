@@ -108,7 +108,8 @@ def difference_interval(
         first: confusion matrices of one arm.
         second: those of the arm it is compared with, same seeds and subjects in the same order.
         resampling: draws, used for both alike.
-        relative: divide by the score of ``second``: a relative gain instead of an absolute one.
+        relative: divide by the score of ``second``: a relative gain instead of an absolute one. Where that score is
+            zero in a resample, an end of the interval may be infinite or NaN.
 
     Raises:
         ValueError: the two do not hold the same number of seeds, subjects and classes.
@@ -122,7 +123,7 @@ def difference_interval(
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = samples[0] / samples[1] - 1.0
         estimate = float(np.float64(estimates[0]) / estimates[1] - 1.0)
-    return percentile_interval(estimate, ratios)
+        return percentile_interval(estimate, ratios)
 
 
 def ratio_interval(

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.har_eval_results import ErrorEntry, IntervalEntry, PairedEntry
+from experiments.har_eval_results import ErrorEntry, PairedEntry, RelativeEntry
 from experiments.har_eval_stages.paired import ERRORS
-from experiments.har_eval_stages.scores import as_entry
+from experiments.har_eval_stages.scores import as_relative_entry
 from experiments.statistics import ratio_interval
 from lightning_modules.scores import PAIRED_FRACTIONS
 
@@ -61,14 +61,14 @@ def _entry(key: tuple[str, int | None], tables: Mapping[tuple[str, int | None], 
     arm, seed = key
     table = tables[key]
     everything = np.ones(len(table.counts), dtype=np.bool_)
-    relative: dict[bool, dict[str, IntervalEntry]] = {True: {}, False: {}}
+    relative: dict[bool, dict[str, RelativeEntry]] = {True: {}, False: {}}
     for reference in REFERENCES:
         # A reference that came from a file is the same for every seed.
         other = tables.get((reference, seed)) or tables.get((reference, None))
         if other is None or reference == arm:
             continue
         for root, entries in relative.items():
-            entries[reference] = as_entry(
+            entries[reference] = as_relative_entry(
                 ratio_interval(
                     table.of_recordings(),
                     other.of_recordings(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.har_eval_results import ComparisonEntry, IntervalEntry, ScoreEntry, SummaryEntry
+from experiments.har_eval_results import ComparisonEntry, IntervalEntry, RelativeEntry, ScoreEntry, SummaryEntry
 from experiments.har_eval_stages.classify import PREDICTIONS
 from experiments.statistics import (
     Interval,
@@ -105,7 +106,7 @@ def compare(
                         "set": set_name,
                         "classifier": classifier,
                         "absolute": as_entry(difference_interval(first, second, resampling)),
-                        "relative": as_entry(difference_interval(first, second, resampling, relative=True)),
+                        "relative": as_relative_entry(difference_interval(first, second, resampling, relative=True)),
                     }
                 )
     return comparisons
@@ -114,6 +115,12 @@ def compare(
 def as_entry(interval: Interval) -> IntervalEntry:
     """Return an interval in the form of results.json."""
     return {"mean": interval.mean, "low": interval.low, "high": interval.high}
+
+
+def as_relative_entry(interval: Interval) -> RelativeEntry:
+    """Return a relative change in the form of results.json: None where a score of zero was divided by."""
+    mean, low, high = (value if math.isfinite(value) else None for value in interval)
+    return {"mean": mean, "low": low, "high": high}
 
 
 def _cells(scores: Sequence[ScoreEntry], set_name: str) -> list[tuple[str, str, Counts]]:

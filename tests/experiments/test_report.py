@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from experiments.har_eval_results import PICTURES, REPORT, RESULTS, SCHEMA, read_results
+from experiments.har_eval_stages.scores import as_relative_entry
 from experiments.report import write_report
 from experiments.report_page import render_report
-from experiments.report_text import describe_difference, judge, list_limits, state_findings
+from experiments.report_text import describe_change, describe_difference, judge, list_limits, state_findings
+from experiments.statistics import difference_interval, draw_resampling
 
 ARMS = ("original", "continued", "acc")
 CLASSES = ("walking", "standing", "lying")
@@ -270,6 +272,18 @@ def test_limits_name_mounting_bandwidth_and_constructed_clips(results):
     assert "carries anything above 10 Hz" in limits
     for expected in ("what is known of basic_motions", "lying (1 of 2)", "at most 15 windows"):
         assert expected in limits
+
+
+def test_a_gain_over_a_score_of_zero_is_undefined_not_an_error():
+    zero = np.zeros((2, 3, 2, 2), dtype=np.int64)
+    zero[..., 0, 1] = zero[..., 1, 0] = 4
+    right = zero[..., ::-1, :]
+    resampling = draw_resampling(2, 3, resamples=50, generator=np.random.default_rng(0))
+    entry = as_relative_entry(difference_interval(right, zero, resampling, relative=True))
+    assert entry["high"] is None
+    assert "undefined" in describe_change(entry)
+    assert describe_change({"mean": 0.5, "low": 0.0, "high": None}) == "+50.0% [+0.0%, undefined]"
+    assert judge({"mean": 0.5, "low": 0.0, "high": None}) == "no evidence of a difference"
 
 
 def test_differences_keep_their_signs():
