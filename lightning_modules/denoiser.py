@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.dropout import Dropout
+from lightning_modules.packing import pack_worthwhile
 from lightning_modules.transformer import Decoder, DecoderLayer, Encoder, EncoderLayer
 from sim.conventions import NUM_FEATURES
 
@@ -144,7 +145,14 @@ class Denoiser(nn.Module):
         self.output_process = nn.ModuleDict({"poseFinal": nn.Linear(width, num_features)})
 
     def forward(
-        self, x: Tensor, timesteps: Tensor, text_embedding: Tensor, lengths: Tensor, *, text_mask: Tensor | None = None
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        text_embedding: Tensor,
+        lengths: Tensor,
+        *,
+        text_mask: Tensor | None = None,
+        skip_padding: bool = False,
     ) -> Tensor:
         """Predict the clean motion.
 
@@ -155,33 +163,79 @@ class Denoiser(nn.Module):
                 MDM's dropped condition.
             lengths: valid frames of each clip ``(B,)``, int64.
             text_mask: which words are no padding ``(B, L)``, bool, at least one a text; None is all.
+            skip_padding: spend no work on frames beyond a length, where the network and the device allow that.
 
         Returns:
             Normalised features ``(B, T, F)``. With ``mask_frames`` valid frames depend on valid frames alone; what
-            comes out beyond a length means nothing.
+            comes out beyond a length means nothing, and is 0 where it was skipped.
 
         Raises:
             ValueError: shapes do not fit, or the embedding is of words ``(B, L, D)`` and the architecture takes none.
         """
         self._check(x, text_embedding, text_mask)
-        time = self.embed_timestep(timesteps)
+        return self._predict(x, timesteps, text_embedding, lengths, text_mask, skip_padding)
+
+    def predict_conditions(
+        self, x: Tensor, timesteps: Tensor, text_embedding: Tensor, lengths: Tensor, *, text_mask: Tensor | None = None
+    ) -> Tensor:
+        """Predict the clean motion under each of K conditions in one pass, padding skipped.
+
+        What does not depend on a condition is worked out once.
+
+        Args:
+            x: noisy normalised features ``(B, T, F)``.
+            timesteps: as for :meth:`forward`.
+            text_embedding: ``(K, B, text_dim)`` or, for decoders, ``(K, B, L, text_dim)``.
+            lengths: as for :meth:`forward`.
+            text_mask: ``(B, L)``, the same for all conditions.
+
+        Returns:
+            ``(K, B, T, F)``.
+
+        Raises:
+            ValueError: as for :meth:`forward`.
+        """
+        self._check(x, text_embedding[0], text_mask)
+        count = len(text_embedding)
+        mask = None if text_mask is None else text_mask.repeat(count, 1)
+        predicted = self._predict(x, timesteps, text_embedding.flatten(0, 1), lengths, mask, skip_padding=True)
+        return predicted.unflatten(0, (count, len(x)))
+
+    def _predict(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        text_embedding: Tensor,
+        lengths: Tensor,
+        text_mask: Tensor | None,
+        skip_padding: bool,
+    ) -> Tensor:
+        """Predict ``(K B, T, F)``; texts have K times as many rows as everything else, condition by condition."""
+        count = len(text_embedding) // len(x)
+        time = self.embed_timestep(timesteps).repeat(count, 1)
         text = self.embed_text(text_embedding)
         condition = time[:, None] + text if text.ndim == 3 else (time + text)[:, None]
         token = {"trans_dec": None, "trans_dec_emb": time[:, None]}.get(self.arch, condition)
-        frames = self.input_process["poseEmbedding"](x)
-        sequence = self.sequence_pos_encoder(frames if token is None else torch.cat([token, frames], dim=1))
-        attend = None
-        num_tokens = sequence.shape[1] - frames.shape[1]
-        if self.mask_frames:
-            # The token sits in front of the frames, so a clip of n frames has n + 1 valid positions.
-            attend = mask_frames_of(lengths + num_tokens, sequence.shape[1])[:, None, None]
-        if self.arch == "trans_enc":
-            hidden = self.seqTransEncoder(sequence, attend)
-        else:
+        frames = self.input_process["poseEmbedding"](x).expand(count, -1, -1, -1)
+        if token is not None:
+            frames = torch.cat([token.unflatten(0, (count, len(x))), frames], dim=2)
+        sequence = self.sequence_pos_encoder(frames.flatten(0, 1))
+        # A token sits in front of the frames, so a clip of n frames has n + 1 valid positions.
+        num_tokens = sequence.shape[1] - x.shape[1]
+        lengths = lengths.repeat(count)
+        if self.arch != "trans_enc":
+            attend = self._attend_to(lengths + num_tokens, sequence.shape[1])
             words = None if text_mask is None else text_mask[:, None, None]
             hidden = self.seqTransDecoder(sequence, condition, attend, words)
+        elif skip_padding and self.mask_frames and (packing := pack_worthwhile(lengths + num_tokens, sequence.shape[1])):
+            hidden = packing.unpack(self.seqTransEncoder(packing.pack(sequence), packing), sequence.shape[1])
+        else:
+            hidden = self.seqTransEncoder(sequence, self._attend_to(lengths + num_tokens, sequence.shape[1]))
         predicted: Tensor = self.output_process["poseFinal"](hidden[:, num_tokens:])
         return predicted
+
+    def _attend_to(self, lengths: Tensor, num_places: int) -> Tensor | None:
+        return mask_frames_of(lengths, num_places)[:, None, None] if self.mask_frames else None
 
     def _check(self, x: Tensor, text_embedding: Tensor, text_mask: Tensor | None) -> None:
         if x.ndim != 3 or x.shape[-1] != self.num_features:

@@ -66,7 +66,7 @@ def prepare_step(batch_size: int) -> Callable[[], None]:
     steps, text, lengths = torch.zeros(batch_size).long(), torch.zeros(batch_size, TEXT_DIM), base.mask.sum(dim=1)
 
     def step() -> None:
-        predicted = denoiser(base.predicted, steps, text, lengths)
+        predicted = denoiser(base.predicted, steps, text, lengths, skip_padding=True)
         prediction = Prediction(predicted, base.target, base.mask, base.mean, base.std)
         optimiser.zero_grad()
         objective.compute_terms(prediction)["reconstruction"].mean().backward()
