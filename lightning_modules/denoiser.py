@@ -227,7 +227,9 @@ class Denoiser(nn.Module):
             attend = self._attend_to(lengths + num_tokens, sequence.shape[1])
             words = None if text_mask is None else text_mask[:, None, None]
             hidden = self.seqTransDecoder(sequence, condition, attend, words)
-        elif skip_padding and self.mask_frames and (packing := pack_worthwhile(lengths + num_tokens, sequence.shape[1])):
+        elif (
+            skip_padding and self.mask_frames and (packing := pack_worthwhile(lengths + num_tokens, sequence.shape[1]))
+        ):
             hidden = packing.unpack(self.seqTransEncoder(packing.pack(sequence), packing), sequence.shape[1])
         else:
             hidden = self.seqTransEncoder(sequence, self._attend_to(lengths + num_tokens, sequence.shape[1]))

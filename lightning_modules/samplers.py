@@ -240,5 +240,7 @@ def _predict_each(
         return denoiser.predict_conditions(x, timesteps, conditions, lengths, text_mask=text_mask)
     count = len(conditions)
     words = {} if text_mask is None else {"text_mask": text_mask.repeat(count, 1)}
-    out = denoiser(x.repeat(count, 1, 1), timesteps.repeat(count), conditions.flatten(0, 1), lengths.repeat(count), **words)
+    out = denoiser(
+        x.repeat(count, 1, 1), timesteps.repeat(count), conditions.flatten(0, 1), lengths.repeat(count), **words
+    )
     return out.unflatten(0, (count, len(x)))

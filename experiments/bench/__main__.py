@@ -15,8 +15,9 @@ from experiments.bench.real_sensors import real_sensor_table
 from experiments.bench.rigid import error_table, speed_table
 from experiments.bench.sampling import guidance_table, sampler_table
 from experiments.bench.tables import BenchTable, describe_machine
+from experiments.bench.training import training_table
 
-_HEAD = """# Benchmarks of the simulator and of sampling
+_HEAD = """# Benchmarks of the simulator, of training and of sampling
 
 `make bench` prints these tables and writes this file. One thread, one run, {date}.
 
@@ -39,6 +40,7 @@ def main() -> None:
         scaling_table,
         gradient_table,
         long_recording_table,
+        training_table,
         loss_table,
         real_sensor_table,
         guidance_table,
@@ -47,7 +49,7 @@ def main() -> None:
         table = measure()
         if table is None:
             console.print(
-                f"{measure.__name__} left out: needs real recordings ($IMUFORGE_SHARED) or the packaged prior"
+                f"{measure.__name__} left out: needs real recordings ($IMUFORGE_SHARED), the packaged prior or transformers"
             )
             continue
         table.print(console)
