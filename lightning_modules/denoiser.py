@@ -167,7 +167,7 @@ class Denoiser(nn.Module):
 
         Returns:
             Normalised features ``(B, T, F)``. With ``mask_frames`` valid frames depend on valid frames alone; what
-            comes out beyond a length means nothing, and is 0 where it was skipped.
+            comes out beyond a length means nothing.
 
         Raises:
             ValueError: shapes do not fit, or the embedding is of words ``(B, L, D)`` and the architecture takes none.

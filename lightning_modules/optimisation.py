@@ -65,7 +65,7 @@ def make_optimiser(
     optimiser = AdamW(parameters, lr=lr, weight_decay=weight_decay, fused=True)
     # torch marks fused optimisers as able to undo a gradient scaler's scaling themselves, and Lightning then refuses to
     # clip under mixed precision. Without the mark the scaler undoes it as for any other optimiser, before the clipping.
-    setattr(optimiser, "_step_supports_amp_scaling", False)
+    optimiser._step_supports_amp_scaling = False
     return optimiser, LambdaLR(optimiser, lr_factor)
 
 

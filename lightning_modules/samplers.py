@@ -236,8 +236,9 @@ def _predict_each(
     text_mask: Tensor | None,
 ) -> Tensor:
     """Return the prediction ``(K, B, T, F)`` under each of the conditions ``(K, B, ...)``, in one pass."""
-    if isinstance(denoiser, SharingDenoiser):
-        return denoiser.predict_conditions(x, timesteps, conditions, lengths, text_mask=text_mask)
+    shared: object = denoiser
+    if isinstance(shared, SharingDenoiser):
+        return shared.predict_conditions(x, timesteps, conditions, lengths, text_mask=text_mask)
     count = len(conditions)
     words = {} if text_mask is None else {"text_mask": text_mask.repeat(count, 1)}
     out = denoiser(

@@ -1,7 +1,7 @@
 """Post-norm transformer layers with the exact GELU (Vaswani et al. 2017, arXiv:1706.03762) and torch's parameter names.
 
-Sequences are batch first, ``(B, L, D)``. Masks are True where a key may be seen. An encoder also takes sequences without
-their padding, ``(N, D)``, and then a :class:`Packing` in place of the mask.
+Sequences are batch first, ``(B, L, D)``. Masks are True where a key may be seen. An encoder also takes sequences
+without their padding, ``(N, D)``, and then a :class:`Packing` in place of the mask.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Attention(nn.Module):
         if isinstance(attend, Packing):
             return self._attend_packed(sequence, attend)
         batch, length, width = sequence.shape
-        mixed = self._mix(*self._project(sequence, memory), attend)
+        query, key, value = self._project(sequence, memory)
+        mixed = self._mix(query, key, value, attend)
         attended: Tensor = self.out_proj(mixed.transpose(1, 2).reshape(batch, length, width))
         return attended
 

@@ -49,7 +49,8 @@ def main() -> None:
         table = measure()
         if table is None:
             console.print(
-                f"{measure.__name__} left out: needs real recordings ($IMUFORGE_SHARED), the packaged prior or transformers"
+                f"{measure.__name__} left out: needs real recordings ($IMUFORGE_SHARED), the packaged prior or "
+                "transformers"
             )
             continue
         table.print(console)

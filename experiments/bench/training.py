@@ -1,7 +1,7 @@
 """A training step of MDM's size beside torch's own transformer, and what a text tower in every step would add.
 
-MDM (Tevet et al. 2022, arXiv:2209.14916) is built on ``torch.nn.TransformerEncoder`` and runs CLIP's text tower (Radford
-et al. 2021, arXiv:2103.00020: 12 layers, width 512, 8 heads, 77 tokens) on the captions of every training step.
+MDM (Tevet et al. 2022, arXiv:2209.14916) is built on ``torch.nn.TransformerEncoder`` and runs CLIP's text tower on the
+captions of every training step (Radford et al. 2021, arXiv:2103.00020: 12 layers, width 512, 8 heads, 77 tokens).
 """
 
 from __future__ import annotations

@@ -6,9 +6,12 @@ import torch
 from rich.console import Console
 
 from experiments.bench.body import make_motion, make_placements, simulate_on_full_mesh
+from experiments.bench.losses import make_prediction, prepare_step
 from experiments.bench.methods import all_methods
 from experiments.bench.rigid import measure_error
-from experiments.bench.tables import BenchTable, describe_machine, median_seconds
+from experiments.bench.tables import BenchTable, describe_machine, median_seconds, time_in_turns
+from experiments.bench.training import TorchDenoiser, TrainingCase
+from lightning_modules.denoiser import Denoiser, mask_frames_of
 from sim import Body, simulate
 
 
@@ -43,3 +46,53 @@ def test_times_are_medians_and_the_machine_is_named():
     assert median_seconds(lambda: calls.append(1), repeats=3, warm_up=2) >= 0
     assert len(calls) == 5
     assert "torch" in describe_machine()
+
+
+def test_torchs_transformer_is_the_same_network_as_ours():
+    ours = Denoiser(width=512, num_layers=8, num_heads=4, feedforward=1024, text_dim=512).eval()
+    theirs = TorchDenoiser().eval()
+    state = ours.state_dict()
+    names = {
+        "frames": "input_process.poseEmbedding", "out": "output_process.poseFinal", "encoder": "seqTransEncoder",
+        "time": "embed_timestep.time_embed", "text": "embed_text",
+    }  # fmt: skip
+    theirs.load_state_dict(
+        {
+            key: state[key.replace(*next((a, b) for a, b in names.items() if key.startswith(a)), 1)]
+            for key in theirs.state_dict()
+        }
+    )
+    assert len(theirs.state_dict()) == len(state)
+    case = TrainingCase(batch_size=2, shortest=20, attention_dropout=0.1, turns=1)
+    assert case.lengths.tolist() == [20, 196]
+    generator = torch.Generator().manual_seed(0)
+    lengths, x = torch.tensor([6, 9]), torch.randn(2, 9, 263, generator=generator)
+    text, steps = torch.randn(2, 512, generator=generator), torch.tensor([3, 40])
+    valid = mask_frames_of(lengths, 9)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            ours(x, steps, text, lengths)[valid], theirs(x, steps, text, lengths)[valid], rtol=1e-4, atol=1e-4
+        )
+
+
+def test_a_step_trains_the_network_it_is_given():
+    peer = torch.nn.Linear(263, 263)
+
+    class Network(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = peer
+
+        def forward(self, x, timesteps, text_embedding, lengths):
+            return self.layer(x)
+
+    before = peer.weight.detach().clone()
+    prepare_step(make_prediction(2, num_frames=8, lengths=torch.tensor([8, 5])), Network())()
+    assert not torch.equal(peer.weight, before)
+
+
+def test_works_are_timed_in_turns():
+    calls: list[str] = []
+    times = time_in_turns([lambda: calls.append("a"), lambda: calls.append("b")], turns=2, warm_up=1)
+    assert calls == ["a", "b"] * 3
+    assert [len(each) for each in times] == [2, 2]
