@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lightning_modules.denoiser import MAX_POSITIONS, compute_sinusoids
 from lightning_modules.lora import merge_state
 from lightning_modules.mdm_args import write_mdm_args
 from lightning_modules.motion_diffusion import MotionDiffusion
+from lightning_modules.positions import MAX_POSITIONS, compute_sinusoids
 from lightning_modules.text_encoders import TextEncoder
 from lightning_modules.weights import PRIOR_FORMAT, Plain, Weights, find_weights, read_mdm, read_prior
 

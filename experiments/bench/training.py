@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from experiments.bench.losses import FRAMES, TEXT_DIM, make_prediction, prepare_step
 from experiments.bench.tables import BenchTable, time_in_turns
-from lightning_modules.denoiser import compute_sinusoids, mask_frames_of
+from lightning_modules.denoiser import mask_frames_of
+from lightning_modules.positions import compute_sinusoids
 from sim.conventions import NUM_FEATURES
 
 MEAN_FRAMES: Final = 142

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 import torch
 from rich.console import Console
 
+from experiments.bench.acceleration import MotionAccelerations, compare_accelerations
 from experiments.bench.body import make_motion, make_placements, simulate_on_full_mesh
 from experiments.bench.losses import make_prediction, prepare_step
 from experiments.bench.methods import all_methods
@@ -13,6 +16,7 @@ from experiments.bench.tables import BenchTable, describe_machine, median_second
 from experiments.bench.training import TorchDenoiser, TrainingCase
 from lightning_modules.denoiser import Denoiser, mask_frames_of
 from sim import Body, simulate
+from sim.features import features_to_joints
 
 
 def test_the_full_mesh_gives_the_same_readings():
@@ -96,3 +100,40 @@ def test_works_are_timed_in_turns():
     times = time_in_turns([lambda: calls.append("a"), lambda: calls.append("b")], turns=2, warm_up=1)
     assert calls == ["a", "b"] * 3
     assert [len(each) for each in times] == [2, 2]
+
+
+def test_resampled_statistics_are_those_of_repeated_motions():
+    generator = np.random.default_rng(0)
+    accelerations = MotionAccelerations(generator.lognormal(size=(6, 500)))
+    weights = np.array([[1, 1, 1, 1, 1, 1], [3, 0, 2, 0, 0, 1]])
+    means, highs = accelerations.resample(weights)
+    for mean, high, weight in zip(means, highs, weights, strict=True):
+        repeated = np.repeat(accelerations.magnitudes, weight, axis=0)
+        assert mean == pytest.approx(repeated.mean())
+        assert high == pytest.approx(np.quantile(repeated, 0.95), rel=5e-3)
+
+
+def test_an_interval_of_a_difference_covers_it_and_narrows_with_motions():
+    generator = np.random.default_rng(1)
+    width = {}
+    for count in (40, 640):
+        prompts = np.arange(count) % 4
+        level = np.array([0.1, 1.0, 5.0, 20.0])[prompts, None]
+        drawn = [level * generator.lognormal(0, 0.5, (count, 1)) * generator.random((count, 60)) for _ in "ab"]
+        reference, sampled = MotionAccelerations(drawn[0]), MotionAccelerations(1.2 * drawn[1])
+        for interval in compare_accelerations(sampled, reference, prompts):
+            assert interval.low < 0.2 < interval.high
+        width[count] = interval.high - interval.low
+        same = compare_accelerations(reference, reference, prompts)[0]
+        assert tuple(same) == (0, 0, 0)
+    assert width[640] < 0.5 * width[40]
+
+
+def test_accelerations_of_features_are_those_of_their_joints():
+    features = make_prediction(1, num_frames=29).target
+    found = MotionAccelerations.of(features)
+    decoded = features_to_joints(features).double()
+    expected = (decoded[:, 2:] - 2 * decoded[:, 1:-1] + decoded[:, :-2]).norm(dim=-1) * 400
+    assert found.magnitudes.shape == (1, 27 * 22)
+    assert found.mean == pytest.approx(float(expected.mean()), rel=1e-4)
+    assert found.high == pytest.approx(float(expected.quantile(0.95)), rel=1e-3)
