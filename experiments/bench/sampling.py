@@ -39,6 +39,8 @@ SAMPLERS: Final = (
     ("DDPM, 50 steps, other seeds", "ddpm", 50, 100_000),
     ("DDPM, 10 steps", "ddpm", 10, 0),
     ("DDIM, 10 steps", "ddim", 10, 0),
+    ("SDE-DPM-Solver++(2M), 10 steps", "sde-dpm++", 10, 0),
+    ("SDE-DPM-Solver++(2M), 10 steps, other seeds", "sde-dpm++", 10, 100_000),
     ("DPM-Solver++(2M), 10 steps", "dpm++", 10, 0),
     ("DPM-Solver++(2M), 10 steps, other seeds", "dpm++", 10, 100_000),
 )
