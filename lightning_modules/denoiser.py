@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.dropout import Dropout
+from lightning_modules.parameterisation import Parameterisation
 from lightning_modules.transformer import Decoder, DecoderLayer, Encoder, EncoderLayer
 from sim.conventions import NUM_FEATURES
 
@@ -104,6 +105,7 @@ class Denoiser(nn.Module):
         attention_dropout: of the attention weights; None takes ``dropout``, as MDM does. 0 allows fused kernels.
         mask_frames: hide frames beyond each length from the attention (MDM's 50-step models do, its 1000-step one not).
         num_features: F, width of a frame.
+        parameterisation: what the output head computes; None is the clean motion.
 
     Raises:
         ValueError: ``arch`` is unknown, or ``width`` is odd or not a multiple of ``num_heads``.
@@ -122,6 +124,7 @@ class Denoiser(nn.Module):
         attention_dropout: float | None = None,
         mask_frames: bool = True,
         num_features: int = NUM_FEATURES,
+        parameterisation: Parameterisation | None = None,
     ) -> None:
         super().__init__()
         if arch not in ARCHITECTURES:
@@ -142,6 +145,7 @@ class Denoiser(nn.Module):
         self.embed_timestep = TimestepEmbedder(width, self.sequence_pos_encoder)
         self.embed_text = nn.Linear(text_dim, width)
         self.output_process = nn.ModuleDict({"poseFinal": nn.Linear(width, num_features)})
+        self.parameterisation = parameterisation or Parameterisation()
 
     def forward(
         self, x: Tensor, timesteps: Tensor, text_embedding: Tensor, lengths: Tensor, *, text_mask: Tensor | None = None
@@ -180,7 +184,8 @@ class Denoiser(nn.Module):
         else:
             words = None if text_mask is None else text_mask[:, None, None]
             hidden = self.seqTransDecoder(sequence, condition, attend, words)
-        predicted: Tensor = self.output_process["poseFinal"](hidden[:, num_tokens:])
+        output = self.output_process["poseFinal"](hidden[:, num_tokens:])
+        predicted: Tensor = self.parameterisation(output, x, timesteps)
         return predicted
 
     def _check(self, x: Tensor, text_embedding: Tensor, text_mask: Tensor | None) -> None:

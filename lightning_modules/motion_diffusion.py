@@ -1,7 +1,7 @@
 """MotionDiffusion: train, fine-tune, score and sample a text-conditioned motion diffusion prior.
 
-Predicts the clean motion (Tevet et al. 2022, arXiv:2209.14916). Fine-tuning with an acceleration loss follows Häusler
-et al. 2025 (arXiv:2512.08859).
+Predicts the clean motion (Tevet et al. 2022, arXiv:2209.14916) or, if asked, the noise. Fine-tuning with an acceleration
+loss follows Häusler et al. 2025 (arXiv:2512.08859).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from lightning_modules.losses import LOSSES, DecodedMotion, Prediction
 from lightning_modules.motion_generator import MotionGenerator
 from lightning_modules.objective import Objective, gradient_norms, is_due, sum_shares
 from lightning_modules.optimisation import check_fractions, check_lr_schedule, make_optimisers
+from lightning_modules.parameterisation import Parameterisation
 from lightning_modules.randomness import draw_training_step, paired_noise, seeded_dropout
 from lightning_modules.recipes import apply_recipe, compile_forward, list_trainable
 from lightning_modules.samplers import check_sampler
@@ -53,7 +54,10 @@ class MotionDiffusion(MotionGenerator):
         attention_dropout: of the attention weights; MDM uses ``dropout`` there too, 0 lets fused kernels be used.
         text_dim: width of the text encoder's embeddings.
         mask_frames: hide padding from the attention.
-        num_steps: steps of the cosine noise schedule.
+        num_steps: steps of the noise schedule.
+        noise_schedule: ``cosine``, ``linear`` or ``scaled_linear``.
+        predicts: what the network computes, the ``clean`` motion or the ``noise``, see
+            :mod:`lightning_modules.parameterisation`; train the latter on the loss ``noise``.
         cond_drop_prob: share of clips trained without their caption, for classifier-free guidance.
         loss_weights: weight of each loss by name, see :mod:`lightning_modules.losses`; default MDM's reconstruction.
         huber_delta: losses that are robust, and from which residual on.
@@ -96,6 +100,8 @@ class MotionDiffusion(MotionGenerator):
         text_dim: int = 384,
         mask_frames: bool = True,
         num_steps: int = 50,
+        noise_schedule: str = "cosine",
+        predicts: str = "clean",
         cond_drop_prob: float = 0.1,
         loss_weights: dict[str, float] | None = None,
         huber_delta: dict[str, float] | None = None,
@@ -125,13 +131,16 @@ class MotionDiffusion(MotionGenerator):
         check_lr_schedule(lr_schedule)
         check_sampler(sampler)
         check_fractions(cond_drop_prob=cond_drop_prob, ema_decay=ema_decay)
-        self.schedule = Schedule.cosine(num_steps)
+        self.schedule = Schedule.named(noise_schedule, num_steps)
         self.objective = Objective.of(loss_weights, huber_delta, snr_weighted, loss_warmup_steps, sensor_loss)
         self.cond_drop_prob = cond_drop_prob
         self.guidable = cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
-        self.denoiser = Denoiser(**{name: self.hparams_initial[name] for name in DENOISER_ARGUMENTS})
+        self.denoiser = Denoiser(
+            **{name: self.hparams_initial[name] for name in DENOISER_ARGUMENTS},
+            parameterisation=Parameterisation(predicts, self.schedule),
+        )
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False).eval()
         apply_recipe(self.denoiser, trainable, lora_rank=lora_rank, seed=train_seed)
         if compile_denoiser:
@@ -208,7 +217,10 @@ class MotionDiffusion(MotionGenerator):
         text = text.to(self.device)
         predicted: Tensor = network(noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask)
         statistics, sensors = self.statistics, self.objective.sensors
-        return Prediction(predicted.float(), clean, mask, statistics.mean, statistics.std, sensors)
+        return Prediction(
+            predicted.float(), clean, mask, statistics.mean, statistics.std, sensors,
+            signal_to_noise=self.schedule.signal_to_noise[steps],
+        )  # fmt: skip
 
     def optimizer_step(
         self,

@@ -184,7 +184,10 @@ def _load_plainly(path: Path) -> dict[str, object]:
     return content
 
 
-_MODEL_KEYS: Final = ("arch", "width", "num_layers", "num_heads", "feedforward", "text_dim", "num_steps", "mask_frames")
+_MODEL_KEYS: Final = (
+    "arch", "width", "num_layers", "num_heads", "feedforward", "text_dim", "num_steps", "noise_schedule", "predicts",
+    "mask_frames",
+)  # fmt: skip
 _TEXT_PROJECTION: Final = ("embed_text.weight", "embed_text.bias")
 
 
@@ -207,6 +210,8 @@ def match_parameters(
     """
     theirs: dict[str, object] = {
         "arch": "trans_enc",
+        "noise_schedule": "cosine",
+        "predicts": "clean",
         **weights.hyper_parameters,
         **read_dimensions(weights.parameters),
     }
