@@ -1,7 +1,7 @@
 """MotionDiffusion: train, fine-tune, score and sample a text-conditioned motion diffusion prior.
 
-Predicts the clean motion (Tevet et al. 2022, arXiv:2209.14916) or, if asked, the noise. Fine-tuning with an acceleration
-loss follows Häusler et al. 2025 (arXiv:2512.08859).
+Predicts the clean motion (Tevet et al. 2022, arXiv:2209.14916) or, if asked, the noise. Fine-tuning with an
+acceleration loss follows Häusler et al. 2025 (arXiv:2512.08859).
 """
 
 from __future__ import annotations
