@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lightning_modules.denoiser import MAX_POSITIONS, compute_sinusoids
+from lightning_modules.denoiser import ARCHITECTURES, MAX_POSITIONS, compute_sinusoids
 from lightning_modules.lora import merge_state
 from lightning_modules.mdm_args import write_mdm_args
 from lightning_modules.motion_diffusion import MotionDiffusion
@@ -78,10 +78,10 @@ def save_mdm(model: MotionDiffusion, path: str | Path, *, layout: str = "flat") 
         ValueError: the layout is unknown, or the model is none of MDM's kind.
     """
     kind = {key: model.hparams_initial[key] for key in _MDM_KIND}
-    if kind != _MDM_KIND:
+    if kind != _MDM_KIND or model.hparams_initial.arch not in ARCHITECTURES:
         raise ValueError(
-            f"MDM's layout holds models that predict the clean motion under a cosine schedule, the model has {kind}; "
-            "use save_prior"
+            "MDM's layout holds its own architectures, which predict the clean motion under a cosine schedule; the "
+            f"model has arch={model.hparams_initial.arch!r}, {kind}; use save_prior"
         )
     if layout not in _MDM_LAYOUTS:
         raise ValueError(f"layout {layout!r} is unknown, must be one of {list(_MDM_LAYOUTS)}")

@@ -18,12 +18,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from datamodules.batches import MotionBatch
-from lightning_modules.denoiser import DENOISER_ARGUMENTS, Denoiser, mask_frames_of
+from lightning_modules.denoiser import mask_frames_of
 from lightning_modules.diffusion import Schedule
 from lightning_modules.ema import ramp_decay, update_average
 from lightning_modules.lora import load_merged_state
 from lightning_modules.losses import LOSSES, DecodedMotion, Prediction
 from lightning_modules.motion_generator import MotionGenerator
+from lightning_modules.networks import Network, build_network
 from lightning_modules.objective import Objective, gradient_norms, is_due, sum_shares
 from lightning_modules.optimisation import check_fractions, check_lr_schedule, make_optimisers
 from lightning_modules.parameterisation import Parameterisation
@@ -45,13 +46,14 @@ class MotionDiffusion(MotionGenerator):
     the rank alone: runs that differ in their losses see the same randomness, and a resumed run goes on exactly.
 
     Args:
-        arch: one of :data:`lightning_modules.denoiser.ARCHITECTURES`.
+        arch: one of :data:`lightning_modules.networks.NETWORKS`.
         width: width of the transformer.
         num_layers: transformer layers.
         num_heads: attention heads; divides ``width``.
         feedforward: hidden width of the layers.
         dropout: of the sequence, the residual branches and the hidden parts.
         attention_dropout: of the attention weights; MDM uses ``dropout`` there too, 0 lets fused kernels be used.
+            ``motiondiffuse`` has no such weights.
         text_dim: width of the text encoder's embeddings.
         mask_frames: hide padding from the attention.
         num_steps: steps of the noise schedule.
@@ -137,10 +139,7 @@ class MotionDiffusion(MotionGenerator):
         self.guidable = cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
-        self.denoiser = Denoiser(
-            **{name: self.hparams_initial[name] for name in DENOISER_ARGUMENTS},
-            parameterisation=Parameterisation(predicts, self.schedule),
-        )
+        self.denoiser = build_network(self.hparams_initial, Parameterisation(predicts, self.schedule))
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False).eval()
         apply_recipe(self.denoiser, trainable, lora_rank=lora_rank, seed=train_seed)
         if compile_denoiser:
@@ -207,7 +206,7 @@ class MotionDiffusion(MotionGenerator):
         return loss
 
     def _predict_clean(
-        self, network: Denoiser, batch: MotionBatch, steps: Tensor, text: TextBatch, noise: Tensor
+        self, network: Network, batch: MotionBatch, steps: Tensor, text: TextBatch, noise: Tensor
     ) -> Prediction:
         """Denoise a batch in one step, from time step indices ``steps (B,)`` on the CPU."""
         mask = mask_frames_of(batch.lengths, batch.features.shape[1])

@@ -10,10 +10,10 @@ from lightning import LightningModule
 from torch import Tensor
 
 from datamodules.batches import PromptBatch
-from lightning_modules.denoiser import Denoiser
 from lightning_modules.diffusion import Schedule
 from lightning_modules.generation import GeneratedMotions, SamplingOptions, generate_normalised, resolve_lengths
 from lightning_modules.inpainting import resolve_known
+from lightning_modules.networks import Network
 from lightning_modules.statistics import FeatureStatistics
 from lightning_modules.text_lookup import TextLookup
 
@@ -29,7 +29,7 @@ class MotionGenerator(LightningModule):
         guidable: whether the weights were trained with dropped conditions, without which there is no guidance.
     """
 
-    average: Denoiser
+    average: Network
     schedule: Schedule
     statistics: FeatureStatistics
     texts: TextLookup
