@@ -173,6 +173,27 @@ def test_recipe_layers_on_a_fine_tuning_run(
     main(["predict", "-c", config("generate"), *generate, *prompts])
 
 
+MOTIONDIFFUSE = ["--model.arch=motiondiffuse", "--model.predicts=noise", "--model.noise_schedule=linear"]
+
+
+def test_motiondiffuse_is_trained_resumed_tested_fine_tuned_and_sampled(runs: Path, caches: list[str]) -> None:
+    small = [*SMALL_MODEL, "--model.num_steps=20", "--model.sampling_steps=3", *QUICK, *SMALL_DATA, *caches]
+    name = config("baselines/motiondiffuse")
+    main(["fit", "-c", name, *small, "--trainer.max_steps=2"])
+    main(["fit", "-c", name, *small, "--trainer.max_steps=4", "--ckpt_path=last"])
+    last = runs / "motiondiffuse" / "checkpoints" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["global_step"] == 4
+    main(["test", "-c", name, *small, "--ckpt_path=last"])
+    refined = ["--model.loss_weights={noise: 1.0, acc_joints: 2e-4}", "--model.snr_weighted=[acc_joints]"]
+    folder = f"--trainer.default_root_dir={runs / 'refined'}"
+    main(["fit", "-c", name, *small, *refined, folder, f"--model.init_from={last}", "--trainer.max_steps=2"])
+    prompts = ["--data.motions_per_activity=1", "--data.seconds=1.5", "--data.activities=[walking]"]
+    options = [*SMALL_MODEL, *QUICK, *MOTIONDIFFUSE, "--model.num_steps=20", "--model.sampling_steps=3", caches[1]]
+    main(["predict", "-c", config("generate"), *options, *prompts, f"--model.init_from={last}"])
+    (written,) = (runs / "generate").glob("*/000000_walking.npz")
+    assert torch.isfinite(Motion.load(written).translation).all()
+
+
 def test_recipes_here_are_all_there_are() -> None:
     assert {path.stem for path in (EXPERIMENTS / "recipes").glob("*.yaml")} == {"lora", "last_layers", "gpu"}
 
