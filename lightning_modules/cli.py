@@ -30,7 +30,7 @@ from datamodules import (
     RealIMUDataModule,
     VirtualIMUDataModule,
 )
-from lightning_modules import HARClassifier, MotionDiffusion
+from lightning_modules import HARClassifier, LatentMotionDiffusion, MotionDiffusion, MotionVAE
 from lightning_modules.acceleration_figure import AccelerationFigure
 from lightning_modules.config_errors import explain_exception, explain_parser_error
 from lightning_modules.motion_writer import MotionWriter
@@ -40,8 +40,10 @@ SHORT_NAMES: Final = (
     AccelerationFigure,
     HARClassifier,
     HumanML3DDataModule,
+    LatentMotionDiffusion,
     MotionDataModule,
     MotionDiffusion,
+    MotionVAE,
     MotionWriter,
     PromptDataModule,
     RealIMUDataModule,

@@ -19,7 +19,7 @@ from lightning_modules.diffusion import Schedule
 from lightning_modules.lora import load_merged_state
 from lightning_modules.losses import LOSSES, DecodedMotion, Prediction
 from lightning_modules.motion_generator import MotionGenerator
-from lightning_modules.networks import Network, build_network
+from lightning_modules.networks import MotionNetwork, build_network
 from lightning_modules.objective import Objective, gradient_norms, is_due, sum_shares
 from lightning_modules.optimisation import check_fractions, check_lr_schedule
 from lightning_modules.parameterisation import Parameterisation
@@ -83,6 +83,9 @@ class MotionDiffusion(MotionGenerator):
         ValueError: a name is unknown, a number is out of range, or ``init_from`` has other dimensions.
         FileNotFoundError: ``init_from`` does not exist.
     """
+
+    denoiser: MotionNetwork
+    average: MotionNetwork
 
     def __init__(
         self,
@@ -185,7 +188,7 @@ class MotionDiffusion(MotionGenerator):
         return loss
 
     def _predict_clean(
-        self, network: Network, batch: MotionBatch, steps: Tensor, text: TextBatch, noise: Tensor
+        self, network: MotionNetwork, batch: MotionBatch, steps: Tensor, text: TextBatch, noise: Tensor
     ) -> Prediction:
         """Denoise a batch in one step, from time step indices ``steps (B,)`` on the CPU."""
         mask = mask_frames_of(batch.lengths, batch.features.shape[1])

@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from lightning_modules.denoiser import ARCHITECTURES, DENOISER_ARGUMENTS, Denoiser
+from lightning_modules.latent_networks import LatentDenoiser
 from lightning_modules.motiondiffuse import MotionDiffuse
 from lightning_modules.parameterisation import Parameterisation
 
-Network: TypeAlias = Denoiser | MotionDiffuse
+MotionNetwork: TypeAlias = Denoiser | MotionDiffuse
 """A denoiser of features ``(B, T, 263)``; see :meth:`lightning_modules.denoiser.Denoiser.forward`."""
+
+Network: TypeAlias = MotionNetwork | LatentDenoiser
+"""A denoiser of features, or of latents by the same door."""
 
 NETWORKS: Final = (*ARCHITECTURES, MotionDiffuse.arch)
 """Every value of ``arch``; all but the last are MDM's."""
@@ -21,7 +25,7 @@ _MOTIONDIFFUSE_ARGUMENTS: Final = (
 )  # fmt: skip
 
 
-def build_network(hyper_parameters: Mapping[str, object], parameterisation: Parameterisation) -> Network:
+def build_network(hyper_parameters: Mapping[str, object], parameterisation: Parameterisation) -> MotionNetwork:
     """Build the network that ``arch`` names.
 
     Args:

@@ -59,14 +59,17 @@ class DenoisingScores(nn.Module):
     Args:
         losses: names of the losses that are added up; ``loss``, the weighted sum, joins them.
         activities: names, in the order of the indices in the batches.
+        fractions: noise levels as fractions of the schedule.
     """
 
-    def __init__(self, losses: Sequence[str], activities: Sequence[str]) -> None:
+    def __init__(
+        self, losses: Sequence[str], activities: Sequence[str], fractions: Sequence[float] = PAIRED_FRACTIONS
+    ) -> None:
         super().__init__()
         self.means = GroupedMean(["loss", *losses], activities)
-        self.paired = PairedAccelerationError(activities, fractions=PAIRED_FRACTIONS)
-        self.paired_accel = PairedAccelerationError(activities, fractions=PAIRED_FRACTIONS)
-        self.paired_gyro = PairedAccelerationError(activities, fractions=PAIRED_FRACTIONS)
+        self.paired = PairedAccelerationError(activities, fractions=fractions)
+        self.paired_accel = PairedAccelerationError(activities, fractions=fractions)
+        self.paired_gyro = PairedAccelerationError(activities, fractions=fractions)
 
     def update(
         self, prediction: Prediction, terms: Mapping[str, Tensor], total: Tensor, *, activity: Tensor, level: int
@@ -78,7 +81,7 @@ class DenoisingScores(nn.Module):
             terms: each loss ``(B,)``.
             total: the weighted sum ``(B,)``.
             activity: index of each clip's activity ``(B,)``.
-            level: index into :data:`PAIRED_FRACTIONS`.
+            level: index into the fractions.
         """
         self.means.update({"loss": total, **terms}, activity)
         self.paired.update(
