@@ -107,12 +107,11 @@ def training_step_table() -> BenchTable:
     """Compare training steps at MDM's size."""
     rows: list[list[str]] = []
     for batch_size, repeats in REPEATS.items():
+        peer = TorchEncoder(width=512, num_layers=8, num_heads=4, feedforward=1024)
         works = {
             "this": make_step(make_denoiser(attention_dropout=0.0), batch_size),
             "this, attention dropout .1": make_step(make_denoiser(attention_dropout=0.1), batch_size),
-            "torch.nn.TransformerEncoder": make_step(
-                TorchEncoder(width=512, num_layers=8, num_heads=4, feedforward=1024), batch_size
-            ),
+            "torch.nn.TransformerEncoder": make_step(peer, batch_size),
         }
         tower = make_text_tower(batch_size)
         seconds = measure_in_turns(works | ({} if tower is None else {"tower": tower}), repeats=repeats)
