@@ -115,7 +115,7 @@ def read_checkpoint(path: Path) -> Weights:
     Raises:
         ValueError: the file is damaged or of another module.
     """
-    content = _load_plainly(path)
+    content = load_plainly(path)
     state = content.get("state_dict")
     hyper_parameters = content.get("hyper_parameters")
     if not isinstance(state, Mapping) or not isinstance(hyper_parameters, Mapping) or "statistics.known" not in state:
@@ -142,7 +142,7 @@ def read_mdm(path: Path) -> Weights:
         FileNotFoundError: there is no ``args.json``.
         ValueError: a file is damaged, would execute code, or is of no MDM transformer for HumanML3D's 263 features.
     """
-    content = _load_plainly(path)
+    content = load_plainly(path)
     state = content.get("model_avg", content.get("model", content))
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{path} holds no state dict, expected a flat one or {{'model', 'model_avg'}}")
@@ -168,7 +168,12 @@ def read_mdm(path: Path) -> Weights:
     return Weights(parameters=parameters, hyper_parameters={**sizes, **args})
 
 
-def _load_plainly(path: Path) -> dict[str, object]:
+def load_plainly(path: Path) -> dict[str, object]:
+    """Return the dictionary that ``torch.save`` wrote to a file, tensors and plain values alone.
+
+    Raises:
+        ValueError: the file is damaged, would execute code, or holds no dictionary.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
