@@ -86,8 +86,8 @@ class EmbeddingRows(ClipMetric):
     def compute(self) -> EmbeddingTable:
         """Return the table, each clip and slot once."""
         rows = {name: values.cpu().numpy() for name, values in self.gather_rows().items()}
-        numbers = (rows[name].astype(np.int64) for name in ("sample_id", "slot", "group"))
-        return EmbeddingTable(*numbers, rows["embedding"].astype(np.float64))
+        sample_id, slot, group = (rows[name].astype(np.int64) for name in ("sample_id", "slot", "group"))
+        return EmbeddingTable(sample_id, slot, group, rows["embedding"].astype(np.float64))
 
 
 class EmbeddingScores(nn.Module):
@@ -137,6 +137,12 @@ class EmbeddingScores(nn.Module):
                 found["multimodality"] = measure_multimodality(several, pairs=pairs, generator=generator)
             scores[slot] = found
         return scores
+
+    def describe(self) -> dict[str, int]:
+        """Return what the scores rest on: texts, how many of them differ, and the size of a pool."""
+        texts = self.texts.compute().embedding
+        size = min(self.options.pool_size, len(texts))
+        return {"texts": len(texts), "distinct_texts": len(np.unique(texts, axis=0)), "pool_size": size}
 
     def choose_repeated(self) -> set[int]:
         """Return the numbers of the clips whose texts get several motions: the same on every process."""

@@ -77,7 +77,7 @@ class MotionQuality(ClipMetric):
     """Accelerations, jerks and feet of real and generated motions; each clip counts once in each replication.
 
     ``compute`` returns a flat dict of scores for each slot (:data:`REAL` and the replications): by name overall, and as
-    ``name/<group>`` for each group that has clips on both sides. Distances are from the real motions.
+    ``name/<group>`` for each group that has clips. Distances are from the real motions, absent without any.
     """
 
     def __init__(self) -> None:
@@ -123,14 +123,13 @@ class MotionQuality(ClipMetric):
             scores[slot] = {}
             for suffix, chosen in choices.items():
                 ours, theirs = (np.flatnonzero(chosen & (rows["slot"] == side)) for side in (slot, REAL))
-                if not (len(ours) and len(theirs)):
+                if not len(ours):
                     continue
-                found = _measure(_Motions.take(ours, acceleration, jerk))
+                found = {"clips": float(len(ours)), **_measure(_Motions.take(ours, acceleration, jerk))}
                 found |= _count_skating(rows, ours)
-                if slot != REAL:
-                    found |= _compare(
-                        _Motions.take(ours, acceleration, jerk), _Motions.take(theirs, acceleration, jerk)
-                    )
+                if slot != REAL and len(theirs):
+                    pair = (_Motions.take(side, acceleration, jerk) for side in (ours, theirs))
+                    found |= _compare(*pair)
                 scores[slot] |= {f"{name}{suffix}": value for name, value in found.items()}
         return scores
 
