@@ -64,9 +64,9 @@ class GeneratedMotionDataModule(LightningDataModule):
     """A folder of ``(T, 22, 3)`` joint files with prompts beside them, whoever made them.
 
     Files are ``.npy``, or ``.npz`` with the key ``joints``: world positions of SMPL's first 22 joints in metres.
-    Prompts     are in ``prompts.csv`` (columns ``file``, ``text`` and, if wanted, ``activity``) or in ``<name>.txt``. Positions are
-    brought to 20 fps through splines and turned into HumanML3D features; a frame is lost at either end, to the features'
-    steps and to the jerk of the heading that they start with.
+    Prompts are in ``prompts.csv`` (columns ``file``, ``text`` and, if wanted, ``activity``) or in ``<name>.txt``.
+    Positions are brought to 20 fps through splines and turned into HumanML3D features; a frame is lost at either end,
+    to the features' steps and to the jerk of the heading that they start with.
 
     Test and predict take every file, validation a tenth of them (at least one) and training the others. A ``reference``
     puts real motion beside them: its test loader becomes the second one, as ``GeneratedMotionEvaluator`` wants it.

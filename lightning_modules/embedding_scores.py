@@ -116,7 +116,8 @@ class EmbeddingScores(nn.Module):
 
         The text of a motion is that of its clip's number; motions of which a text is missing are not matched.
         """
-        texts, motions, repeated = self.texts.compute(), self.motions.compute(), self.repeated.compute()
+        texts, motions = self.texts.compute(), self.motions.compute()
+        repeated = self.repeated.compute() if self.repeated.update_called else None
         place = {number: row for row, number in enumerate(texts.sample_id.tolist())}
         theirs = motions.embedding[motions.slot == REAL]
         scores: dict[int, dict[str, float]] = {}
@@ -131,7 +132,7 @@ class EmbeddingScores(nn.Module):
                 own = texts.embedding[[place[number] for number in numbers]]
                 found |= retrieval_scores(own, ours, pool_size=self.options.pool_size, generator=generator)
                 found |= _match_by_group(own, ours, motions.group[chosen])
-            if (repeated.slot == slot).any():
+            if repeated is not None and (repeated.slot == slot).any():
                 several = repeated.embedding[repeated.slot == slot]
                 pairs = self.options.multimodality_pairs
                 found["multimodality"] = measure_multimodality(several, pairs=pairs, generator=generator)
