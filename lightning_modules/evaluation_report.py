@@ -16,6 +16,8 @@ from scipy import stats
 
 CONFIDENCE: Final = 0.95
 
+_LEAST_WIDTH: Final = 110
+
 
 @dataclass(frozen=True)
 class Score:
@@ -93,7 +95,8 @@ class EvaluationReport:
             table.add_column(column, justify="right" if number else "left", no_wrap=True)
         for row in self._rows():
             table.add_row(*row)
-        (console or Console()).print(table)
+        # Names are long, and a cut number is worse than a wrapped line.
+        (console or Console(width=max(_LEAST_WIDTH, Console().width))).print(table)
 
     def to_markdown(self) -> str:
         """Return the report as Markdown."""

@@ -149,7 +149,10 @@ class MotionEvaluation(Callback):
             if self.embedding.multimodality_texts and isinstance(pl_module, MotionGenerator):
                 self._repeat(pl_module, self.evaluator)
             scores += summarise(self.embeddings.compute(), real=REAL, prefix=self.evaluator.name)
-            facts |= {"evaluator": self.evaluator.name, **self.embeddings.describe()}
+            counts = self.embeddings.describe()
+            facts |= {"evaluator": self.evaluator.name, **counts}
+            if counts["distinct_texts"] < counts["texts"]:
+                notes.append("captions occur more than once, and one that does in a pool cannot be told from itself")
         if self.evaluator is None:
             notes.append("no evaluator was given, so what rests on embeddings is left out")
         if REAL not in quality:
@@ -163,11 +166,10 @@ class MotionEvaluation(Callback):
         folder = Path(trainer.log_dir or trainer.default_root_dir)  # asks all processes, so before the first goes alone
         if self.report is None or not trainer.is_global_zero:
             return
-        names = ("test/paired_", "test/acc_", "test/reconstruction")
         paired = {
             name.removeprefix("test/"): float(value)
             for name, value in trainer.callback_metrics.items()
-            if name.startswith(names)
+            if name.startswith("test/paired_")
         }
         self.report = EvaluationReport(self.report.scores, paired, self.report.facts, self.report.notes)
         self.report.print()
