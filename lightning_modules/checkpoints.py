@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lightning_modules.denoiser import MAX_POSITIONS, compute_sinusoids
+from lightning_modules.denoiser import ARCHITECTURES, MAX_POSITIONS, compute_sinusoids
 from lightning_modules.lora import merge_state
 from lightning_modules.mdm_args import write_mdm_args
 from lightning_modules.motion_diffusion import MotionDiffusion
@@ -22,8 +22,9 @@ from lightning_modules.weights import PRIOR_FORMAT, Plain, Weights, find_weights
 
 _ARCHITECTURE_KEYS: Final = (
     "arch", "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout", "text_dim",
-    "mask_frames", "num_steps", "cond_drop_prob", "text_encoder",
+    "mask_frames", "num_steps", "noise_schedule", "predicts", "cond_drop_prob", "text_encoder",
 )  # fmt: skip
+_MDM_KIND: Final = {"predicts": "clean", "noise_schedule": "cosine"}
 _MDM_LAYOUTS: Final = ("flat", "average")
 
 Statistics = Tensor | npt.NDArray[np.floating] | str | Path
@@ -74,8 +75,14 @@ def save_mdm(model: MotionDiffusion, path: str | Path, *, layout: str = "flat") 
         layout: ``flat`` (the averaged weights as one state dict) or ``average`` (``{"model", "model_avg"}``).
 
     Raises:
-        ValueError: the layout is unknown.
+        ValueError: the layout is unknown, or the model is none of MDM's kind.
     """
+    kind = {key: model.hparams_initial[key] for key in _MDM_KIND}
+    if kind != _MDM_KIND or model.hparams_initial.arch not in ARCHITECTURES:
+        raise ValueError(
+            "MDM's layout holds its own architectures, which predict the clean motion under a cosine schedule; the "
+            f"model has arch={model.hparams_initial.arch!r}, {kind}; use save_prior"
+        )
     if layout not in _MDM_LAYOUTS:
         raise ValueError(f"layout {layout!r} is unknown, must be one of {list(_MDM_LAYOUTS)}")
     path = Path(path)

@@ -31,7 +31,7 @@ from datamodules import (
     RealIMUDataModule,
     VirtualIMUDataModule,
 )
-from lightning_modules import HARClassifier, MotionDiffusion
+from lightning_modules import HARClassifier, LatentMotionDiffusion, MotionDiffusion, MotionVAE
 from lightning_modules.acceleration_figure import AccelerationFigure
 from lightning_modules.config_errors import explain_exception, explain_parser_error
 from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
@@ -47,9 +47,11 @@ SHORT_NAMES: Final = (
     GeneratedMotionEvaluator,
     HARClassifier,
     HumanML3DDataModule,
+    LatentMotionDiffusion,
     MotionDataModule,
     MotionDiffusion,
     MotionEvaluation,
+    MotionVAE,
     MotionWriter,
     PromptDataModule,
     RealIMUDataModule,

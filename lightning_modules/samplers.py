@@ -125,7 +125,7 @@ _SAMPLERS: Final[dict[str, tuple[_Sampler, Callable[[Schedule, int], Schedule]]]
     "dpm++": (sample_dpm_solver, Schedule.respaced),
 }
 
-_CPU_FRAMES: Final = 1024
+_CPU_FRAMES: Final = 2048
 """Frames that a CPU denoises at once: many more fall out of its cache, and one pass for both is slower than two."""
 
 SAMPLER_NAMES: Final = tuple(_SAMPLERS)

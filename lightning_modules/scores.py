@@ -63,20 +63,23 @@ class DenoisingScores(nn.Module):
     Args:
         losses: names of the losses that are added up; ``loss``, the weighted sum, joins them.
         activities: names, in the order of the indices in the batches.
+        fractions: noise levels as fractions of the schedule.
 
     Attributes:
         high_dynamics_m_s2: peak acceleration of the true clip from which on it is of high dynamics [m/s^2], see
             :mod:`lightning_modules.dynamics`.
     """
 
-    def __init__(self, losses: Sequence[str], activities: Sequence[str]) -> None:
+    def __init__(
+        self, losses: Sequence[str], activities: Sequence[str], fractions: Sequence[float] = PAIRED_FRACTIONS
+    ) -> None:
         super().__init__()
         self.high_dynamics_m_s2 = HIGH_DYNAMICS_M_S2
         self.means = GroupedMean(["loss", *losses], activities)
-        self.paired_features = PairedAccelerationError(activities, groups=DYNAMICS_GROUPS)
-        self.paired = PairedAccelerationError(activities, groups=DYNAMICS_GROUPS)
-        self.paired_accel = PairedAccelerationError(activities, groups=DYNAMICS_GROUPS)
-        self.paired_gyro = PairedAccelerationError(activities, groups=DYNAMICS_GROUPS)
+        self.paired_features = PairedAccelerationError(activities, fractions=fractions, groups=DYNAMICS_GROUPS)
+        self.paired = PairedAccelerationError(activities, fractions=fractions, groups=DYNAMICS_GROUPS)
+        self.paired_accel = PairedAccelerationError(activities, fractions=fractions, groups=DYNAMICS_GROUPS)
+        self.paired_gyro = PairedAccelerationError(activities, fractions=fractions, groups=DYNAMICS_GROUPS)
 
     def update(
         self,
@@ -95,7 +98,7 @@ class DenoisingScores(nn.Module):
             terms: each loss ``(B,)``.
             total: the weighted sum ``(B,)``.
             activity: index of each clip's activity ``(B,)``.
-            level: index into :data:`PAIRED_FRACTIONS`.
+            level: index into the fractions.
             sample_id: number of each clip ``(B,)``, by which a clip that comes twice counts once; None counts all.
         """
         self.means.update({"loss": total, **terms}, activity, slot=level, sample_id=sample_id)

@@ -169,10 +169,10 @@ def read_mdm(path: Path) -> Weights:
 
 
 def load_plainly(path: Path) -> dict[str, object]:
-    """Return the dictionary that ``torch.save`` wrote to a file, tensors and plain values alone.
+    """Read a dictionary that ``torch.save`` wrote; nothing in it is executed.
 
     Raises:
-        ValueError: the file is damaged, would execute code, or holds no dictionary.
+        ValueError: the file is damaged, holds more than tensors and plain values, or is no dictionary.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -189,7 +189,10 @@ def load_plainly(path: Path) -> dict[str, object]:
     return content
 
 
-_MODEL_KEYS: Final = ("arch", "width", "num_layers", "num_heads", "feedforward", "text_dim", "num_steps", "mask_frames")
+_MODEL_KEYS: Final = (
+    "arch", "width", "num_layers", "num_heads", "feedforward", "text_dim", "num_steps", "noise_schedule", "predicts",
+    "mask_frames",
+)  # fmt: skip
 _TEXT_PROJECTION: Final = ("embed_text.weight", "embed_text.bias")
 
 
@@ -212,6 +215,8 @@ def match_parameters(
     """
     theirs: dict[str, object] = {
         "arch": "trans_enc",
+        "noise_schedule": "cosine",
+        "predicts": "clean",
         **weights.hyper_parameters,
         **read_dimensions(weights.parameters),
     }

@@ -9,14 +9,16 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from experiments.bench.accelerator import accelerator_table
 from experiments.bench.body import full_mesh_table, gradient_table, long_recording_table, scaling_table
 from experiments.bench.losses import loss_table
 from experiments.bench.real_sensors import real_sensor_table
 from experiments.bench.rigid import error_table, speed_table
 from experiments.bench.sampling import guidance_table, sampler_table
 from experiments.bench.tables import BenchTable, describe_machine
+from experiments.bench.training_step import training_step_table
 
-_HEAD = """# Benchmarks of the simulator and of sampling
+_HEAD = """# Benchmarks of the simulator, of training and of sampling
 
 `make bench` prints these tables and writes this file. One thread, one run, {date}.
 
@@ -39,15 +41,17 @@ def main() -> None:
         scaling_table,
         gradient_table,
         long_recording_table,
+        training_step_table,
         loss_table,
         real_sensor_table,
         guidance_table,
         sampler_table,
+        accelerator_table,
     ):
         table = measure()
         if table is None:
             console.print(
-                f"{measure.__name__} left out: needs real recordings ($IMUFORGE_SHARED) or the packaged prior"
+                f"{measure.__name__} left out: needs real recordings ($IMUFORGE_SHARED), the packaged prior or a GPU"
             )
             continue
         table.print(console)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -41,7 +42,10 @@ def make_prediction(batch_size: int, *, num_frames: int = FRAMES) -> Prediction:
     lengths = torch.randint(num_frames // 4, num_frames + 1, (batch_size,), generator=generator)
     lengths[0] = num_frames
     mask = torch.arange(num_frames) < lengths[:, None]
-    return Prediction(predicted, target, mask, torch.zeros(NUM_FEATURES), torch.ones(NUM_FEATURES))
+    certainty = torch.ones(batch_size)
+    return Prediction(
+        predicted, target, mask, torch.zeros(NUM_FEATURES), torch.ones(NUM_FEATURES), signal_to_noise=certainty
+    )
 
 
 def loss_seconds(name: str, batch_size: int, *, repeats: int = 3) -> float:
@@ -51,7 +55,7 @@ def loss_seconds(name: str, batch_size: int, *, repeats: int = 3) -> float:
     objective = Objective({name: 1.0})
 
     def work() -> tuple[Tensor, ...]:
-        prediction = Prediction(predicted, base.target, base.mask, base.mean, base.std)
+        prediction = replace(base, predicted=predicted)
         return torch.autograd.grad(objective.compute_terms(prediction)[name].mean(), predicted)
 
     return median_seconds(work, repeats=repeats)
@@ -67,7 +71,7 @@ def prepare_step(batch_size: int) -> Callable[[], None]:
 
     def step() -> None:
         predicted = denoiser(base.predicted, steps, text, lengths)
-        prediction = Prediction(predicted, base.target, base.mask, base.mean, base.std)
+        prediction = replace(base, predicted=predicted)
         optimiser.zero_grad()
         objective.compute_terms(prediction)["reconstruction"].mean().backward()
         optimiser.step()

@@ -54,7 +54,7 @@ def measure_acceleration(features: Tensor) -> MotionStatistics:
     return MotionStatistics(float(magnitude.mean()), float(torch.quantile(magnitude.flatten(), 0.95)))
 
 
-def guidance_table(*, motions: int = 10, frames: int = 196, repeats: int = 7) -> BenchTable | None:
+def guidance_table(*, motions: int = 10, frames: int = 196, repeats: int = 20) -> BenchTable | None:
     """Compare the guided network in one batched pass with its two passes; None where the prior is not packaged."""
     model = _load()
     if model is None:
@@ -71,9 +71,14 @@ def guidance_table(*, motions: int = 10, frames: int = 196, repeats: int = 7) ->
 
     with torch.inference_mode():
         difference = float((together(x, 25) - apart(x, 25)).abs().max())
-        # In turns, so that whatever else the machine does falls on both.
-        turns = [[median_seconds(partial(run, x, 25), repeats=1) for run in (together, apart)] for _ in range(repeats)]
-    one, two = (statistics.median(seconds) for seconds in zip(*turns, strict=True))
+        # In turns, each first every other time, so that whatever else the machine does falls on both.
+        seconds: dict[bool, list[float]] = {True: [], False: []}
+        for turn in range(2 * repeats):
+            first = turn % 2 == 0
+            for batched in (first, not first):
+                run = together if batched else apart
+                seconds[batched].append(median_seconds(partial(run, x, 25), repeats=1, warm_up=0))
+    one, two = statistics.median(seconds[True]), statistics.median(seconds[False])
     rows = [["one batched pass", f"{one * 1e3:.0f}"], ["two passes", f"{two * 1e3:.0f}"]]
     return BenchTable(
         f"A guided step of {motions} motions of {frames} frames [ms]",
