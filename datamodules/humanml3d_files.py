@@ -34,10 +34,14 @@ _WHERE: Final = "the set is made as https://github.com/EricGuo5513/HumanML3D des
 
 
 class Caption(NamedTuple):
-    """A caption and the frames ``[start, end)`` that it describes, None for the whole motion."""
+    """A caption, the frames ``[start, end)`` that it describes (None for the whole motion), and its tokens.
+
+    Tokens are written ``a/DET person/NOUN walk/VERB``; the published evaluators read them.
+    """
 
     text: str
     frames: tuple[int, int] | None
+    tokens: str = ""
 
 
 @dataclass(frozen=True)
@@ -219,7 +223,7 @@ def _parse_caption(line: str, place: str) -> Caption:
             "correct the line or remove it"
         )
     start, end = (int(value * FEATURE_FPS) for value in seconds)
-    return Caption(text, (start, end) if any(seconds) else None)
+    return Caption(text, (start, end) if any(seconds) else None, fields[1].strip())
 
 
 def _read_names(path: Path) -> tuple[str, ...]:
