@@ -69,8 +69,8 @@ def run_experiment(config: AccelerationConfig, *, console: Console) -> Path:
 def choose_weights(rows: Sequence[SweepRow], config: AccelerationConfig) -> list[Arm]:
     """Return each loss at the weight that the sweep chooses."""
     by_loss = {name: [row for row in rows if row.arm.name == name] for name in config.arms}
-    control = next(row for row in rows if row.arm == Arm(CONTINUED))
-    return [choose_weight(mine, control=control, tolerance=config.peak_tolerance).arm for mine in by_loss.values()]
+    original = next(row for row in rows if row.arm == Arm(ORIGINAL))
+    return [choose_weight(mine, original=original, tolerance=config.peak_tolerance).arm for mine in by_loss.values()]
 
 
 def measure_arms(

@@ -36,7 +36,7 @@ class AccelerationConfig:
         arms: acceleration losses by name.
         sweep_seeds: seeds of the runs that a weight is chosen by; none of ``seeds``.
         seeds: each repeats fine-tuning and generation with the chosen weights.
-        peak_tolerance: by how much the chosen weight's peak ratio may be further from 1 than the control's.
+        peak_tolerance: by how much the chosen weight's peak ratio may be further from 1 than the original's.
         window_s: length of the windows [s].
         still_m_s2: windows whose peak acceleration is below this are still [m/s^2].
         high_m_s2: windows whose peak acceleration is at least this are of high dynamics [m/s^2].

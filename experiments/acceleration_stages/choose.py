@@ -47,13 +47,13 @@ def summarise_run(arm: Arm, runs: Sequence[Measured], groups: Groups) -> SweepRo
     )
 
 
-def choose_weight(rows: Sequence[SweepRow], *, control: SweepRow, tolerance: float) -> SweepRow:
-    """Return the row of the lowest paired joint error among those whose peaks are no worse than the control's.
+def choose_weight(rows: Sequence[SweepRow], *, original: SweepRow, tolerance: float) -> SweepRow:
+    """Return the row of the lowest paired joint error among those whose peaks are no worse than the original's.
 
-    No worse: their ratio to recorded peaks is no further from 1 than the control's, but for a factor of 1 + tolerance.
+    No worse: their ratio to recorded peaks is no further from 1 than the original's, but for a factor of 1 + tolerance.
     If no row is, the one whose peaks are nearest to 1.
     """
-    allowed = abs(math.log(control.balance)) + math.log1p(tolerance)
+    allowed = abs(math.log(original.balance)) + math.log1p(tolerance)
     within = [row for row in rows if abs(math.log(row.balance)) <= allowed]
     if within:
         return min(within, key=lambda row: row.rmse["acc_joints"])

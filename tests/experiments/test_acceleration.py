@@ -168,11 +168,11 @@ def row(weight, error, balance):
 
 
 def test_the_lowest_error_is_chosen_among_weights_that_leave_peaks_alone():
-    control = row(None, 15.0, 0.8)
+    original = row(None, 15.0, 0.8)
     rows = [row(1.0, 14.0, 0.85), row(2.0, 12.0, 0.78), row(4.0, 9.0, 0.5), row(8.0, 13.0, 1.2)]
-    assert choose_weight(rows, control=control, tolerance=0.05).arm.weight == 2.0
-    assert choose_weight(rows, control=control, tolerance=1.0).arm.weight == 4.0
-    assert choose_weight(rows[2:], control=row(None, 15.0, 1.0), tolerance=0.05).arm.weight == 8.0
+    assert choose_weight(rows, original=original, tolerance=0.05).arm.weight == 2.0
+    assert choose_weight(rows, original=original, tolerance=1.0).arm.weight == 4.0
+    assert choose_weight(rows[2:], original=row(None, 15.0, 1.0), tolerance=0.05).arm.weight == 8.0
 
 
 def test_peak_acceleration_of_a_shaken_body():
