@@ -34,14 +34,10 @@ _WHERE: Final = "the set is made as https://github.com/EricGuo5513/HumanML3D des
 
 
 class Caption(NamedTuple):
-    """A caption, the frames ``[start, end)`` that it describes (None for the whole motion), and its tokens.
-
-    Tokens are written ``a/DET person/NOUN walk/VERB``; the published evaluators read them.
-    """
+    """A caption and the frames ``[start, end)`` that it describes, None for the whole motion."""
 
     text: str
     frames: tuple[int, int] | None
-    tokens: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,6 +144,18 @@ def read_captions(path: Path) -> list[Caption]:
     return captions
 
 
+def read_tokens(path: Path) -> dict[str, str]:
+    """Read the tokens of each caption of a file, written ``a/DET person/NOUN walk/VERB``.
+
+    Raises:
+        FileNotFoundError: the file is absent.
+        ValueError: it has no caption, or a line that is not ``caption#tokens#start#end``.
+    """
+    captions = read_captions(path)
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return {caption.text: line.split("#")[1].strip() for caption, line in zip(captions, lines, strict=True)}
+
+
 def read_features(path: Path) -> NDArray[np.float32]:
     """Read features ``(T, 263)`` of a motion at 20 fps.
 
@@ -223,7 +231,7 @@ def _parse_caption(line: str, place: str) -> Caption:
             "correct the line or remove it"
         )
     start, end = (int(value * FEATURE_FPS) for value in seconds)
-    return Caption(text, (start, end) if any(seconds) else None, fields[1].strip())
+    return Caption(text, (start, end) if any(seconds) else None)
 
 
 def _read_names(path: Path) -> tuple[str, ...]:

@@ -218,7 +218,12 @@ def test_baselines_here_are_all_there_are() -> None:
 
 
 def test_recipes_here_are_all_there_are() -> None:
-    assert {path.stem for path in (EXPERIMENTS / "recipes").glob("*.yaml")} == {"lora", "last_layers", "gpu"}
+    assert {path.stem for path in (EXPERIMENTS / "recipes").glob("*.yaml")} == {
+        "lora",
+        "last_layers",
+        "gpu",
+        "evaluate",
+    }
 
 
 @pytest.mark.parametrize(

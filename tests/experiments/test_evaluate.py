@@ -78,6 +78,16 @@ def test_without_an_evaluator_the_rest_is_there(runs: Path, caches: list[str], m
     assert not [name for name in written["scores"] if not name.startswith("generated/")]
 
 
+def test_the_layer_evaluates_with_any_generators_own_yaml(runs: Path, caches: list[str]) -> None:
+    less = ["--data.eval_windows_per_activity=1", "--data.batch_size=8", "--data.activities=[walking,turning]"]
+    layer = ["-c", config("recipes/evaluate"), *FEW]
+    arguments = [*QUICK, *TINY[:-1], *less, *caches]
+    main(["test", "-c", config("prior"), *layer, *arguments])
+    written = read(runs, "prior")
+    assert written["scores"]["generated/clips"]["mean"] == 2
+    assert written["paired"]["paired_features/rmse/low_dynamics"] > 0
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [

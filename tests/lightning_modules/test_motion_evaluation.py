@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils.data import DataLoader
 
 from datamodules.batches import MotionBatch
-from lightning_modules import MotionDiffusion
+from lightning_modules import LatentMotionDiffusion, MotionDiffusion
 from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
 from lightning_modules.distribution_metrics import magnitude_wasserstein
 from lightning_modules.embedding_distances import frechet_distance
@@ -213,6 +213,29 @@ def test_a_folder_is_evaluated_without_a_model(tmp_path: Path, cache_dir: Path, 
     assert written["facts"]["module"] == "GeneratedMotionEvaluator"
     assert written["paired"] == {}
     assert not [name for name in written["scores"] if "dynamics" in name]
+
+
+TINY_LATENT = {
+    "width": 16, "latent_tokens": 2, "num_heads": 2, "vae_layers": 3, "vae_feedforward": 24, "num_layers": 3,
+    "feedforward": 24, "num_steps": 4,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["motiondiffuse", "latent"])
+def test_every_kind_of_generator_is_evaluated(kind: str, tmp_path: Path, cache_dir: Path, evaluator: Path) -> None:
+    torch.manual_seed(0)
+    cache = {"cache_dir": str(cache_dir / "text")}
+    if kind == "latent":
+        model: LatentMotionDiffusion | MotionDiffusion = LatentMotionDiffusion(**TINY_LATENT, **cache)
+        model.latent_std.fill_(1.0)  # an untrained autoencoder decodes to motion as well
+    else:
+        small = {"width": 16, "num_layers": 1, "num_heads": 2, "feedforward": 16, "num_steps": 4, "predicts": "noise"}
+        model = MotionDiffusion(arch="motiondiffuse", **small, **cache)
+    model.statistics.set(torch.zeros(263), torch.full((263,), 0.02))
+    callback = MotionEvaluation(evaluator=str(evaluator), **(options(cache_dir) | {"replications": 1}))
+    scores = run_test(model, Clips(), callback, tmp_path / "run")
+    for name in ("generated/jerk_m_s3", "contrastive/frechet", "paired_acc/rmse/high_dynamics"):
+        assert math.isfinite(scores[f"test/{name}"]), name
 
 
 class Sleeper(LightningModule):
