@@ -48,7 +48,7 @@ class Copier(MotionAutoencoder):
 
 @pytest.mark.parametrize(
     ("sampler", "steps", "guidance"),
-    [("ddpm", None, 1.0), ("ddim", 50, 0.0), ("ddim", 50, 2.5), ("dpm++", 20, 1.0), ("dpm++", 20, 2.5)],
+    [("ddpm", None, 1.0), ("ddim", 50, 0.0), ("ddim", 50, 2.5), ("dpm++", 200, 1.0), ("dpm++", 200, 2.5)],
 )
 def test_sampled_latents_have_the_distribution_that_was_learnt(
     sampler: str, steps: int | None, guidance: float, make_prior: Callable[..., MotionDiffusion]
