@@ -16,14 +16,15 @@ from lightning_modules.diffusion import Schedule
 from lightning_modules.generation import SamplingOptions, generate_normalised
 from lightning_modules.inpainting import KnownFeatures
 from lightning_modules.latent_networks import LatentDenoiser, MotionAutoencoder
-from lightning_modules.latent_weights import load_same_network, read_latent_diffusion, read_vae
+from lightning_modules.latent_weights import load_same_network, read_start
 from lightning_modules.losses import DecodedMotion, Prediction
 from lightning_modules.motion_generator import MotionGenerator
 from lightning_modules.motion_vae import MOTION_LOSSES
-from lightning_modules.objective import Objective, sum_shares
+from lightning_modules.objective import Objective
 from lightning_modules.optimisation import check_fractions, check_lr_schedule
 from lightning_modules.parameterisation import Parameterisation
 from lightning_modules.randomness import paired_noise, seeded_dropout
+from lightning_modules.recipes import compile_forward
 from lightning_modules.samplers import check_sampler
 from lightning_modules.scores import PAIRED_FRACTIONS, DenoisingScores
 from lightning_modules.statistics import FeatureStatistics
@@ -39,7 +40,7 @@ class LatentMotionDiffusion(MotionGenerator):
     trained on; losses on the decoded motion join it by weight, through the frozen decoder.
 
     Args:
-        vae_from: checkpoint of the MotionVAE; only a run that starts anew needs it.
+        vae_from: ``.ckpt`` of the MotionVAE, or ``.safetensors`` of ``save_vae``; only a run that starts anew needs it.
         vae_layers: ``num_layers`` of the MotionVAE.
         vae_feedforward: ``feedforward`` of the MotionVAE.
         width: of the latent, and of the denoiser's layers.
@@ -58,11 +59,13 @@ class LatentMotionDiffusion(MotionGenerator):
         snr_weighted: losses that count less at noisy time steps.
         loss_warmup_steps: losses whose weight rises from 0 over so many optimiser steps.
         sensor_loss: what ``acc_sensors`` reads.
+        log_gradient_norms_every: steps between ``grad_norm/<loss>``, a multiple of ``log_every_n_steps``; 0 is never.
         lr: learning rate after the warm-up.
         weight_decay: of AdamW.
         warmup_steps: optimiser steps until ``lr`` is reached.
         lr_schedule: ``cosine`` or ``constant``.
         ema_decay: of the averaged weights.
+        compile_denoiser: run the trained network through ``torch.compile``.
         init_from: a ``.ckpt`` of this class to start from, instead of ``vae_from``.
         text_encoder: ``minilm``, ``clip`` or ``distilbert``; ``clip:FOLDER`` reads a Hugging Face model folder.
         cache_dir: where text embeddings are kept.
@@ -101,11 +104,13 @@ class LatentMotionDiffusion(MotionGenerator):
         snr_weighted: list[str] | None = None,
         loss_warmup_steps: dict[str, int] | None = None,
         sensor_loss: SensorLossOptions | None = None,
+        log_gradient_norms_every: int = 0,
         lr: float = 2e-4,
         weight_decay: float = 0.0,
         warmup_steps: int = 100,
         lr_schedule: str = "cosine",
         ema_decay: float = 0.999,
+        compile_denoiser: bool = False,
         init_from: str | None = None,
         text_encoder: str = "minilm",
         cache_dir: str = "runs/cache/text",
@@ -135,6 +140,8 @@ class LatentMotionDiffusion(MotionGenerator):
             dropout=dropout, parameterisation=Parameterisation(predicts, self.schedule),
         )  # fmt: skip
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False).eval()
+        if compile_denoiser:
+            compile_forward(self.denoiser)
         autoencoder = MotionAutoencoder(
             width=width, latent_tokens=latent_tokens, num_layers=vae_layers, num_heads=num_heads,
             feedforward=vae_feedforward, dropout=0.0,
@@ -147,13 +154,12 @@ class LatentMotionDiffusion(MotionGenerator):
         self._load(init_from, vae_from)
 
     def _load(self, init_from: str | None, vae_from: str | None) -> None:
-        if init_from is None and vae_from is None:
+        stored = read_start(init_from, vae_from, self.hparams_initial)
+        if stored is None:
             return
         if init_from is not None:
-            stored = read_latent_diffusion(init_from)
             load_same_network(stored.parameters, (self.denoiser, self.average), source=init_from)
-        else:
-            stored = read_vae(str(vae_from))
+            self.guidable = stored.hyper_parameters.get("cond_drop_prob", self.cond_drop_prob) != 0
         load_same_network(stored.autoencoder, [self.vae], source=str(init_from or vae_from))
         self.latent_std.copy_(stored.latent_std)
         stored.give_statistics(self.statistics)
@@ -189,15 +195,12 @@ class LatentMotionDiffusion(MotionGenerator):
         with seeded_dropout(draw.dropout_seed, self.device):
             predicted = self._denoise(self.denoiser, latent, draw.steps, text, draw.noise)
         error = self._latent_error(predicted, latent, draw.steps)
-        loss, scalars = error.mean(), {"train/latent": error.detach().mean()}
+        terms, shares = {"latent": error}, {"latent": error}
         if self.decodes:
-            prediction = self._decode(predicted, clean, mask, batch.lengths)
-            terms = self.objective.compute_terms(prediction)
-            shares = self.objective.weigh(terms, self.schedule.signal_to_noise[draw.steps], step=self.global_step)
-            loss = loss + sum_shares(shares).mean()
-            scalars |= {f"train/{name}": value.detach().mean() for name, value in terms.items()}
-        self.log_dict({"train/loss": loss.detach(), **scalars}, batch_size=len(batch.lengths))
-        return loss
+            decoded = self.objective.compute_terms(self._decode(predicted, clean, mask, batch.lengths))
+            terms |= decoded
+            shares |= self.objective.weigh(decoded, self.schedule.signal_to_noise[draw.steps], step=self.global_step)
+        return self.finish_step(terms, shares)
 
     @torch.no_grad()
     def _encode(self, batch: MotionBatch) -> tuple[Tensor, Tensor, Tensor]:

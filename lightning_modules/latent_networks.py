@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.denoiser import PositionalEncoding, TimestepEmbedder, mask_frames_of
+from lightning_modules.denoiser import MAX_POSITIONS, PositionalEncoding, TimestepEmbedder, mask_frames_of
 from lightning_modules.parameterisation import Parameterisation
 from lightning_modules.skip_transformer import SkipDecoder, SkipEncoder
 from sim.conventions import NUM_FEATURES
@@ -80,7 +80,11 @@ class MotionAutoencoder(nn.Module):
         Args:
             motion: normalised features ``(B, T, F)``; what lies beyond each length has no influence.
             lengths: valid frames of each ``(B,)``.
+
+        Raises:
+            ValueError: the motion has more frames than there are positions.
         """
+        _check_length(motion.shape[1] + 2 * self.latent_tokens)
         tokens = self.distribution_tokens.expand(len(motion), -1, -1)
         sequence = self.positions(torch.cat([tokens, self.embed_frames(motion)], dim=1))
         attend = mask_frames_of(lengths + tokens.shape[1], sequence.shape[1])[:, None, None]
@@ -97,7 +101,11 @@ class MotionAutoencoder(nn.Module):
 
         Returns:
             Normalised features ``(B, T, F)``.
+
+        Raises:
+            ValueError: more frames are asked for than there are positions.
         """
+        _check_length(num_frames)
         queries = self.positions(latent.new_zeros(len(latent), num_frames, self.width))
         attend = mask_frames_of(lengths, num_frames)[:, None, None]
         motion: Tensor = self.output(self.decoder(queries, latent, attend))
@@ -107,6 +115,14 @@ class MotionAutoencoder(nn.Module):
         """Return what a motion's sampled latent decodes to ``(B, T, F)``, and the posterior that it was drawn from."""
         posterior = self.encode(motion, lengths)
         return self.decode(posterior.sample(noise), lengths, motion.shape[1]), posterior
+
+
+def _check_length(count: int) -> None:
+    if count > MAX_POSITIONS:
+        raise ValueError(
+            f"a motion takes {count} positions of the autoencoder, expected at most {MAX_POSITIONS}; "
+            "ask for fewer frames"
+        )
 
 
 class LatentDenoiser(nn.Module):

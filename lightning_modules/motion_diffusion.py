@@ -20,7 +20,7 @@ from lightning_modules.lora import load_merged_state
 from lightning_modules.losses import LOSSES, DecodedMotion, Prediction
 from lightning_modules.motion_generator import MotionGenerator
 from lightning_modules.networks import MotionNetwork, build_network
-from lightning_modules.objective import Objective, gradient_norms, is_due, sum_shares
+from lightning_modules.objective import Objective
 from lightning_modules.optimisation import check_fractions, check_lr_schedule
 from lightning_modules.parameterisation import Parameterisation
 from lightning_modules.randomness import paired_noise, seeded_dropout
@@ -180,12 +180,7 @@ class MotionDiffusion(MotionGenerator):
             prediction = self._predict_clean(self.denoiser, batch, draw.steps, text, draw.noise)
         terms = self.objective.compute_terms(prediction)
         shares = self.objective.weigh(terms, self.schedule.signal_to_noise[draw.steps], step=self.global_step)
-        loss = sum_shares(shares).mean()
-        scalars = {f"train/{name}": value.detach().mean() for name, value in terms.items()}
-        if is_due(self.global_step, every=self.hparams_initial.log_gradient_norms_every):
-            scalars |= gradient_norms(shares, self.denoiser.parameters())
-        self.log_dict({"train/loss": loss.detach(), **scalars}, batch_size=len(batch.lengths))
-        return loss
+        return self.finish_step(terms, shares)
 
     def _predict_clean(
         self, network: MotionNetwork, batch: MotionBatch, steps: Tensor, text: TextBatch, noise: Tensor

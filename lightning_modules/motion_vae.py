@@ -12,9 +12,9 @@ from torch import Tensor
 from datamodules.batches import MotionBatch
 from lightning_modules.denoiser import mask_frames_of
 from lightning_modules.latent_networks import MotionAutoencoder
-from lightning_modules.latent_weights import load_same_network, read_vae
+from lightning_modules.latent_weights import LatentWeights, check_arguments, load_same_network, read_vae
 from lightning_modules.losses import LOSSES, Prediction
-from lightning_modules.objective import Objective, sum_shares
+from lightning_modules.objective import Objective
 from lightning_modules.optimisation import check_fractions, check_lr_schedule
 from lightning_modules.randomness import seeded_dropout
 from lightning_modules.scores import DenoisingScores
@@ -24,6 +24,8 @@ from lightning_modules.virtual_sensors import SensorLossOptions
 
 MOTION_LOSSES = tuple(name for name in LOSSES if name != "noise")
 """Losses that mean something where there is no noise on the motion itself."""
+
+_DIMENSIONS = ("width", "latent_tokens", "num_layers", "num_heads", "feedforward")
 
 
 class MotionVAE(TrainedPrior):
@@ -44,12 +46,13 @@ class MotionVAE(TrainedPrior):
         huber_delta: losses that are robust, and from which residual on.
         loss_warmup_steps: losses whose weight rises from 0 over so many optimiser steps.
         sensor_loss: what ``acc_sensors`` reads.
+        log_gradient_norms_every: steps between ``grad_norm/<loss>``, a multiple of ``log_every_n_steps``; 0 is never.
         lr: learning rate after the warm-up.
         weight_decay: of AdamW.
         warmup_steps: optimiser steps until ``lr`` is reached.
         lr_schedule: ``cosine`` or ``constant``.
         ema_decay: of the averaged weights.
-        init_from: a ``.ckpt`` of this class to start from.
+        init_from: a ``.ckpt`` of this class, or a ``.safetensors`` of ``save_vae``, to start from.
         train_seed: seed of the training randomness.
 
     Raises:
@@ -76,6 +79,7 @@ class MotionVAE(TrainedPrior):
         huber_delta: dict[str, float] | None = None,
         loss_warmup_steps: dict[str, int] | None = None,
         sensor_loss: SensorLossOptions | None = None,
+        log_gradient_norms_every: int = 0,
         lr: float = 5e-4,
         weight_decay: float = 0.0,
         warmup_steps: int = 100,
@@ -107,10 +111,18 @@ class MotionVAE(TrainedPrior):
         # Running mean of the deviation of encoded clips, 0 before the first; diffusion divides by it.
         self.register_buffer("latent_std", torch.zeros(()))
         if init_from is not None:
-            stored = read_vae(init_from)
-            load_same_network(stored.parameters, (self.network, self.average), source=init_from)
-            self.latent_std.copy_(stored.latent_std)
-            stored.give_statistics(self.statistics)
+            self.load_weights(read_vae(init_from), source=init_from)
+
+    def load_weights(self, stored: LatentWeights, *, source: str) -> None:
+        """Take over weights, statistics and the latents' deviation, for the trained and the averaged network.
+
+        Raises:
+            ValueError: they belong to a model of other dimensions.
+        """
+        check_arguments(stored, self.hparams_initial, {name: name for name in _DIMENSIONS}, source=source)
+        load_same_network(stored.parameters, (self.network, self.average), source=source)
+        self.latent_std.copy_(stored.latent_std)
+        stored.give_statistics(self.statistics)
 
     def make_scores(self, activities: Sequence[str]) -> DenoisingScores:
         """Return empty scores for those activities; the one noise level is none."""
@@ -127,14 +139,9 @@ class MotionVAE(TrainedPrior):
         prediction = self._pair(decoded, clean, mask)
         terms = self.objective.compute_terms(prediction)
         shares = self.objective.weigh(terms, torch.ones(len(clean)), step=self.global_step)
-        divergence = posterior.divergence().mean()
-        loss = sum_shares(shares).mean() + self.kl_weight * divergence
+        divergence = posterior.divergence()
         self._follow_deviation(posterior.mean.detach().float().std())
-        scalars = {f"train/{name}": value.detach().mean() for name, value in terms.items()}
-        self.log_dict(
-            {"train/loss": loss.detach(), "train/kl": divergence.detach(), **scalars}, batch_size=len(batch.lengths)
-        )
-        return loss
+        return self.finish_step({**terms, "kl": divergence}, {**shares, "kl": self.kl_weight * divergence})
 
     def _follow_deviation(self, deviation: Tensor) -> None:
         if self.latent_std == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Self
 
 import torch
@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from datamodules.batches import MotionBatch
 from lightning_modules.ema import ramp_decay, update_average
+from lightning_modules.objective import gradient_norms, is_due, sum_shares
 from lightning_modules.optimisation import make_optimisers
 from lightning_modules.randomness import TrainingDraw, draw_training_step
 from lightning_modules.recipes import list_trainable
@@ -92,6 +93,21 @@ class TrainedPrior(LightningModule):
         accumulated = batch_idx % self.trainer.accumulate_grad_batches
         keys = (self.train_seed, self.global_step, accumulated, self.global_rank)
         return draw_training_step(keys, torch.Size(shape), num_steps=num_steps, device=self.device)
+
+    def finish_step(self, terms: Mapping[str, Tensor], shares: Mapping[str, Tensor]) -> Tensor:
+        """Return the objective of a training step, and log it, its terms and, when due, their gradient norms.
+
+        Args:
+            terms: each loss of each clip ``(B,)`` by name, before its weight.
+            shares: what each adds to the objective ``(B,)`` by name.
+        """
+        loss = sum_shares(shares).mean()
+        scalars = {f"train/{name}": value.detach().mean() for name, value in terms.items()}
+        if is_due(self.global_step, every=self.hparams_initial.log_gradient_norms_every):
+            scalars |= gradient_norms(shares, self.trained.parameters())
+        clips = len(next(iter(terms.values())))
+        self.log_dict({"train/loss": loss.detach(), **scalars}, batch_size=clips)
+        return loss
 
     def optimizer_step(
         self,

@@ -89,16 +89,7 @@ def read_prior(path: Path) -> Weights:
     Raises:
         ValueError: the file is damaged or was not written by it.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata: dict[str, str] = file.metadata() or {}
-            tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a readable safetensors file ({error}); copy or download it again") from None
-    if metadata.get("format") != PRIOR_FORMAT:
-        raise ValueError(
-            f"{path} has format {metadata.get('format')!r}, expected {PRIOR_FORMAT!r}, as save_prior writes"
-        )
+    metadata, tensors = read_safetensors(path, PRIOR_FORMAT, writer="save_prior")
     mean, std = tensors.pop("mean"), tensors.pop("std")
     return Weights(
         parameters={key.removeprefix("denoiser."): value.float() for key, value in tensors.items()},
@@ -107,6 +98,23 @@ def read_prior(path: Path) -> Weights:
         std=std,
         card=json.loads(metadata["card"]),
     )
+
+
+def read_safetensors(path: Path, file_format: str, *, writer: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Return metadata and tensors of a safetensors file of that format.
+
+    Raises:
+        ValueError: the file is damaged, or ``writer`` did not write it.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a readable safetensors file ({error}); copy or download it again") from None
+    if metadata.get("format") != file_format:
+        raise ValueError(f"{path} has format {metadata.get('format')!r}, expected {file_format!r}, as {writer} writes")
+    return metadata, tensors
 
 
 def read_checkpoint(path: Path) -> Weights:
@@ -213,12 +221,16 @@ def match_parameters(
     Raises:
         ValueError: it names each argument that differs, with both values, or parameters that are missing or foreign.
     """
+    try:
+        dimensions = read_dimensions(weights.parameters)
+    except ValueError as error:
+        raise ValueError(f"{source} is of another model: {error}; give weights of a MotionDiffusion") from None
     theirs: dict[str, object] = {
         "arch": "trans_enc",
         "noise_schedule": "cosine",
         "predicts": "clean",
         **weights.hyper_parameters,
-        **read_dimensions(weights.parameters),
+        **dimensions,
     }
     encoder, own_encoder = (
         str(arguments.get("text_encoder", hyper_parameters["text_encoder"])).partition(":")[0]

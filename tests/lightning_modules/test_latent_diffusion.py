@@ -247,7 +247,7 @@ def test_what_does_not_fit_is_refused_in_a_line(trained, tmp_path):
         MotionDiffusion(width=16, num_layers=1, num_heads=2, feedforward=16, text_dim=8, init_from=vae)
     with pytest.raises(FileNotFoundError, match=r"nothing.ckpt of MotionVAE not found"):
         make_latent(vae_from=str(tmp_path / "nothing.ckpt"))
-    with pytest.raises(ValueError, match=r"do not fit: .* set width, tokens and layers"):
+    with pytest.raises(ValueError, match=r"vae.ckpt have feedforward=24 \(the model has vae_feedforward=32\)"):
         make_latent(vae_from=vae, vae_feedforward=32)
     with pytest.raises(ValueError, match="there is no autoencoder"):
         make_trainer(tmp_path, max_steps=1).fit(make_latent(), Clips())
