@@ -17,6 +17,7 @@ from lightning_modules.checkpoints import load_prior, save_prior
 from lightning_modules.cli import main
 from lightning_modules.weights import find_weights, read_weights
 from sim import Motion
+from sim.conventions import NUM_FEATURES
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 SMALL = {"width": 16, "num_layers": 1, "num_heads": 2, "feedforward": 16, "num_steps": 5}
@@ -192,6 +193,12 @@ def test_motiondiffuse_is_trained_resumed_tested_fine_tuned_and_sampled(runs: Pa
     main(["predict", "-c", config("generate"), *options, *prompts, f"--model.init_from={last}"])
     (written,) = (runs / "generate").glob("*/000000_walking.npz")
     assert torch.isfinite(Motion.load(written).translation).all()
+
+
+def test_motiondiffuse_is_wide_enough_for_the_noise_it_predicts() -> None:
+    arguments = read("baselines/motiondiffuse")["model"]["init_args"]
+    assert arguments["predicts"] == "noise"
+    assert int(str(arguments["width"])) >= NUM_FEATURES
 
 
 def test_both_stages_of_latent_diffusion_follow_each_other(runs: Path, caches: list[str]) -> None:
