@@ -51,7 +51,7 @@ def build_network(hyper_parameters: Mapping[str, object], parameterisation: Para
     if parameterisation.predicts == "noise" and width < features:
         _LOGGER.warning(
             "width is %d, but noise of %d features is to be predicted: in at least %d directions none can be, and "
-            "sampling multiplies what it leaves there (docs/decisions/951); use a width of at least %d, or "
+            "sampling multiplies what it leaves there (docs/decisions/019); use a width of at least %d, or "
             "predicts='clean'",
             width, features, features - width, features,
         )  # fmt: skip
