@@ -13,12 +13,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lightning_modules.denoiser import ARCHITECTURES, MAX_POSITIONS, compute_sinusoids
+from lightning_modules.denoiser import ARCHITECTURES
 from lightning_modules.latent_weights import VAE_FORMAT, read_vae
 from lightning_modules.lora import merge_state
 from lightning_modules.mdm_args import write_mdm_args
 from lightning_modules.motion_diffusion import MotionDiffusion
 from lightning_modules.motion_vae import MotionVAE
+from lightning_modules.positions import MAX_POSITIONS, compute_sinusoids
 from lightning_modules.text_encoders import TextEncoder
 from lightning_modules.trained_prior import TrainedPrior
 from lightning_modules.weights import PRIOR_FORMAT, Plain, Weights, find_weights, read_mdm, read_prior

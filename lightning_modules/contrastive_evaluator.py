@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from datamodules.batches import MotionBatch
-from lightning_modules.denoiser import compute_sinusoids, mask_frames_of
+from lightning_modules.denoiser import mask_frames_of
 from lightning_modules.embedding_scores import EmbeddingOptions, EmbeddingScores
 from lightning_modules.motion_quality import REAL
 from lightning_modules.optimisation import check_fractions, check_lr_schedule, make_optimisers
+from lightning_modules.positions import compute_sinusoids
 from lightning_modules.statistics import FeatureStatistics, MotionData
 from lightning_modules.text_lookup import TextLookup
 from lightning_modules.weights import load_plainly

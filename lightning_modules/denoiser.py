@@ -6,20 +6,17 @@ here; MDM's own ``(B, F, 1, T)`` exists only in its files.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.dropout import Dropout
+from lightning_modules.packing import pack_worthwhile
 from lightning_modules.parameterisation import Parameterisation
+from lightning_modules.positions import MAX_POSITIONS, PositionalEncoding, TimestepEmbedder
 from lightning_modules.transformer import Decoder, DecoderLayer, Encoder, EncoderLayer
 from sim.conventions import NUM_FEATURES
-
-MAX_POSITIONS = 5000
-"""Rows of MDM's table of sinusoids: the longest sequence, and the largest number of time steps."""
 
 WORD_ARCHITECTURES: Final = ("trans_dec", "trans_dec_emb")
 """Those that take an embedding of each word as well as one of the text."""
@@ -38,57 +35,9 @@ DENOISER_ARGUMENTS: Final = (
 """Constructor arguments of :class:`Denoiser` that MotionDiffusion passes on."""
 
 
-def compute_sinusoids(num_positions: int, width: int) -> Tensor:
-    """Return sinusoids of each position ``(num_positions, width)``, sine and cosine interleaved."""
-    position = torch.arange(num_positions, dtype=torch.float32)[:, None]
-    frequency = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-math.log(10000.0) / width))
-    table = torch.zeros(num_positions, width)
-    table[:, 0::2] = torch.sin(position * frequency)
-    table[:, 1::2] = torch.cos(position * frequency)
-    return table
-
-
 def mask_frames_of(lengths: Tensor, num_frames: int) -> Tensor:
     """Return which frames lie inside each clip ``(B, T)``, bool."""
     return torch.arange(num_frames, device=lengths.device) < lengths[:, None]
-
-
-class PositionalEncoding(nn.Module):
-    """Adds sinusoids to a sequence ``(B, L, D)``; the table is computed, never stored or loaded.
-
-    MDM's files hold the table as ``pe``; it is dropped on loading.
-    """
-
-    pe: Tensor
-
-    def __init__(self, width: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = Dropout(dropout)
-        self.register_buffer("pe", compute_sinusoids(MAX_POSITIONS, width), persistent=False)
-        self.register_load_state_dict_pre_hook(_drop_position_table)
-
-    def forward(self, sequence: Tensor) -> Tensor:
-        """Return ``sequence (B, L, D)`` with its positions added."""
-        encoded: Tensor = self.dropout(sequence + self.pe[: sequence.shape[1]])
-        return encoded
-
-
-def _drop_position_table(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    state.pop(prefix + "pe", None)
-
-
-class TimestepEmbedder(nn.Module):
-    """Two-layer perceptron on the sinusoids of the diffusion time step."""
-
-    def __init__(self, width: int, positions: PositionalEncoding) -> None:
-        super().__init__()
-        self.sequence_pos_encoder = positions
-        self.time_embed = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
-
-    def forward(self, timesteps: Tensor) -> Tensor:
-        """Return embeddings ``(B, D)`` of ``timesteps (B,)``."""
-        embedded: Tensor = self.time_embed(self.sequence_pos_encoder.pe[timesteps])
-        return embedded
 
 
 class Denoiser(nn.Module):
@@ -153,7 +102,14 @@ class Denoiser(nn.Module):
         self.parameterisation = parameterisation or Parameterisation()
 
     def forward(
-        self, x: Tensor, timesteps: Tensor, text_embedding: Tensor, lengths: Tensor, *, text_mask: Tensor | None = None
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        text_embedding: Tensor,
+        lengths: Tensor,
+        *,
+        text_mask: Tensor | None = None,
+        skip_padding: bool = False,
     ) -> Tensor:
         """Predict the clean motion.
 
@@ -164,6 +120,7 @@ class Denoiser(nn.Module):
                 MDM's dropped condition.
             lengths: valid frames of each clip ``(B,)``, int64.
             text_mask: which words are no padding ``(B, L)``, bool, at least one a text; None is all.
+            skip_padding: spend no work on frames beyond a length, where the network and the device allow that.
 
         Returns:
             Normalised features ``(B, T, F)``. With ``mask_frames`` valid frames depend on valid frames alone; what
@@ -172,28 +129,78 @@ class Denoiser(nn.Module):
         Raises:
             ValueError: shapes do not fit, or the embedding is of words ``(B, L, D)`` and the architecture takes none.
         """
-        check_denoiser_inputs(
-            x, text_embedding, text_mask, num_features=self.num_features, text_dim=self.text_dim, arch=self.arch
-        )
-        time = self.embed_timestep(timesteps)
+        self._check(x, text_embedding, text_mask)
+        return self._predict(x, timesteps, text_embedding, lengths, text_mask, skip_padding)
+
+    def predict_conditions(
+        self, x: Tensor, timesteps: Tensor, text_embedding: Tensor, lengths: Tensor, *, text_mask: Tensor | None = None
+    ) -> Tensor:
+        """Predict the clean motion under each of K conditions in one pass, padding skipped.
+
+        What does not depend on a condition is worked out once.
+
+        Args:
+            x: noisy normalised features ``(B, T, F)``.
+            timesteps: as for :meth:`forward`.
+            text_embedding: ``(K, B, text_dim)`` or, for decoders, ``(K, B, L, text_dim)``.
+            lengths: as for :meth:`forward`.
+            text_mask: ``(B, L)``, the same for all conditions.
+
+        Returns:
+            ``(K, B, T, F)``.
+
+        Raises:
+            ValueError: as for :meth:`forward`.
+        """
+        self._check(x, text_embedding[0], text_mask)
+        count = len(text_embedding)
+        mask = None if text_mask is None else text_mask.repeat(count, 1)
+        predicted = self._predict(x, timesteps, text_embedding.flatten(0, 1), lengths, mask, skip_padding=True)
+        return predicted.unflatten(0, (count, len(x)))
+
+    def _predict(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        text_embedding: Tensor,
+        lengths: Tensor,
+        text_mask: Tensor | None,
+        skip_padding: bool,
+    ) -> Tensor:
+        """Predict ``(K B, T, F)``; texts have K times as many rows as everything else, condition by condition."""
+        count = len(text_embedding) // len(x)
+        time = self.embed_timestep(timesteps).repeat(count, 1)
         text = self.embed_text(text_embedding)
         condition = time[:, None] + text if text.ndim == 3 else (time + text)[:, None]
         token = {"trans_dec": None, "trans_dec_emb": time[:, None]}.get(self.arch, condition)
-        frames = self.input_process["poseEmbedding"](x)
-        sequence = self.sequence_pos_encoder(frames if token is None else torch.cat([token, frames], dim=1))
-        attend = None
-        num_tokens = sequence.shape[1] - frames.shape[1]
-        if self.mask_frames:
-            # The token sits in front of the frames, so a clip of n frames has n + 1 valid positions.
-            attend = mask_frames_of(lengths + num_tokens, sequence.shape[1])[:, None, None]
-        if self.arch == "trans_enc":
-            hidden = self.seqTransEncoder(sequence, attend)
+        frames = self.input_process["poseEmbedding"](x).expand(count, -1, -1, -1)
+        if token is not None:
+            frames = torch.cat([token.unflatten(0, (count, len(x))), frames], dim=2)
+        sequence = self.sequence_pos_encoder(frames.flatten(0, 1))
+        # A token sits in front of the frames, so a clip of n frames has n + 1 valid positions.
+        num_tokens = sequence.shape[1] - x.shape[1]
+        lengths = lengths.repeat(count)
+        if self.arch != "trans_enc":
+            attend = self._attend_to(lengths + num_tokens, sequence.shape[1])
+            words = None if text_mask is None else text_mask[:, None, None]
+            hidden = self.seqTransDecoder(sequence, condition, attend, words)
+        elif (
+            skip_padding and self.mask_frames and (packing := pack_worthwhile(lengths + num_tokens, sequence.shape[1]))
+        ):
+            hidden = packing.unpack(self.seqTransEncoder(packing.pack(sequence), packing), sequence.shape[1])
         else:
-            attend_words = None if text_mask is None else text_mask[:, None, None]
-            hidden = self.seqTransDecoder(sequence, condition, attend, attend_words)
+            hidden = self.seqTransEncoder(sequence, self._attend_to(lengths + num_tokens, sequence.shape[1]))
         output = self.output_process["poseFinal"](hidden[:, num_tokens:])
-        predicted: Tensor = self.parameterisation(output, x, timesteps)
+        predicted: Tensor = self.parameterisation(output, x.repeat(count, 1, 1), timesteps.repeat(count))
         return predicted
+
+    def _attend_to(self, lengths: Tensor, num_places: int) -> Tensor | None:
+        return mask_frames_of(lengths, num_places)[:, None, None] if self.mask_frames else None
+
+    def _check(self, x: Tensor, text_embedding: Tensor, text_mask: Tensor | None) -> None:
+        check_denoiser_inputs(
+            x, text_embedding, text_mask, num_features=self.num_features, text_dim=self.text_dim, arch=self.arch
+        )
 
 
 def check_denoiser_inputs(

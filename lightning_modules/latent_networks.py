@@ -11,8 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.denoiser import MAX_POSITIONS, PositionalEncoding, TimestepEmbedder, mask_frames_of
+from lightning_modules.denoiser import mask_frames_of
 from lightning_modules.parameterisation import Parameterisation
+from lightning_modules.positions import MAX_POSITIONS, PositionalEncoding, TimestepEmbedder
 from lightning_modules.skip_transformer import SkipDecoder, SkipEncoder
 from sim.conventions import NUM_FEATURES
 

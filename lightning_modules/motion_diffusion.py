@@ -191,7 +191,9 @@ class MotionDiffusion(MotionGenerator):
         noisy = self.schedule.add_noise(clean, steps, noise)
         timesteps = self.schedule.timestep_map[steps].to(self.device)
         text = text.to(self.device)
-        predicted: Tensor = network(noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask)
+        predicted: Tensor = network(
+            noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask, skip_padding=True
+        )
         statistics, sensors = self.statistics, self.objective.sensors
         return Prediction(
             predicted.float(), clean, mask, statistics.mean, statistics.std, sensors,

@@ -17,9 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lightning_modules.denoiser import PositionalEncoding, check_denoiser_inputs, mask_frames_of
+from lightning_modules.denoiser import check_denoiser_inputs, mask_frames_of
 from lightning_modules.dropout import Dropout
 from lightning_modules.parameterisation import Parameterisation
+from lightning_modules.positions import PositionalEncoding
 from lightning_modules.transformer import Encoder, EncoderLayer
 from sim.conventions import NUM_FEATURES
 
@@ -169,9 +170,19 @@ class MotionDiffuse(nn.Module):
         self.parameterisation = parameterisation or Parameterisation()
 
     def forward(
-        self, x: Tensor, timesteps: Tensor, text_embedding: Tensor, lengths: Tensor, *, text_mask: Tensor | None = None
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        text_embedding: Tensor,
+        lengths: Tensor,
+        *,
+        text_mask: Tensor | None = None,
+        skip_padding: bool = False,
     ) -> Tensor:
-        """Predict the clean motion; arguments, result and errors as :meth:`Denoiser.forward`, words allowed."""
+        """Predict the clean motion; arguments, result and errors as :meth:`Denoiser.forward`, words allowed.
+
+        Padding is never skipped: ``skip_padding`` asks for nothing here.
+        """
         check_denoiser_inputs(
             x, text_embedding, text_mask, num_features=self.num_features, text_dim=self.text_dim, arch=self.arch
         )

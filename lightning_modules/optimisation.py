@@ -62,7 +62,10 @@ def make_optimiser(
     parameters: Iterable[nn.Parameter], *, lr: float, weight_decay: float, lr_factor: Callable[[int], float]
 ) -> tuple[Optimizer, LambdaLR]:
     """Return AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) and its schedule."""
-    optimiser = AdamW(parameters, lr=lr, weight_decay=weight_decay)
+    optimiser = AdamW(parameters, lr=lr, weight_decay=weight_decay, fused=True)
+    # torch marks fused optimisers as able to undo a gradient scaler's scaling themselves, and Lightning then refuses to
+    # clip under mixed precision. Without the mark the scaler undoes it as for any other optimiser, before the clipping.
+    optimiser._step_supports_amp_scaling = False
     return optimiser, LambdaLR(optimiser, lr_factor)
 
 

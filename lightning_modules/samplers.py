@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -53,6 +53,17 @@ class SampleNoise:
         for row, length, generator in zip(noise, self._lengths, self._generators, strict=True):
             row[:length] = torch.randn(length, self._num_features, generator=generator)
         return noise.to(self._device)
+
+
+@runtime_checkable
+class SharingDenoiser(Protocol):
+    """A network that does for several conditions once what does not depend on them."""
+
+    def predict_conditions(
+        self, x: Tensor, timesteps: Tensor, text_embedding: Tensor, lengths: Tensor, *, text_mask: Tensor | None = None
+    ) -> Tensor:
+        """Return the clean motion ``(K, B, T, F)`` under K conditions ``(K, B, D)`` or ``(K, B, L, D)``."""
+        ...
 
 
 def sample_ddpm(predict: PredictClean, start: Tensor, schedule: Schedule, noise: NoiseSource) -> Tensor:
@@ -126,7 +137,7 @@ _SAMPLERS: Final[dict[str, tuple[_Sampler, Callable[[Schedule, int], Schedule]]]
 }
 
 _CPU_FRAMES: Final = 2048
-"""Frames that a CPU denoises at once: many more fall out of its cache, and one pass for both is slower than two."""
+"""Frames that a CPU denoises at once: many more fall out of its cache, many less leave it waiting between layers."""
 
 SAMPLER_NAMES: Final = tuple(_SAMPLERS)
 
@@ -187,28 +198,50 @@ def guide(
 
     Args:
         denoiser: ``(x, timesteps (B,), text_embedding, lengths (B,), *, text_mask (B, L)) -> x_0``; the mask is passed
-            only if there is one.
+            only if there is one. A :class:`SharingDenoiser` is asked for all conditions of a motion at once.
         text_embedding: ``(B, D)``, or of words ``(B, L, D)``.
         lengths: valid frames ``(B,)``.
         guidance: s in ``x_0 = unconditional + s (conditional - unconditional)``; 1 and 0 need half the work.
         text_mask: which words are no padding ``(B, L)``; None is all.
     """
     dropped = torch.zeros_like(text_embedding)
-    once = {} if text_mask is None else {"text_mask": text_mask}
+    conditions = torch.stack({1.0: [text_embedding], 0.0: [dropped]}.get(guidance, [text_embedding, dropped]))
 
     def predict(x: Tensor, timestep: int) -> Tensor:
         timesteps = torch.full((len(x),), timestep, dtype=torch.int64, device=x.device)
-        if guidance in (0.0, 1.0):
-            return denoiser(x, timesteps, text_embedding if guidance else dropped, lengths, **once)
-        doubled = [x.repeat(2, 1, 1), timesteps.repeat(2), torch.cat([text_embedding, dropped]), lengths.repeat(2)]
-        if text_mask is not None:
-            doubled.append(text_mask.repeat(2, 1))
-        rows = len(x) * 2 if x.device.type != "cpu" else max(2, _CPU_FRAMES // x.shape[1])
-        outputs = [
-            denoiser(*parts[:4], **({"text_mask": parts[4]} if text_mask is not None else {}))
-            for parts in zip(*(part.split(rows) for part in doubled), strict=True)
-        ]
-        conditional, unconditional = torch.cat(outputs).chunk(2)
-        return unconditional + guidance * (conditional - unconditional)
+        guided: list[Tensor] = []
+        for part in _slice_rows(x, len(conditions)):
+            mask = None if text_mask is None else text_mask[part]
+            clean = _predict_each(denoiser, x[part], timesteps[part], conditions[:, part], lengths[part], mask)
+            # In place on the difference, which is nobody else's.
+            guided.append(clean[0] if len(clean) == 1 else (clean[0] - clean[1]).mul_(guidance).add_(clean[1]))
+        return guided[0] if len(guided) == 1 else torch.cat(guided)
 
     return predict
+
+
+def _slice_rows(x: Tensor, num_conditions: int) -> list[slice]:
+    """Return the motions that go through the network together: all of them, or on a CPU equal parts."""
+    parts = -(-num_conditions * x.shape[0] * x.shape[1] // _CPU_FRAMES) if x.device.type == "cpu" else 1
+    rows = -(-len(x) // parts)
+    return [slice(start, start + rows) for start in range(0, len(x), rows)]
+
+
+def _predict_each(
+    denoiser: Callable[..., Tensor],
+    x: Tensor,
+    timesteps: Tensor,
+    conditions: Tensor,
+    lengths: Tensor,
+    text_mask: Tensor | None,
+) -> Tensor:
+    """Return the prediction ``(K, B, T, F)`` under each of the conditions ``(K, B, ...)``, in one pass."""
+    shared: object = denoiser
+    if isinstance(shared, SharingDenoiser):
+        return shared.predict_conditions(x, timesteps, conditions, lengths, text_mask=text_mask)
+    count = len(conditions)
+    words = {} if text_mask is None else {"text_mask": text_mask.repeat(count, 1)}
+    out = denoiser(
+        x.repeat(count, 1, 1), timesteps.repeat(count), conditions.flatten(0, 1), lengths.repeat(count), **words
+    )
+    return out.unflatten(0, (count, len(x)))

@@ -1,6 +1,7 @@
 """Post-norm transformer layers with the exact GELU (Vaswani et al. 2017, arXiv:1706.03762) and torch's parameter names.
 
-Sequences are batch first, ``(B, L, D)``. Masks are True where a key may be seen.
+Sequences are batch first, ``(B, L, D)``. Masks are True where a key may be seen. An encoder also takes sequences
+without their padding, ``(N, D)``, and then a :class:`Packing` in place of the mask.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.dropout import Dropout
+from lightning_modules.packing import Packing
 
 
 class Attention(nn.Module):
@@ -30,27 +32,42 @@ class Attention(nn.Module):
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
-    def forward(self, sequence: Tensor, attend: Tensor | None, memory: Tensor | None = None) -> Tensor:
+    def forward(self, sequence: Tensor, attend: Tensor | Packing | None, memory: Tensor | None = None) -> Tensor:
         """Return what each place of ``sequence (B, L, D)`` takes from ``memory (B, M, D)``, by default from itself.
 
         Args:
-            sequence: the queries.
-            attend: ``(B, 1, 1, M)``, True where a key may be seen; None is everywhere.
-            memory: keys and values.
+            sequence: the queries; ``(N, D)`` with a packing.
+            attend: ``(B, 1, 1, M)``, True where a key may be seen; None is everywhere. With a packing each place sees
+                its own sequence.
+            memory: keys and values; None with a packing.
         """
+        if isinstance(attend, Packing):
+            return self._attend_packed(sequence, attend)
         batch, length, width = sequence.shape
         query, key, value = self._project(sequence, memory)
-        dropout = self.dropout if self.training else 0.0
-        if sequence.device.type == "cpu":
-            # The CPU's bfloat16 kernel takes several times as long as its float32 one, mostly going backward.
-            with torch.autocast("cpu", enabled=False):
-                mixed = F.scaled_dot_product_attention(
-                    query.float(), key.float(), value.float(), attn_mask=attend, dropout_p=dropout
-                ).to(query.dtype)
-        else:
-            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=attend, dropout_p=dropout)
+        mixed = self._mix(query, key, value, attend)
         attended: Tensor = self.out_proj(mixed.transpose(1, 2).reshape(batch, length, width))
         return attended
+
+    def _attend_packed(self, sequence: Tensor, packing: Packing) -> Tensor:
+        projected = F.linear(sequence, self.in_proj_weight, self.in_proj_bias)
+        mixed: list[Tensor] = []
+        for clip in projected.split(packing.lengths):
+            query, key, value = clip.view(1, len(clip), 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+            mixed.append(self._mix(query, key, value, None)[0].transpose(0, 1).flatten(1))
+        attended: Tensor = self.out_proj(torch.cat(mixed))
+        return attended
+
+    def _mix(self, query: Tensor, key: Tensor, value: Tensor, attend: Tensor | None) -> Tensor:
+        """Return the values ``(B, heads, L, D / heads)`` that each query attends to."""
+        dropout = self.dropout if self.training else 0.0
+        if query.device.type != "cpu":
+            return F.scaled_dot_product_attention(query, key, value, attn_mask=attend, dropout_p=dropout)
+        # The CPU's bfloat16 kernel takes several times as long as its float32 one, mostly going backward.
+        with torch.autocast("cpu", enabled=False):
+            return F.scaled_dot_product_attention(
+                query.float(), key.float(), value.float(), attn_mask=attend, dropout_p=dropout
+            ).to(query.dtype)
 
     def _project(self, sequence: Tensor, memory: Tensor | None) -> Sequence[Tensor]:
         """Return query, key and value, each ``(B, heads, L, D / heads)``."""
@@ -76,8 +93,8 @@ class EncoderLayer(nn.Module):
         self.norm2 = nn.LayerNorm(width)
         self.dropout = Dropout(dropout)
 
-    def forward(self, sequence: Tensor, attend: Tensor | None) -> Tensor:
-        """Return the layer's output ``(B, L, D)``."""
+    def forward(self, sequence: Tensor, attend: Tensor | Packing | None) -> Tensor:
+        """Return the layer's output, the shape of ``sequence``."""
         sequence = self.norm1(sequence + self.dropout(self.self_attn(sequence, attend)))
         hidden = self.linear2(self.dropout(F.gelu(self.linear1(sequence))))
         normed: Tensor = self.norm2(sequence + self.dropout(hidden))
@@ -114,8 +131,8 @@ class Encoder(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(layers)
 
-    def forward(self, sequence: Tensor, attend: Tensor | None) -> Tensor:
-        """Return the stack's output ``(B, L, D)``; ``attend`` is ``(B, 1, 1, L)``."""
+    def forward(self, sequence: Tensor, attend: Tensor | Packing | None) -> Tensor:
+        """Return the stack's output, the shape of ``sequence``; ``attend`` is ``(B, 1, 1, L)`` or a packing."""
         for layer in self.layers:
             sequence = layer(sequence, attend)
         return sequence

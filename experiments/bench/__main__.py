@@ -14,9 +14,9 @@ from experiments.bench.body import full_mesh_table, gradient_table, long_recordi
 from experiments.bench.losses import loss_table
 from experiments.bench.real_sensors import real_sensor_table
 from experiments.bench.rigid import error_table, speed_table
-from experiments.bench.sampling import guidance_table, sampler_table
+from experiments.bench.sampling import JUDGED, guidance_table, sampler_table
 from experiments.bench.tables import BenchTable, describe_machine
-from experiments.bench.training_step import training_step_table
+from experiments.bench.training import training_table
 
 _HEAD = """# Benchmarks of the simulator, of training and of sampling
 
@@ -30,10 +30,16 @@ def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(prog="python -m experiments.bench", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/benchmarks.md"), help="Markdown file to write")
-    out: Path = parser.parse_args().out
+    parser.add_argument("--judged", type=int, default=JUDGED, help="motions whose accelerations samplers are judged by")
+    options = parser.parse_args()
+    out: Path = options.out
     torch.set_num_threads(1)
     console = Console(width=160)
     tables: list[BenchTable] = []
+
+    def judged_sampler_table() -> BenchTable | None:
+        return sampler_table(judged=options.judged)
+
     for measure in (
         error_table,
         speed_table,
@@ -41,17 +47,18 @@ def main() -> None:
         scaling_table,
         gradient_table,
         long_recording_table,
-        training_step_table,
+        training_table,
         loss_table,
         real_sensor_table,
         guidance_table,
-        sampler_table,
+        judged_sampler_table,
         accelerator_table,
     ):
         table = measure()
         if table is None:
             console.print(
-                f"{measure.__name__} left out: needs real recordings ($IMUFORGE_SHARED), the packaged prior or a GPU"
+                f"{measure.__name__} left out: needs real recordings ($IMUFORGE_SHARED), the packaged prior or "
+                "transformers, or a GPU"
             )
             continue
         table.print(console)

@@ -15,12 +15,14 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from experiments.bench.tables import BenchTable, median_seconds
-from experiments.bench.training_step import FRAMES, TEXT_DIM, make_denoiser
+from lightning_modules.denoiser import Denoiser
 from sim.conventions import NUM_FEATURES
 
 DENSE_BF16_FLOPS: Final = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12}
 """Dense bfloat16 rates from the makers' data sheets (without sparsity), by a part of the device's name."""
 
+FRAMES: Final = 196
+TEXT_DIM: Final = 512
 BATCHES: Final = (64, 512)
 STEPS: Final = 10
 KERNELS: Final = 5
@@ -82,7 +84,10 @@ def accelerator_table(*, batches: Sequence[int] = BATCHES) -> BenchTable | None:
     for batch_size in batches:
         torch.manual_seed(0)
         torch.cuda.reset_peak_memory_stats()
-        network = make_denoiser(attention_dropout=0.0).to(device).train()
+        network = Denoiser(
+            width=512, num_layers=8, num_heads=4, feedforward=1024, text_dim=TEXT_DIM, attention_dropout=0.0
+        )
+        network.to(device).train()
         flops = count_flops(make_accelerated_step(network, batch_size, device))
         network.compile()
         step = make_accelerated_step(network, batch_size, device)

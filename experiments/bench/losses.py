@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from experiments.bench.tables import BenchTable, median_seconds
 from lightning_modules.denoiser import Denoiser
@@ -27,8 +27,8 @@ LIMITS: Final = {"acc_features": 0.10, "acc_joints": 0.10, "acc_sensors": 0.35}
 """Share of a training step that a loss may take."""
 
 
-def make_prediction(batch_size: int, *, num_frames: int = FRAMES) -> Prediction:
-    """Return a swaying person beside a jittery prediction of them, clips of many lengths."""
+def make_prediction(batch_size: int, *, num_frames: int = FRAMES, lengths: Tensor | None = None) -> Prediction:
+    """Return a swaying person beside a jittery prediction of them, clips of many lengths unless given ``(B,)``."""
     generator = torch.Generator().manual_seed(0)
     time_s = torch.arange(num_frames + 1) / FEATURE_FPS
     angle = 0.6 * torch.sin(2 * time_s[:, None] + torch.arange(22))
@@ -39,8 +39,9 @@ def make_prediction(batch_size: int, *, num_frames: int = FRAMES) -> Prediction:
     motion = Motion(turn, torch.stack([0 * time_s, 1 + 0 * time_s, 0.5 * time_s], dim=-1), FEATURE_FPS)
     target = joints_to_features(Body.default().joints(motion)).expand(batch_size, -1, -1)
     predicted = target + 0.005 * torch.randn(target.shape, generator=generator)
-    lengths = torch.randint(num_frames // 4, num_frames + 1, (batch_size,), generator=generator)
-    lengths[0] = num_frames
+    if lengths is None:
+        lengths = torch.randint(num_frames // 4, num_frames + 1, (batch_size,), generator=generator)
+        lengths[0] = num_frames
     mask = torch.arange(num_frames) < lengths[:, None]
     certainty = torch.ones(batch_size)
     return Prediction(
@@ -61,16 +62,25 @@ def loss_seconds(name: str, batch_size: int, *, repeats: int = 3) -> float:
     return median_seconds(work, repeats=repeats)
 
 
-def prepare_step(batch_size: int) -> Callable[[], None]:
-    """Return a training step of a denoiser of MDM's size (width 512, 8 layers), reconstruction as its loss."""
-    base = make_prediction(batch_size)
-    denoiser = Denoiser(width=512, num_layers=8, num_heads=4, feedforward=1024, text_dim=TEXT_DIM, attention_dropout=0)
+def prepare_step(base: Prediction, peer: nn.Module | None = None) -> Callable[[], None]:
+    """Return a training step on a batch, reconstruction as its loss.
+
+    Args:
+        base: the batch; what it holds as predicted is the noisy input.
+        peer: the network; None is a denoiser of MDM's size (width 512, 8 layers).
+    """
+    batch_size = len(base.mask)
+    denoiser = peer or Denoiser(
+        width=512, num_layers=8, num_heads=4, feedforward=1024, text_dim=TEXT_DIM, attention_dropout=0
+    )
     optimiser, _ = make_optimiser(denoiser.parameters(), lr=1e-4, weight_decay=0.0, lr_factor=lambda _: 1.0)
     objective = Objective({"reconstruction": 1.0})
     steps, text, lengths = torch.zeros(batch_size).long(), torch.zeros(batch_size, TEXT_DIM), base.mask.sum(dim=1)
+    # As MotionDiffusion trains; torch's own transformer has no such way.
+    options = {"skip_padding": True} if peer is None else {}
 
     def step() -> None:
-        predicted = denoiser(base.predicted, steps, text, lengths)
+        predicted = denoiser(base.predicted, steps, text, lengths, **options)
         prediction = replace(base, predicted=predicted)
         optimiser.zero_grad()
         objective.compute_terms(prediction)["reconstruction"].mean().backward()
@@ -83,7 +93,7 @@ def loss_table() -> BenchTable:
     """Seconds of each loss and its share of a training step."""
     rows: list[list[str]] = []
     for batch_size in BATCHES:
-        step = median_seconds(prepare_step(batch_size), repeats=3)
+        step = median_seconds(prepare_step(make_prediction(batch_size)), repeats=3)
         for name in LOSSES:
             seconds = loss_seconds(name, batch_size)
             limit = f"{100 * LIMITS[name]:.0f}%" if name in LIMITS else ""

@@ -61,6 +61,21 @@ def median_seconds(work: Callable[[], object], *, repeats: int = 5, warm_up: int
     return statistics.median(seconds)
 
 
+def time_in_turns(works: Sequence[Callable[[], object]], *, turns: int, warm_up: int = 1) -> list[list[float]]:
+    """Return how long each piece of work takes in each turn [s].
+
+    They alternate, so that whatever else the machine does falls on all of them, and ratios within a turn stay right.
+    """
+    for _ in range(warm_up):
+        for work in works:
+            work()
+    return [list(times) for times in zip(*(_time_each(works) for _ in range(turns)), strict=True)]
+
+
+def _time_each(works: Sequence[Callable[[], object]]) -> list[float]:
+    return [median_seconds(work, repeats=1, warm_up=0) for work in works]
+
+
 def describe_machine() -> str:
     """Return processor, memory and versions in one line."""
     model = platform.processor() or platform.machine()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 import torch
 from rich.console import Console
 
+from experiments.bench.acceleration import MotionAccelerations, compare_accelerations
 from experiments.bench.accelerator import count_flops, find_peak_flops, list_kernels, make_accelerated_step
 from experiments.bench.body import make_motion, make_placements, simulate_on_full_mesh
+from experiments.bench.losses import make_prediction, prepare_step
 from experiments.bench.methods import all_methods
 from experiments.bench.rigid import measure_error
-from experiments.bench.tables import BenchTable, describe_machine, median_seconds
-from experiments.bench.training_step import TEXT_DIM, TorchEncoder, make_step, measure_in_turns
-from lightning_modules.denoiser import Denoiser
+from experiments.bench.tables import BenchTable, describe_machine, median_seconds, time_in_turns
+from experiments.bench.training import TorchDenoiser, TrainingCase
+from lightning_modules.denoiser import Denoiser, mask_frames_of
 from sim import Body, simulate
+from sim.features import features_to_joints
 
 
 def test_the_full_mesh_gives_the_same_readings():
@@ -32,42 +37,7 @@ def test_every_method_reads_about_the_same():
 
 
 SMALL = {"width": 16, "num_layers": 1, "num_heads": 2, "feedforward": 24}
-
-
-def test_both_encoders_of_the_training_bench_are_the_same_model():
-    """Given torch's weights, ours computes what it does: the bench compares like with like."""
-    torch.manual_seed(0)
-    theirs = TorchEncoder(**SMALL).eval()
-    ours = Denoiser(**SMALL, text_dim=TEXT_DIM).eval()
-    ours.seqTransEncoder.load_state_dict(theirs.encoder.state_dict())
-    pairs = [
-        (ours.input_process["poseEmbedding"], theirs.embed_frames), (ours.output_process["poseFinal"], theirs.head),
-        (ours.embed_text, theirs.embed_text), (ours.embed_timestep.time_embed, theirs.embed_time),
-    ]  # fmt: skip
-    for mine, other in pairs:
-        mine.load_state_dict(other.state_dict())
-    x, text = torch.randn(2, 7, 263), torch.randn(2, TEXT_DIM)
-    arguments = (x, torch.tensor([3, 40]), text, torch.tensor([7, 4]))
-    with torch.no_grad():
-        mine, other = ours(*arguments), theirs(*arguments)
-    torch.testing.assert_close(mine[0], other[0], rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(mine[1, :4], other[1, :4], rtol=1e-4, atol=1e-5)
-
-
-def test_steps_of_the_training_bench_learn_and_are_timed_in_turns():
-    network = TorchEncoder(**SMALL)
-    before = [value.clone() for value in network.parameters()]
-    step = make_step(network, 2, frames=9)
-    calls: list[str] = []
-
-    def learn() -> None:
-        calls.append("a")
-        step()
-
-    seconds = measure_in_turns({"a": learn, "b": lambda: calls.append("b")}, repeats=2)
-    assert calls == ["a", "b"] * 3
-    assert seconds["a"] > seconds["b"] >= 0
-    assert any(not torch.equal(one, other) for one, other in zip(before, network.parameters(), strict=True))
+TEXT_DIM = 512
 
 
 def test_operations_and_costly_kernels_of_a_step_are_found():
@@ -98,3 +68,90 @@ def test_times_are_medians_and_the_machine_is_named():
     assert median_seconds(lambda: calls.append(1), repeats=3, warm_up=2) >= 0
     assert len(calls) == 5
     assert "torch" in describe_machine()
+
+
+def test_torchs_transformer_is_the_same_network_as_ours():
+    ours = Denoiser(width=512, num_layers=8, num_heads=4, feedforward=1024, text_dim=512).eval()
+    theirs = TorchDenoiser().eval()
+    state = ours.state_dict()
+    names = {
+        "frames": "input_process.poseEmbedding", "out": "output_process.poseFinal", "encoder": "seqTransEncoder",
+        "time": "embed_timestep.time_embed", "text": "embed_text",
+    }  # fmt: skip
+    theirs.load_state_dict(
+        {
+            key: state[key.replace(*next((a, b) for a, b in names.items() if key.startswith(a)), 1)]
+            for key in theirs.state_dict()
+        }
+    )
+    assert len(theirs.state_dict()) == len(state)
+    case = TrainingCase(batch_size=2, shortest=20, attention_dropout=0.1, turns=1)
+    assert case.lengths.tolist() == [20, 196]
+    generator = torch.Generator().manual_seed(0)
+    lengths, x = torch.tensor([6, 9]), torch.randn(2, 9, 263, generator=generator)
+    text, steps = torch.randn(2, 512, generator=generator), torch.tensor([3, 40])
+    valid = mask_frames_of(lengths, 9)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            ours(x, steps, text, lengths)[valid], theirs(x, steps, text, lengths)[valid], rtol=1e-4, atol=1e-4
+        )
+
+
+def test_a_step_trains_the_network_it_is_given():
+    peer = torch.nn.Linear(263, 263)
+
+    class Network(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = peer
+
+        def forward(self, x, timesteps, text_embedding, lengths):
+            return self.layer(x)
+
+    before = peer.weight.detach().clone()
+    prepare_step(make_prediction(2, num_frames=8, lengths=torch.tensor([8, 5])), Network())()
+    assert not torch.equal(peer.weight, before)
+
+
+def test_works_are_timed_in_turns():
+    calls: list[str] = []
+    times = time_in_turns([lambda: calls.append("a"), lambda: calls.append("b")], turns=2, warm_up=1)
+    assert calls == ["a", "b"] * 3
+    assert [len(each) for each in times] == [2, 2]
+
+
+def test_resampled_statistics_are_those_of_repeated_motions():
+    generator = np.random.default_rng(0)
+    accelerations = MotionAccelerations(generator.lognormal(size=(6, 500)))
+    weights = np.array([[1, 1, 1, 1, 1, 1], [3, 0, 2, 0, 0, 1]])
+    means, highs = accelerations.resample(weights)
+    for mean, high, weight in zip(means, highs, weights, strict=True):
+        repeated = np.repeat(accelerations.magnitudes, weight, axis=0)
+        assert mean == pytest.approx(repeated.mean())
+        assert high == pytest.approx(np.quantile(repeated, 0.95), rel=5e-3)
+
+
+def test_an_interval_of_a_difference_covers_it_and_narrows_with_motions():
+    generator = np.random.default_rng(1)
+    width = {}
+    for count in (40, 640):
+        prompts = np.arange(count) % 4
+        level = np.array([0.1, 1.0, 5.0, 20.0])[prompts, None]
+        drawn = [level * generator.lognormal(0, 0.5, (count, 1)) * generator.random((count, 60)) for _ in "ab"]
+        reference, sampled = MotionAccelerations(drawn[0]), MotionAccelerations(1.2 * drawn[1])
+        for interval in compare_accelerations(sampled, reference, prompts):
+            assert interval.low < 0.2 < interval.high
+        width[count] = interval.high - interval.low
+        same = compare_accelerations(reference, reference, prompts)[0]
+        assert tuple(same) == (0, 0, 0)
+    assert width[640] < 0.5 * width[40]
+
+
+def test_accelerations_of_features_are_those_of_their_joints():
+    features = make_prediction(1, num_frames=29).target
+    found = MotionAccelerations.of(features)
+    decoded = features_to_joints(features).double()
+    expected = (decoded[:, 2:] - 2 * decoded[:, 1:-1] + decoded[:, :-2]).norm(dim=-1) * 400
+    assert found.magnitudes.shape == (1, 27 * 22)
+    assert found.mean == pytest.approx(float(expected.mean()), rel=1e-4)
+    assert found.high == pytest.approx(float(expected.quantile(0.95)), rel=1e-3)

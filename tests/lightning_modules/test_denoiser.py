@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_modules.denoiser import Denoiser, compute_sinusoids, mask_frames_of, read_dimensions
+from lightning_modules.denoiser import Denoiser, mask_frames_of, read_dimensions
 from lightning_modules.dropout import Dropout
+from lightning_modules.positions import compute_sinusoids
 
 
 def make_denoiser(**changes):

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lightning_modules.denoiser import ARCHITECTURES, WORD_ARCHITECTURES, Denoiser, compute_sinusoids, read_dimensions
+from lightning_modules.denoiser import ARCHITECTURES, WORD_ARCHITECTURES, Denoiser, read_dimensions
+from lightning_modules.positions import compute_sinusoids
 
 DECODERS = ARCHITECTURES[1:]
 

@@ -107,7 +107,8 @@ def test_a_decoder_is_trained_sampled_saved_and_resumed_on_words(arch, distilber
 def test_guidance_on_words_is_one_pass_and_equals_two(distilbert_folder, tmp_path):
     model = make_model(text_encoder=f"distilbert:{distilbert_folder}", cache_dir=str(tmp_path), num_steps=1).eval()
     calls = []
-    model.average.register_forward_pre_hook(lambda _, arguments: calls.append(len(arguments[0])))
+    stack = model.average.seqTransDecoder
+    stack.register_forward_pre_hook(lambda _, arguments: calls.append(len(arguments[0])))
     options = {"num_frames": [9, 7, 5], "seeds": [1, 2, 3]}
     guided = model.generate(TEXTS, guidance=2.5, **options)
     assert calls == [6]

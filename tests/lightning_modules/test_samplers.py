@@ -121,7 +121,7 @@ def test_large_guided_batches_are_cut_to_what_a_cpu_holds_in_its_cache():
 
     x, text, lengths = torch.randn(5, 300, 3), torch.randn(5, 4), torch.tensor([300, 1, 2, 3, 4])
     out = guide(denoiser, text, lengths, guidance=3.0)(x, 7)
-    assert calls == [6, 4]
+    assert calls == [6, 4]  # both conditions of three motions, then of two
     alone = [guide(denoiser, text[[i]], lengths[[i]], guidance=3.0)(x[[i]], 7) for i in range(5)]
     torch.testing.assert_close(out, torch.cat(alone))
 
