@@ -252,7 +252,14 @@ class LatentMotionDiffusion(MotionGenerator):
             total = error
             if self.decodes:
                 total = total + self.objective.combine(terms, self.schedule.signal_to_noise[steps])
-            self.scores.update(prediction, {**terms, "latent": error}, total, activity=batch.activity, level=level)
+            self.scores.update(
+                prediction,
+                {**terms, "latent": error},
+                total,
+                activity=batch.activity,
+                level=level,
+                sample_id=batch.sample_id,
+            )
 
     def sample_normalised(
         self,

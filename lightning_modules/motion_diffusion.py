@@ -210,4 +210,6 @@ class MotionDiffusion(MotionGenerator):
             truth = prediction.truth
             terms = self.objective.compute_terms(prediction, LOSSES)
             total = self.objective.combine(terms, self.schedule.signal_to_noise[steps])
-            self.scores.update(prediction, terms, total, activity=batch.activity, level=level)
+            self.scores.update(
+                prediction, terms, total, activity=batch.activity, level=level, sample_id=batch.sample_id
+            )

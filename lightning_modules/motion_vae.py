@@ -162,4 +162,6 @@ class MotionVAE(TrainedPrior):
         terms = self.objective.compute_terms(prediction, MOTION_LOSSES)
         divergence = posterior.divergence()
         total = self.objective.combine(terms, torch.ones(len(clean))) + self.kl_weight * divergence
-        self.scores.update(prediction, {**terms, "kl": divergence}, total, activity=batch.activity, level=0)
+        self.scores.update(
+            prediction, {**terms, "kl": divergence}, total, activity=batch.activity, level=0, sample_id=batch.sample_id
+        )

@@ -114,7 +114,7 @@ class MotionDiffuse(nn.Module):
     """A denoiser with the door of :class:`lightning_modules.denoiser.Denoiser`.
 
     Args:
-        width: D, width of the motion's layers; the text's are half as wide.
+        width: D, width of the motion's layers; the text's are half as wide. Where noise is predicted, at least F.
         num_layers: layers.
         num_heads: attention heads; divides half of ``width``.
         feedforward: width of the layers' hidden part.

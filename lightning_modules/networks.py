@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
@@ -20,13 +21,14 @@ Network: TypeAlias = MotionNetwork | LatentDenoiser
 NETWORKS: Final = (*ARCHITECTURES, MotionDiffuse.arch)
 """Every value of ``arch``; all but the last are MDM's."""
 
+_LOGGER = logging.getLogger(__name__)
 _MOTIONDIFFUSE_ARGUMENTS: Final = (
     "width", "num_layers", "num_heads", "feedforward", "text_dim", "dropout", "mask_frames",
 )  # fmt: skip
 
 
 def build_network(hyper_parameters: Mapping[str, object], parameterisation: Parameterisation) -> MotionNetwork:
-    """Build the network that ``arch`` names.
+    """Build the network that ``arch`` names; one log line warns where it is too narrow for the noise to be predicted.
 
     Args:
         hyper_parameters: constructor arguments of MotionDiffusion.
@@ -44,4 +46,13 @@ def build_network(hyper_parameters: Mapping[str, object], parameterisation: Para
         (MotionDiffuse, _MOTIONDIFFUSE_ARGUMENTS) if arch == MotionDiffuse.arch else (Denoiser, DENOISER_ARGUMENTS)
     )
     arguments = {name: hyper_parameters[name] for name in names}
-    return maker(**arguments, parameterisation=parameterisation)  # type: ignore[arg-type]  # typed by MotionDiffusion
+    network: MotionNetwork = maker(**arguments, parameterisation=parameterisation)  # type: ignore[arg-type]  # MotionDiffusion's
+    width, features = int(str(arguments["width"])), network.num_features
+    if parameterisation.predicts == "noise" and width < features:
+        _LOGGER.warning(
+            "width is %d, but noise of %d features is to be predicted: in at least %d directions none can be, and "
+            "sampling multiplies what it leaves there (docs/decisions/019); use a width of at least %d, or "
+            "predicts='clean'",
+            width, features, features - width, features,
+        )  # fmt: skip
+    return network

@@ -17,6 +17,7 @@ from lightning_modules.checkpoints import load_prior, save_prior
 from lightning_modules.cli import main
 from lightning_modules.weights import find_weights, read_weights
 from sim import Motion
+from sim.conventions import NUM_FEATURES
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 SMALL = {"width": 16, "num_layers": 1, "num_heads": 2, "feedforward": 16, "num_steps": 5}
@@ -194,6 +195,12 @@ def test_motiondiffuse_is_trained_resumed_tested_fine_tuned_and_sampled(runs: Pa
     assert torch.isfinite(Motion.load(written).translation).all()
 
 
+def test_motiondiffuse_is_wide_enough_for_the_noise_it_predicts() -> None:
+    arguments = read("baselines/motiondiffuse")["model"]["init_args"]
+    assert arguments["predicts"] == "noise"
+    assert int(str(arguments["width"])) >= NUM_FEATURES
+
+
 def test_both_stages_of_latent_diffusion_follow_each_other(runs: Path, caches: list[str]) -> None:
     quick = [*QUICK, *SMALL_DATA]
     shared = ["--model.width=16", "--model.latent_tokens=2", "--model.num_heads=2", "--model.num_layers=3"]
@@ -226,7 +233,12 @@ def test_baselines_here_are_all_there_are() -> None:
 
 
 def test_recipes_here_are_all_there_are() -> None:
-    assert {path.stem for path in (EXPERIMENTS / "recipes").glob("*.yaml")} == {"lora", "last_layers", "gpu"}
+    assert {path.stem for path in (EXPERIMENTS / "recipes").glob("*.yaml")} == {
+        "lora",
+        "last_layers",
+        "gpu",
+        "evaluate",
+    }
 
 
 @pytest.mark.parametrize(
