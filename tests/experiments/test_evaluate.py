@@ -176,9 +176,10 @@ def test_two_processes_give_the_numbers_of_one(
     assert one["scores"].keys() == two["scores"].keys()
     assert "contrastive/multimodality" in one["scores"]
     for name, entry in one["scores"].items():
-        assert two["scores"][name]["real"] == pytest.approx(entry["real"], rel=1e-3, abs=1e-5), name
-        assert two["scores"][name]["values"] == pytest.approx(entry["values"], rel=1e-3, abs=1e-4), name
+        numbers = (np.array([e["real"], *e["values"]], dtype=float) for e in (two["scores"][name], entry))
+        # A share of contact steps is nan (null in the file) where no foot ever is down.
+        np.testing.assert_allclose(*numbers, rtol=1e-3, atol=1e-4, err_msg=name)
     assert one["paired"].keys() == two["paired"].keys()
     assert len(one["paired"]) > 50
-    for name, value in one["paired"].items():
-        assert two["paired"][name] == pytest.approx(value, rel=1e-4), name
+    paired = (np.array([side["paired"][name] for name in one["paired"]], dtype=float) for side in (two, one))
+    np.testing.assert_allclose(*paired, rtol=1e-4)
