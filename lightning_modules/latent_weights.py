@@ -114,8 +114,8 @@ def read_start(init_from: str | None, vae_from: str | None, own: Mapping[str, ob
 def _find(path: str | Path, kind: str) -> Path:
     if not Path(path).is_file():
         raise FileNotFoundError(
-            f"checkpoint {path} of {kind} not found; check the path, train one first, or set it to null where "
-            "--ckpt_path or init_from brings all that is needed"
+            f"checkpoint {path} of {kind} not found; check the path, or train one first (a second stage that resumes "
+            "or starts from init_from needs none: set vae_from to null)"
         )
     return Path(path)
 

@@ -218,6 +218,14 @@ def test_both_stages_of_latent_diffusion_follow_each_other(runs: Path, caches: l
     folder = f"--trainer.default_root_dir={runs / 'refined'}"
     main(["fit", "-c", second, *latent, *refined, folder, "--trainer.max_steps=1"])
 
+    size = [*shared, "--model.feedforward=16", "--model.vae_layers=3", "--model.vae_feedforward=16"]
+    prompts = ["--data.motions_per_activity=1", "--data.seconds=1.5", "--data.activities=[walking,lying]"]
+    start = ["--model=LatentMotionDiffusion", f"--model.init_from={last}", "--model.num_steps=1000"]
+    main(["predict", "-c", config("generate"), *start, "--model.sampling_steps=2", *QUICK, caches[1], *size, *prompts])
+    written = sorted((runs / "generate").glob("*/*.npz"))
+    assert [path.stem for path in written] == ["000000_walking", "000001_lying"]
+    assert all(Motion.load(path).num_frames == 30 for path in written)
+
 
 def test_baselines_here_are_all_there_are() -> None:
     names = {path.stem for path in (EXPERIMENTS / "baselines").glob("*.yaml")}
