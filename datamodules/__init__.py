@@ -1,6 +1,7 @@
 """Lightning data modules and the readers under them; imports nothing of ours but ``sim``."""
 
 from datamodules.clips import Clip
+from datamodules.generated_motion import GeneratedMotionDataModule
 from datamodules.har import (
     READERS,
     RealIMUDataModule,
@@ -17,6 +18,7 @@ from datamodules.prompts import PromptDataModule
 __all__ = [
     "READERS",
     "Clip",
+    "GeneratedMotionDataModule",
     "HumanML3DDataModule",
     "MotionDataModule",
     "PromptDataModule",

@@ -12,7 +12,7 @@ from rich.progress import Progress
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from datamodules.humanml3d_files import SPLITS, Listing, list_files, read_statistics
+from datamodules.humanml3d_files import SPLITS, Listing, list_files, read_statistics, read_tokens
 from datamodules.humanml3d_rates import list_mislabelled_rates
 from datamodules.humanml3d_shards import Shards, open_pack, pack
 from datamodules.humanml3d_windows import FixedCrops, TrainingCrops
@@ -122,6 +122,17 @@ class HumanML3DDataModule(LightningDataModule):
         return sorted(
             {text for split in SPLITS for clip in self._side(split) for text in self.shards.captions(int(clip))}
         )
+
+    def caption_tokens(self) -> dict[str, str]:
+        """Return the published tokens of the test clips' captions, written ``a/DET person/NOUN walk/VERB``.
+
+        The text files are read anew, for nothing but the published evaluators asks for tokens.
+        """
+        listing = list_files(self._root)
+        tokens: dict[str, str] = {}
+        for name in sorted({name.partition("@")[0] for name in self.clips("test")}):
+            tokens |= read_tokens(listing.text_path(name))
+        return tokens
 
     def feature_statistics(self) -> tuple[Tensor, Tensor]:
         """Return mean ``(263,)`` and standard deviation ``(263,)`` to train with: the set's ``Mean.npy``, ``Std.npy``.

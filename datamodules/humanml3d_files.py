@@ -144,6 +144,18 @@ def read_captions(path: Path) -> list[Caption]:
     return captions
 
 
+def read_tokens(path: Path) -> dict[str, str]:
+    """Read the tokens of each caption of a file, written ``a/DET person/NOUN walk/VERB``.
+
+    Raises:
+        FileNotFoundError: the file is absent.
+        ValueError: it has no caption, or a line that is not ``caption#tokens#start#end``.
+    """
+    captions = read_captions(path)
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return {caption.text: line.split("#")[1].strip() for caption, line in zip(captions, lines, strict=True)}
+
+
 def read_features(path: Path) -> NDArray[np.float32]:
     """Read features ``(T, 263)`` of a motion at 20 fps.
 

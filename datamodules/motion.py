@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import numpy as np
-import torch
 from lightning.pytorch import LightningDataModule
 from rich.progress import Progress
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from datamodules.clips import Clip
+from datamodules.feature_statistics import measure_statistics
 from datamodules.motion_cache import convert, load
 from datamodules.motion_library import MotionLibrary, build_library
 from datamodules.motion_sources import SourceItem, list_items
@@ -27,13 +26,9 @@ from datamodules.motion_windows import (
 )
 from datamodules.splits import Split
 from datamodules.training_position import find_position
-from sim.conventions import FEATURE_FPS, NUM_FEATURES
-from sim.features import FEATURE_SLICES
+from sim.conventions import FEATURE_FPS
 
 log = logging.getLogger(__name__)
-
-MIN_STD = 1e-3
-"""Least standard deviation of a feature, so that one that never changes (contacts of a seated person) stays finite."""
 
 
 class MotionDataModule(LightningDataModule):
@@ -160,21 +155,11 @@ class MotionDataModule(LightningDataModule):
     def feature_statistics(self) -> tuple[Tensor, Tensor]:
         """Return mean ``(263,)`` and standard deviation ``(263,)`` of training features, as training draws them.
 
-        As in HumanML3D, the deviation is averaged over each group of features (root turn, root velocity, root height,
-        positions, rotations, velocities, contacts), so that quiet joints are not blown up; at least 0.001.
+        See :func:`datamodules.feature_statistics.measure_statistics`.
         """
         clips = self.library.side("train")
         weights = balance_clips(clips, temperature=self._balance)
-        total, square = np.zeros(NUM_FEATURES), np.zeros(NUM_FEATURES)
-        for clip, weight in zip(clips, weights, strict=True):
-            for features in [clip.features, clip.mirrored] if self._mirror else [clip.features]:
-                share = weight / (2 if self._mirror else 1)
-                total += share * features.mean(axis=0, dtype=np.float64)
-                square += share * (features.astype(np.float64) ** 2).mean(axis=0)
-        deviation = np.sqrt(np.maximum(square - total**2, 0.0))
-        for group in FEATURE_SLICES:
-            deviation[group] = deviation[group].mean()
-        return torch.from_numpy(total).float(), torch.from_numpy(np.maximum(deviation, MIN_STD)).float()
+        return measure_statistics(clips, weights, mirror=self._mirror)
 
     def train_dataloader(self) -> DataLoader[MotionWindow]:
         """Windows at random offsets; see the class."""

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -15,8 +15,41 @@ from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler
 
 from datamodules.batches import MotionBatch
-from datamodules.motion_cache import CachedClip
 from sim.conventions import FEATURE_FPS, NUM_FEATURES
+
+
+class FeatureClip(Protocol):
+    """What windows are cut from: a clip's features and what is known of it."""
+
+    @property
+    def name(self) -> str:
+        """Unique, the same in every run."""
+        ...
+
+    @property
+    def activity(self) -> str:
+        """Its activity."""
+        ...
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """Sentences that describe it, at least one."""
+        ...
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """HumanML3D features ``(N, 263)`` at 20 fps."""
+        ...
+
+    @property
+    def mirrored(self) -> NDArray[np.float32]:
+        """Features of the mirror image ``(N, 263)``."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """Length [s]."""
+        ...
 
 
 class MotionWindow(NamedTuple):
@@ -73,7 +106,7 @@ class SamplingPlan:
     mirror: bool
 
 
-def balance_clips(clips: Sequence[CachedClip], *, temperature: float) -> NDArray[np.float64]:
+def balance_clips(clips: Sequence[FeatureClip], *, temperature: float) -> NDArray[np.float64]:
     """Return the probability of each clip to be drawn.
 
     An activity is drawn in proportion to its minutes to the power of ``temperature`` (1: as recorded, 0: all
@@ -102,7 +135,7 @@ class TrainingWindows(Dataset[MotionWindow]):
     """
 
     def __init__(
-        self, clips: Sequence[CachedClip], *, activities: Sequence[str], width: int, plan: SamplingPlan
+        self, clips: Sequence[FeatureClip], *, activities: Sequence[str], width: int, plan: SamplingPlan
     ) -> None:
         self._clips = list(clips)
         self._index = {activity: number for number, activity in enumerate(activities)}
@@ -141,16 +174,16 @@ class FixedWindows(Dataset[MotionWindow]):
     """
 
     def __init__(
-        self, clips: Sequence[CachedClip], *, activities: Sequence[str], width: int, limit: int | None
+        self, clips: Sequence[FeatureClip], *, activities: Sequence[str], width: int, limit: int | None
     ) -> None:
         self._width = width
         self._index = {activity: number for number, activity in enumerate(activities)}
-        by_activity: dict[str, list[tuple[CachedClip, int]]] = {}
+        by_activity: dict[str, list[tuple[FeatureClip, int]]] = {}
         for clip in clips:
             last = max(0, len(clip.features) - int(FEATURE_FPS))
             starts = range(0, last + 1, width)
             by_activity.setdefault(clip.activity, []).extend((clip, start) for start in starts)
-        self._windows: list[tuple[CachedClip, int]] = []
+        self._windows: list[tuple[FeatureClip, int]] = []
         for activity in activities:
             found = by_activity.get(activity, [])
             keep = len(found) if limit is None else min(limit, len(found))

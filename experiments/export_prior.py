@@ -30,6 +30,8 @@ from lightning_modules.weights import Plain, read_weights
 ROOT: Final = Path(__file__).resolve().parent.parent
 MAX_BYTES: Final = 5_000_000
 CURVES: Final = ("val/reconstruction", "val/paired_acc/rmse")
+OBJECTIVE: Final = ("snr_weighted", "huber_delta", "loss_warmup_steps", "sensor_loss", "trainable")
+"""Arguments of the model that say how it was trained; the card lists those that were set."""
 PLATEAU_SHARE: Final = 0.2
 """The last fifth of the steps, over which a prior at its plateau improves by under 1% (DESIGN.md, section 5.2)."""
 
@@ -108,7 +110,7 @@ def make_card(run: Run, module: MotionDataModule, *, note: str) -> dict[str, Pla
         "training": {
             "init_from": run.model.get("init_from"),
             "loss_weights": run.model["loss_weights"],
-            "snr_weighted": run.model.get("snr_weighted"),
+            **{name: run.model[name] for name in OBJECTIVE if run.model.get(name)},
             "steps": run.steps,
             "batch_size": run.data["batch_size"],
             "window_s": run.data["window_s"],

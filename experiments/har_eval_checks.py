@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
 from pathlib import Path
-
-from omegaconf import OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from datamodules.har.registry import READERS
 from datamodules.motion_sources import list_items
+from datamodules.typed_config import read_typed
 from experiments.har_eval_config import MOUNTINGS, GenerationConfig, HarEvalConfig, SetConfig
 from lightning_modules.har_evaluation import CLASSIFIERS
 from lightning_modules.samplers import check_sampler
@@ -22,44 +19,10 @@ DEFAULT_CONFIG = Path(__file__).with_name("har_eval.yaml")
 
 
 def load_config(path: Path = DEFAULT_CONFIG, overrides: Sequence[str] = ()) -> HarEvalConfig:
-    """Read YAML, apply ``key=value`` overrides, and check all of it.
-
-    Args:
-        path: the YAML file.
-        overrides: such as ``generation.seconds=4`` or ``seeds=[0,1]``.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: a key is unknown (named with the nearest valid one), or a value is of a wrong type or out of range.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"configuration {path} not found; the default one is {DEFAULT_CONFIG.name}")
-    for override in overrides:
-        if "=" not in override:
-            raise ValueError(f"override {override!r} is not of the form key=value, such as generation.seconds=4")
-    schema = OmegaConf.structured(HarEvalConfig)
-    try:
-        merged = OmegaConf.merge(schema, OmegaConf.load(path), OmegaConf.from_dotlist(list(overrides)))
-        config = OmegaConf.to_object(merged)
-    # "from None", here and below: what OmegaConf says would otherwise stand in for these lines.
-    except ConfigKeyError as error:
-        raise ValueError(_explain_unknown_key(error, path)) from None
-    except OmegaConfBaseException as error:
-        first = str(error).splitlines()[0]
-        raise ValueError(f"{error.full_key or path.name}: {first}; see the comments in {DEFAULT_CONFIG.name}") from None
-    if not isinstance(config, HarEvalConfig):
-        raise ValueError(f"{path} holds a {type(config).__name__}, expected keys and values")
+    """Read YAML, apply ``key=value`` overrides, and check all of it; raises as :func:`read_typed` and check_config."""
+    config = read_typed(HarEvalConfig, path, overrides)
     check_config(config)
     return config
-
-
-def _explain_unknown_key(error: ConfigKeyError, path: Path) -> str:
-    key = str(error.full_key)
-    parent, _, name = key.rpartition(".")
-    valid = [entry.name for entry in fields(error.object_type)] if is_dataclass(error.object_type) else []
-    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.0)
-    nearest = f"; the nearest valid one is {'.'.join([*parent.split('.'), near[0]]).lstrip('.')!r}" if near else ""
-    return f"unknown key {key!r} in {path.name} or the overrides{nearest} (valid: {', '.join(valid)})"
 
 
 def check_config(config: HarEvalConfig) -> None:

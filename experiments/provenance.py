@@ -40,6 +40,14 @@ def describe_run(weights: Mapping[str, Path], *, total_wall_s: float) -> Provena
     }
 
 
+def describe_commit() -> str:
+    """Return which code this is, in words: the commit, and whether files were changed since."""
+    commit, dirty = _git()
+    if commit is None:
+        return "no git checkout"
+    return f"commit {commit[:10]}{', with changes' if dirty else ''}"
+
+
 def _version(package: str) -> str:
     try:
         return metadata.version(package)

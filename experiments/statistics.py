@@ -148,3 +148,22 @@ def ratio_interval(
     samples = (numerator[drawn].mean(axis=1) / denominator[drawn].mean(axis=1)) ** power - 1.0
     estimate = (numerator.mean() / denominator.mean()) ** power - 1.0
     return percentile_interval(float(estimate), samples)
+
+
+def crossed_ratio_interval(numerator: Array, denominator: Array, resampling: Resampling) -> Interval:
+    """Relative change of root mean squared errors ``sqrt(numerator / denominator) - 1``, seeds and recordings crossed.
+
+    Args:
+        numerator: sum of squared errors of each seed and recording ``(S, U)``.
+        denominator: the same of the arm compared with, same seeds and recordings in the same order.
+        resampling: draws, used for both alike. Draws of recordings that hold no error at all are passed over.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if numerator.shape != denominator.shape or numerator.ndim != 2:
+        raise ValueError(f"errors have shapes {numerator.shape} and {denominator.shape}, expected the same (S, U)")
+    samples = [mean_samples(errors, resampling) for errors in (numerator, denominator)]
+    drawn = samples[1] > 0
+    ratios = np.sqrt(samples[0][drawn] / samples[1][drawn]) - 1.0
+    return percentile_interval(float(np.sqrt(numerator.sum() / denominator.sum()) - 1.0), ratios)

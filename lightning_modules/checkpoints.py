@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,17 +13,23 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from lightning_modules.denoiser import ARCHITECTURES
+from lightning_modules.latent_weights import VAE_FORMAT, read_vae
 from lightning_modules.lora import merge_state
 from lightning_modules.mdm_args import write_mdm_args
 from lightning_modules.motion_diffusion import MotionDiffusion
+from lightning_modules.motion_vae import MotionVAE
 from lightning_modules.positions import MAX_POSITIONS, compute_sinusoids
 from lightning_modules.text_encoders import TextEncoder
+from lightning_modules.trained_prior import TrainedPrior
 from lightning_modules.weights import PRIOR_FORMAT, Plain, Weights, find_weights, read_mdm, read_prior
 
 _ARCHITECTURE_KEYS: Final = (
     "arch", "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout", "text_dim",
-    "mask_frames", "num_steps", "cond_drop_prob", "text_encoder",
+    "mask_frames", "num_steps", "noise_schedule", "predicts", "cond_drop_prob", "text_encoder",
 )  # fmt: skip
+_VAE_KEYS: Final = ("width", "latent_tokens", "num_layers", "num_heads", "feedforward", "dropout", "kl_weight")
+_MDM_KIND: Final = {"predicts": "clean", "noise_schedule": "cosine"}
 _MDM_LAYOUTS: Final = ("flat", "average")
 
 Statistics = Tensor | npt.NDArray[np.floating] | str | Path
@@ -74,8 +80,14 @@ def save_mdm(model: MotionDiffusion, path: str | Path, *, layout: str = "flat") 
         layout: ``flat`` (the averaged weights as one state dict) or ``average`` (``{"model", "model_avg"}``).
 
     Raises:
-        ValueError: the layout is unknown.
+        ValueError: the layout is unknown, or the model is none of MDM's kind.
     """
+    kind = {key: model.hparams_initial[key] for key in _MDM_KIND}
+    if kind != _MDM_KIND or model.hparams_initial.arch not in ARCHITECTURES:
+        raise ValueError(
+            "MDM's layout holds its own architectures, which predict the clean motion under a cosine schedule; the "
+            f"model has arch={model.hparams_initial.arch!r}, {kind}; use save_prior"
+        )
     if layout not in _MDM_LAYOUTS:
         raise ValueError(f"layout {layout!r} is unknown, must be one of {list(_MDM_LAYOUTS)}")
     path = Path(path)
@@ -99,18 +111,59 @@ def save_prior(model: MotionDiffusion, path: str | Path, card: Mapping[str, Plai
     Raises:
         ValueError: the model has no statistics, so nobody could generate with it.
     """
+    tensors = {f"denoiser.{key}": value.half() for key, value in model.average.state_dict().items()}
+    _write(model, path, tensors, file_format=PRIOR_FORMAT, keys=_ARCHITECTURE_KEYS, card=card)
+
+
+def save_vae(model: MotionVAE, path: str | Path, card: Mapping[str, Plain]) -> None:
+    """Write the averaged autoencoder as :func:`save_prior` does; what ``vae_from`` of LatentMotionDiffusion takes.
+
+    Args:
+        model: the autoencoder.
+        path: the ``.safetensors`` file to write; its folder is made.
+        card: where the weights come from, plain values.
+
+    Raises:
+        ValueError: the model was never trained: it has no statistics.
+    """
+    tensors = {f"average.{key}": value.half() for key, value in model.average.state_dict().items()}
+    tensors |= {"latent_std": model.latent_std.float()}
+    _write(model, path, tensors, file_format=VAE_FORMAT, keys=_VAE_KEYS, card=card)
+
+
+def load_vae(path: str | Path) -> MotionVAE:
+    """Load an autoencoder written by :func:`save_vae`, or from a ``.ckpt`` of ``lightning fit``.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, would execute code or is of another model.
+    """
+    stored = read_vae(path)
+    arguments = {key: value for key, value in stored.hyper_parameters.items() if key in _VAE_KEYS}
+    model = MotionVAE(**arguments)  # type: ignore[arg-type]  # JSON values; load_weights compares them
+    model.load_weights(stored, source=str(path))
+    return model.eval()
+
+
+def _write(
+    model: TrainedPrior,
+    path: str | Path,
+    tensors: Mapping[str, Tensor],
+    *,
+    file_format: str,
+    keys: Iterable[str],
+    card: Mapping[str, Plain],
+) -> None:
     model.statistics.require()
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {f"denoiser.{key}": value.half().contiguous() for key, value in model.average.state_dict().items()}
-    tensors |= {"mean": model.statistics.mean.float(), "std": model.statistics.std.float()}
-    hparams = model.hparams_initial
+    tensors = {**tensors, "mean": model.statistics.mean.float(), "std": model.statistics.std.float()}
     metadata = {
-        "format": PRIOR_FORMAT,
-        "hyper_parameters": json.dumps({key: hparams[key] for key in _ARCHITECTURE_KEYS}),
+        "format": file_format,
+        "hyper_parameters": json.dumps({key: model.hparams_initial[key] for key in keys}),
         "card": json.dumps(dict(card)),
     }
-    save_file({key: value.cpu() for key, value in tensors.items()}, path, metadata=metadata)
+    save_file({key: value.contiguous().cpu() for key, value in tensors.items()}, path, metadata=metadata)
 
 
 def load_prior(name: str | Path, *, text_encoder: TextEncoder | None = None) -> MotionDiffusion:

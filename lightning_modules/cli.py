@@ -24,24 +24,34 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from datamodules import (
+    GeneratedMotionDataModule,
     HumanML3DDataModule,
     MotionDataModule,
     PromptDataModule,
     RealIMUDataModule,
     VirtualIMUDataModule,
 )
-from lightning_modules import HARClassifier, MotionDiffusion
+from lightning_modules import HARClassifier, LatentMotionDiffusion, MotionDiffusion, MotionVAE
 from lightning_modules.acceleration_figure import AccelerationFigure
 from lightning_modules.config_errors import explain_exception, explain_parser_error
+from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
+from lightning_modules.generated_motion_evaluator import GeneratedMotionEvaluator
+from lightning_modules.motion_evaluation import MotionEvaluation
 from lightning_modules.motion_writer import MotionWriter
 from lightning_modules.resume_guard import ResumeGuard, describe_changes
 
 SHORT_NAMES: Final = (
     AccelerationFigure,
+    ContrastiveEvaluator,
+    GeneratedMotionDataModule,
+    GeneratedMotionEvaluator,
     HARClassifier,
     HumanML3DDataModule,
+    LatentMotionDiffusion,
     MotionDataModule,
     MotionDiffusion,
+    MotionEvaluation,
+    MotionVAE,
     MotionWriter,
     PromptDataModule,
     RealIMUDataModule,

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.packing import pack_worthwhile
+from lightning_modules.parameterisation import Parameterisation
 from lightning_modules.positions import MAX_POSITIONS, PositionalEncoding, TimestepEmbedder
 from lightning_modules.transformer import Decoder, DecoderLayer, Encoder, EncoderLayer
 from sim.conventions import NUM_FEATURES
@@ -20,7 +21,12 @@ from sim.conventions import NUM_FEATURES
 WORD_ARCHITECTURES: Final = ("trans_dec", "trans_dec_emb")
 """Those that take an embedding of each word as well as one of the text."""
 
+TEXT_ARCHITECTURES: Final = ("trans_enc", "trans_dec_emb_text")
+"""Those that take one embedding of each text alone."""
+
 ARCHITECTURES: Final = ("trans_enc", *WORD_ARCHITECTURES, "trans_dec_emb_text")
+
+_STACKS: Final = ("seqTransEncoder", "seqTransDecoder", "motionDecoder")
 
 DENOISER_ARGUMENTS: Final = (
     "arch", "width", "num_layers", "num_heads", "feedforward", "text_dim", "dropout", "attention_dropout",
@@ -53,6 +59,7 @@ class Denoiser(nn.Module):
         attention_dropout: of the attention weights; None takes ``dropout``, as MDM does. 0 allows fused kernels.
         mask_frames: hide frames beyond each length from the attention (MDM's 50-step models do, its 1000-step one not).
         num_features: F, width of a frame.
+        parameterisation: what the output head computes; None is the clean motion.
 
     Raises:
         ValueError: ``arch`` is unknown, or ``width`` is odd or not a multiple of ``num_heads``.
@@ -71,6 +78,7 @@ class Denoiser(nn.Module):
         attention_dropout: float | None = None,
         mask_frames: bool = True,
         num_features: int = NUM_FEATURES,
+        parameterisation: Parameterisation | None = None,
     ) -> None:
         super().__init__()
         if arch not in ARCHITECTURES:
@@ -91,6 +99,7 @@ class Denoiser(nn.Module):
         self.embed_timestep = TimestepEmbedder(width, self.sequence_pos_encoder)
         self.embed_text = nn.Linear(text_dim, width)
         self.output_process = nn.ModuleDict({"poseFinal": nn.Linear(width, num_features)})
+        self.parameterisation = parameterisation or Parameterisation()
 
     def forward(
         self,
@@ -181,43 +190,58 @@ class Denoiser(nn.Module):
             hidden = packing.unpack(self.seqTransEncoder(packing.pack(sequence), packing), sequence.shape[1])
         else:
             hidden = self.seqTransEncoder(sequence, self._attend_to(lengths + num_tokens, sequence.shape[1]))
-        predicted: Tensor = self.output_process["poseFinal"](hidden[:, num_tokens:])
+        output = self.output_process["poseFinal"](hidden[:, num_tokens:])
+        predicted: Tensor = self.parameterisation(output, x.repeat(count, 1, 1), timesteps.repeat(count))
         return predicted
 
     def _attend_to(self, lengths: Tensor, num_places: int) -> Tensor | None:
         return mask_frames_of(lengths, num_places)[:, None, None] if self.mask_frames else None
 
     def _check(self, x: Tensor, text_embedding: Tensor, text_mask: Tensor | None) -> None:
-        if x.ndim != 3 or x.shape[-1] != self.num_features:
-            raise ValueError(f"x has shape {tuple(x.shape)}, expected (B, T, {self.num_features})")
-        if x.shape[1] >= MAX_POSITIONS:
-            raise ValueError(f"x has {x.shape[1]} frames, expected below {MAX_POSITIONS}")
-        shape = tuple(text_embedding.shape)
-        if (text_embedding.ndim == 3 or text_mask is not None) and self.arch not in WORD_ARCHITECTURES:
-            raise ValueError(
-                f"text_embedding has shape {shape}, but arch={self.arch!r} takes one per text, (B, {self.text_dim}); "
-                f"embeddings of single words (B, L, D) and text_mask need a decoder, {list(WORD_ARCHITECTURES)}"
-            )
-        if text_embedding.ndim not in (2, 3) or (shape[0], shape[-1]) != (len(x), self.text_dim):
-            raise ValueError(
-                f"text_embedding has shape {shape}, expected {(len(x), self.text_dim)}"
-                f"{f' or ({len(x)}, L, {self.text_dim})' if self.arch in WORD_ARCHITECTURES else ''}; "
-                "use the text encoder that the model was trained with"
-            )
-        if text_mask is not None and (text_mask.shape != shape[:-1] or text_mask.dtype != torch.bool):
-            raise ValueError(
-                f"text_mask is {text_mask.dtype} of shape {tuple(text_mask.shape)}, expected bool of shape {shape[:-1]}"
-                ", True where there is a word"
-            )
+        check_denoiser_inputs(
+            x, text_embedding, text_mask, num_features=self.num_features, text_dim=self.text_dim, arch=self.arch
+        )
+
+
+def check_denoiser_inputs(
+    x: Tensor, text_embedding: Tensor, text_mask: Tensor | None, *, num_features: int, text_dim: int, arch: str
+) -> None:
+    """Refuse inputs of :meth:`Denoiser.forward` whose shapes do not fit.
+
+    Raises:
+        ValueError: it names the shape found and the one expected.
+    """
+    takes_words = arch not in TEXT_ARCHITECTURES
+    if x.ndim != 3 or x.shape[-1] != num_features:
+        raise ValueError(f"x has shape {tuple(x.shape)}, expected (B, T, {num_features})")
+    if x.shape[1] >= MAX_POSITIONS:
+        raise ValueError(f"x has {x.shape[1]} frames, expected below {MAX_POSITIONS}")
+    shape = tuple(text_embedding.shape)
+    if (text_embedding.ndim == 3 or text_mask is not None) and not takes_words:
+        raise ValueError(
+            f"text_embedding has shape {shape}, but arch={arch!r} takes one per text, (B, {text_dim}); "
+            f"embeddings of single words (B, L, D) and text_mask need a decoder, {list(WORD_ARCHITECTURES)}"
+        )
+    if text_embedding.ndim not in (2, 3) or (shape[0], shape[-1]) != (len(x), text_dim):
+        raise ValueError(
+            f"text_embedding has shape {shape}, expected {(len(x), text_dim)}"
+            f"{f' or ({len(x)}, L, {text_dim})' if takes_words else ''}; "
+            "use the text encoder that the model was trained with"
+        )
+    if text_mask is not None and (text_mask.shape != shape[:-1] or text_mask.dtype != torch.bool):
+        raise ValueError(
+            f"text_mask is {text_mask.dtype} of shape {tuple(text_mask.shape)}, expected bool of shape {shape[:-1]}"
+            ", True where there is a word"
+        )
 
 
 def read_dimensions(state: Mapping[str, Tensor]) -> dict[str, int]:
-    """Return width, num_layers, feedforward, text_dim and num_features of a state dict of :class:`Denoiser`.
+    """Return width, num_layers, feedforward, text_dim and num_features of a state dict of a network of ours.
 
     Raises:
         ValueError: a parameter that every such state dict has is missing, or is no matrix.
     """
-    stack = "seqTransDecoder" if is_decoder(state) else "seqTransEncoder"
+    stack = next((name for name in _STACKS if any(key.startswith(f"{name}.") for key in state)), _STACKS[0])
     try:
         width, num_features = state["input_process.poseEmbedding.weight"].shape
         return {

@@ -10,6 +10,7 @@ Code name to symbol: ``betas`` beta_t; ``alphas_cumprod`` alpha-bar_t = prod(1 -
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -40,14 +41,55 @@ class Schedule:
         Raises:
             ValueError: ``num_steps`` is below 1.
         """
-        if num_steps < 1:
-            raise ValueError(f"the diffusion schedule has {num_steps} steps, expected at least 1")
+        _check_count(num_steps)
 
         def signal(time: float) -> float:
             return math.cos((time + 0.008) / 1.008 * math.pi / 2) ** 2
 
         betas = [min(1 - signal((i + 1) / num_steps) / signal(i / num_steps), _MAX_BETA) for i in range(num_steps)]
         return cls(torch.tensor(betas, dtype=torch.float64), torch.arange(num_steps), num_steps)
+
+    @classmethod
+    def linear(cls, num_steps: int) -> Schedule:
+        """Return the linear schedule of N steps, from beta 1e-4 to 0.02 at 1000 (Ho et al. 2020, section 4).
+
+        Fewer steps take betas larger in proportion, up to 0.999, so that the last step is as noisy.
+
+        Raises:
+            ValueError: ``num_steps`` is below 1.
+        """
+        return cls._from_betas(num_steps, lambda steps: torch.linspace(1e-4, 0.02, steps, dtype=torch.float64))
+
+    @classmethod
+    def scaled_linear(cls, num_steps: int) -> Schedule:
+        """Return the schedule of latent diffusion: betas linear in their root, 8.5e-4 to 0.012 at 1000 steps.
+
+        Rombach et al. 2022 (arXiv:2112.10752); their published configurations. Fewer steps as in :meth:`linear`.
+
+        Raises:
+            ValueError: ``num_steps`` is below 1.
+        """
+        return cls._from_betas(
+            num_steps, lambda steps: torch.linspace(8.5e-4**0.5, 0.012**0.5, steps, dtype=torch.float64).square()
+        )
+
+    @classmethod
+    def _from_betas(cls, num_steps: int, betas_of: Callable[[int], Tensor]) -> Schedule:
+        _check_count(num_steps)
+        betas = (betas_of(num_steps) * (1000 / num_steps)).clamp_max(_MAX_BETA)
+        return cls(betas, torch.arange(num_steps), num_steps)
+
+    @classmethod
+    def named(cls, name: str, num_steps: int) -> Schedule:
+        """Return the schedule of that name: ``cosine``, ``linear`` or ``scaled_linear``.
+
+        Raises:
+            ValueError: the name is unknown, or ``num_steps`` is below 1.
+        """
+        makers = {"cosine": cls.cosine, "linear": cls.linear, "scaled_linear": cls.scaled_linear}
+        if name not in makers:
+            raise ValueError(f"noise schedule {name!r} is unknown, must be one of {list(makers)}")
+        return makers[name](num_steps)
 
     @property
     def num_steps(self) -> int:
@@ -194,6 +236,11 @@ class Schedule:
             + expand(self.posterior_mean_noisy[steps], clean) * noisy
         )
         return mean, self.posterior_log_variance[steps].to(clean)
+
+
+def _check_count(num_steps: int) -> None:
+    if num_steps < 1:
+        raise ValueError(f"the diffusion schedule has {num_steps} steps, expected at least 1")
 
 
 def expand(values: Tensor, like: Tensor) -> Tensor:

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_modules.denoiser import Denoiser, mask_frames_of
+from lightning_modules.denoiser import mask_frames_of
 from lightning_modules.diffusion import Schedule
 from lightning_modules.inpainting import KnownFeatures
+from lightning_modules.networks import Network
 from lightning_modules.samplers import SampleNoise, check_sampler, guide, sample
 from lightning_modules.text_lookup import TextBatch
 
@@ -79,7 +80,7 @@ def resolve_seeds(seeds: Sequence[int] | None, count: int) -> list[int]:
 
 
 def generate_normalised(
-    denoiser: Denoiser,
+    denoiser: Network,
     schedule: Schedule,
     text: TextBatch,
     options: SamplingOptions,

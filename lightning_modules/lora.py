@@ -67,7 +67,10 @@ def add_adapters(network: nn.Module, *, rank: int, seed: int) -> None:
     if not blocks:
         raise ValueError("trainable is 'lora', but the network has no attention to adapt; use 'all'")
     for block in blocks:
-        for module, name in ((block, "in_proj_weight"), (block.get_submodule("out_proj"), "weight")):
+        projections = [(block, "in_proj_weight")]
+        if hasattr(block, "out_proj"):  # MotionDiffuse's linear attention has none
+            projections.append((block.get_submodule("out_proj"), "weight"))
+        for module, name in projections:
             update = LowRankUpdate(getattr(module, name), rank=rank, generator=generator)
             parametrize.register_parametrization(module, name, update)
 

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
+from lightning_modules.diffusion import expand
 from lightning_modules.virtual_sensors import VirtualSensors
 from sim.conventions import FEATURE_FPS
 from sim.features import FEATURE_SLICES, features_to_joints
@@ -80,6 +81,7 @@ class Prediction:
         std: of the normalisation ``(263,)``.
         sensors: what ``acc_sensors`` reads.
         known_truth: the truth as another prediction of the same clips decoded it; None decodes it anew.
+        signal_to_noise: of the time step that each clip was predicted at ``(B,)``; only the loss ``noise`` needs it.
     """
 
     predicted: Tensor
@@ -89,6 +91,7 @@ class Prediction:
     std: Tensor
     sensors: VirtualSensors = field(default_factory=VirtualSensors)
     known_truth: DecodedMotion | None = None
+    signal_to_noise: Tensor | None = None
 
     @cached_property
     def decoded(self) -> DecodedMotion:
@@ -145,6 +148,22 @@ def reconstruction(prediction: Prediction) -> Residual:
     return Residual(prediction.predicted - prediction.target, prediction.mask)
 
 
+def noise(prediction: Prediction) -> Residual:
+    """The noise that the prediction implies, every number of every frame: reconstruction times the root of the SNR.
+
+    The simple objective of Ho et al. 2020 (arXiv:2006.11239, eq. 14), for networks that predict the noise.
+
+    Raises:
+        ValueError: the prediction does not say at which signal-to-noise ratio it was made.
+    """
+    if prediction.signal_to_noise is None:
+        raise ValueError(
+            "the loss 'noise' needs the prediction's signal_to_noise, got None; give that of the time steps"
+        )
+    factor = expand(prediction.signal_to_noise.sqrt(), prediction.predicted)
+    return Residual(factor * (prediction.predicted - prediction.target), prediction.mask)
+
+
 def velocity(prediction: Prediction) -> Residual:
     """First differences of normalised features per frame; like MDM's, without the last feature (a foot contact)."""
     values = (prediction.predicted - prediction.target)[..., :-1].diff(dim=1)
@@ -194,6 +213,7 @@ def foot_contact(prediction: Prediction) -> Residual:
 
 LOSSES: Final[dict[str, Callable[[Prediction], Residual]]] = {
     "reconstruction": reconstruction,
+    "noise": noise,
     "velocity": velocity,
     "acc_features": acc_features,
     "acc_joints": acc_joints,

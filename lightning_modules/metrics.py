@@ -1,7 +1,7 @@
-"""The paired acceleration error: how far a prediction's joint accelerations are from the clip it should denoise.
+"""The paired acceleration error: how far a prediction's accelerations are from the clip it should denoise.
 
 DESIGN.md section 5: one-step x0 prediction on held-out clips at fixed time steps, RMSE and MSE in SI units, over all
-activities and for each. Sums and counts are exact under any batching and any number of processes.
+activities, for each, and by dynamics. Exact under any batching and any number of processes; each clip counts once.
 """
 
 from __future__ import annotations
@@ -10,54 +10,49 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+
+from lightning_modules.clip_metric import ClipMetric
+
+PAIRED_FRACTIONS = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Where on the schedule predictions are compared, as fractions from the least to the most noisy step."""
 
 
-def _paired_error_update(
-    predicted: Tensor, target: Tensor, *, group: Tensor, num_groups: int, mask: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Return sums of squared distances and counts of vectors, each ``(num_groups,)`` in float64.
+def sum_squared_distances(predicted: Tensor, target: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the sum of squared distances of each clip's vectors and their number, each ``(B,)`` in float64.
 
     Args:
-        predicted: vectors ``(B, ..., 3)``.
+        predicted: vectors ``(B, T, ..., K)``; the last axis is the vector's.
         target: vectors of the same shape.
-        group: group of each of the B clips ``(B,)``, in [0, num_groups).
-        num_groups: G.
         mask: ``(B, T)``, true where a time step counts; None counts all.
+
+    Raises:
+        ValueError: shapes differ.
     """
-    if predicted.shape != target.shape or predicted.shape[-1] != 3 or predicted.ndim < 3:
+    if predicted.shape != target.shape or predicted.ndim < 3:
         raise ValueError(
-            f"predicted {tuple(predicted.shape)} and target {tuple(target.shape)} differ or are not (B, T, ..., 3)"
+            f"predicted {tuple(predicted.shape)} and target {tuple(target.shape)} differ or are not (B, T, ..., K)"
         )
-    if group.numel() and (int(group.min()) < 0 or int(group.max()) >= num_groups):
-        raise ValueError(f"activity index {group.tolist()} is outside [0, {num_groups}); pass all activity names")
     squared = (predicted.detach().double() - target.detach().double()).square().sum(dim=-1)
     weight = torch.ones_like(squared)
     if mask is not None:
         weight = weight * mask.reshape(*mask.shape, *[1] * (squared.ndim - mask.ndim))
     # torch.where and not a product: what lies beyond a clip's end may be inf or nan and must not count.
     squared = torch.where(weight > 0, squared, torch.zeros_like(squared))
-    sums = squared.new_zeros(num_groups).index_add(0, group, squared.flatten(1).sum(dim=1))
-    counts = squared.new_zeros(num_groups).index_add(0, group, weight.flatten(1).sum(dim=1))
-    return sums, counts
+    return squared.flatten(1).sum(dim=1), weight.flatten(1).sum(dim=1)
 
 
-def _paired_error_compute(sums: Tensor, counts: Tensor) -> Tensor:
-    """Return the mean squared distance, nan where nothing was counted; shapes as given."""
-    return torch.where(counts > 0, sums / counts.clamp_min(1), torch.full_like(sums, torch.nan))
-
-
-class PairedAccelerationError(Metric):
-    """Mean squared and root-mean-square distance of acceleration vectors, by activity and by noise level.
+class PairedAccelerationError(ClipMetric):
+    """Mean squared and root-mean-square distance of acceleration vectors, by activity, noise level and dynamics.
 
     ``compute`` returns a flat dict of scalars: ``mse`` [(m/s^2)^2] and ``rmse`` [m/s^2] over everything, then
-    ``rmse/t25`` for each noise level (percent of the schedule), and ``rmse/<activity>`` for each activity, and the
-    same with ``mse``. An activity of which no clip was seen is nan: named, not dropped. The root is taken after the
-    mean over all vectors, so batching does not change it.
+    ``rmse/t25`` for each noise level (percent of the schedule), ``rmse/<activity>`` for each activity and
+    ``rmse/<group>`` for each group, and the same with ``mse``. An activity of which no clip was seen is nan: named, not
+    dropped. The root is taken after the mean over all vectors, so batching does not change it.
 
     Args:
         activities: names, in the order of the indices that ``update`` gets.
         fractions: noise levels as fractions of the schedule, in the order of ``level``.
+        groups: names of a second way to group clips, in the order of the indices that ``update`` gets as ``group``.
 
     Example:
         >>> import torch
@@ -69,24 +64,32 @@ class PairedAccelerationError(Metric):
         {'rmse': 2.236, 'rmse/t50': 2.236, 'rmse/walk': 1.0, 'rmse/run': 3.0}
     """
 
-    full_state_update = False
     higher_is_better = False
     is_differentiable = False
-    sums: Tensor
-    counts: Tensor
 
-    def __init__(self, activities: Sequence[str], fractions: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95)) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        activities: Sequence[str],
+        fractions: Sequence[float] = PAIRED_FRACTIONS,
+        groups: Sequence[str] = (),
+    ) -> None:
+        super().__init__(["activity", "group", "squares", "vectors"])
         if not activities or not fractions:
             raise ValueError(f"got {len(activities)} activities and {len(fractions)} fractions, expected one at least")
         self.activities = tuple(activities)
         self.fractions = tuple(fractions)
-        shape = (len(self.fractions), len(self.activities))
-        self.add_state("sums", torch.zeros(shape, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("counts", torch.zeros(shape, dtype=torch.float64), dist_reduce_fx="sum")
+        self.groups = tuple(groups)
 
     def update(
-        self, predicted: Tensor, target: Tensor, *, activity: Tensor, level: int, mask: Tensor | None = None
+        self,
+        predicted: Tensor,
+        target: Tensor,
+        *,
+        activity: Tensor,
+        level: int,
+        mask: Tensor | None = None,
+        group: Tensor | None = None,
+        sample_id: Tensor | None = None,
     ) -> None:
         """Add clips of one noise level.
 
@@ -96,24 +99,46 @@ class PairedAccelerationError(Metric):
             activity: index into ``activities`` ``(B,)``.
             level: index into ``fractions``.
             mask: ``(B, T)``, true where the whole stencil lies inside the clip; None counts all.
+            group: index into ``groups`` ``(B,)``; required if there are any.
+            sample_id: number of each clip ``(B,)``, by which a clip that comes twice counts once; None counts all.
 
         Raises:
             ValueError: shapes differ, or an index is out of range.
         """
         if not 0 <= level < len(self.fractions):
             raise ValueError(f"level is {level}, expected an index into fractions {list(self.fractions)}")
-        sums, counts = _paired_error_update(
-            predicted, target, group=activity, num_groups=len(self.activities), mask=mask
-        )
-        self.sums[level] += sums
-        self.counts[level] += counts
+        _check_indices(activity, self.activities, "activity")
+        if group is None and self.groups:
+            raise ValueError(f"group is missing, expected an index into {list(self.groups)} for each clip")
+        group = torch.zeros_like(activity) if group is None else group
+        if self.groups:
+            _check_indices(group, self.groups, "group")
+        sums, counts = sum_squared_distances(predicted, target, mask)
+        columns = {"activity": activity, "group": group, "squares": sums, "vectors": counts}
+        self.add_rows(columns, slot=level, sample_id=sample_id)
 
     def compute(self) -> dict[str, Tensor]:
         """Return the errors by name (see the class)."""
-        errors = {"": _paired_error_compute(self.sums.sum(), self.counts.sum())}
-        by_level = _paired_error_compute(self.sums.sum(dim=1), self.counts.sum(dim=1))
+        rows = self.gather_rows()
+        everything = torch.zeros_like(rows["slot"])
+        errors = {"": self._average(rows, everything, 1)[0]}
+        by_level = self._average(rows, rows["slot"], len(self.fractions))
         errors |= {f"/t{100 * f:02.0f}": error for f, error in zip(self.fractions, by_level, strict=True)}
-        by_activity = _paired_error_compute(self.sums.sum(dim=0), self.counts.sum(dim=0))
-        errors |= {f"/{name}": error for name, error in zip(self.activities, by_activity, strict=True)}
+        for names, column in ((self.activities, "activity"), (self.groups, "group")):
+            by_name = self._average(rows, rows[column], len(names))
+            errors |= {f"/{name}": error for name, error in zip(names, by_name, strict=True)}
         mse = {f"mse{name}": error.float() for name, error in errors.items()}
         return mse | {f"rmse{name}": error.sqrt().float() for name, error in errors.items()}
+
+    def _average(self, rows: dict[str, Tensor], group: Tensor, count: int) -> Tensor:
+        """Return the mean squared distance in each of ``count`` groups, nan where nothing was counted."""
+        if not count:
+            return torch.empty(0)
+        index = group.long()
+        sums, counts = (rows[name].new_zeros(count).index_add(0, index, rows[name]) for name in ("squares", "vectors"))
+        return torch.where(counts > 0, sums / counts.clamp_min(1), torch.full_like(sums, torch.nan))
+
+
+def _check_indices(index: Tensor, names: Sequence[str], what: str) -> None:
+    if index.numel() and (int(index.min()) < 0 or int(index.max()) >= len(names)):
+        raise ValueError(f"{what} index {index.tolist()} is outside [0, {len(names)}); pass all {what} names")

@@ -1,36 +1,33 @@
 """MotionDiffusion: train, fine-tune, score and sample a text-conditioned motion diffusion prior.
 
-Predicts the clean motion (Tevet et al. 2022, arXiv:2209.14916). Fine-tuning with an acceleration loss follows Häusler
-et al. 2025 (arXiv:2512.08859).
+Predicts the clean motion (Tevet et al. 2022, arXiv:2209.14916) or, if asked, the noise. Fine-tuning with an
+acceleration loss follows Häusler et al. 2025 (arXiv:2512.08859).
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Self
 
 import torch
-from lightning.pytorch.core.optimizer import LightningOptimizer
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
-from torch.optim import Optimizer
 
 from datamodules.batches import MotionBatch
-from lightning_modules.denoiser import DENOISER_ARGUMENTS, Denoiser, mask_frames_of
+from lightning_modules.denoiser import mask_frames_of
 from lightning_modules.diffusion import Schedule
-from lightning_modules.ema import ramp_decay, update_average
 from lightning_modules.lora import load_merged_state
 from lightning_modules.losses import LOSSES, DecodedMotion, Prediction
 from lightning_modules.motion_generator import MotionGenerator
-from lightning_modules.objective import Objective, gradient_norms, is_due, sum_shares
-from lightning_modules.optimisation import check_fractions, check_lr_schedule, make_optimisers
-from lightning_modules.randomness import draw_training_step, paired_noise, seeded_dropout
-from lightning_modules.recipes import apply_recipe, compile_forward, list_trainable
+from lightning_modules.networks import MotionNetwork, build_network
+from lightning_modules.objective import Objective
+from lightning_modules.optimisation import check_fractions, check_lr_schedule
+from lightning_modules.parameterisation import Parameterisation
+from lightning_modules.randomness import paired_noise, seeded_dropout
+from lightning_modules.recipes import apply_recipe, compile_forward
 from lightning_modules.samplers import check_sampler
 from lightning_modules.scores import PAIRED_FRACTIONS, DenoisingScores
-from lightning_modules.statistics import FeatureStatistics, MotionData
+from lightning_modules.statistics import FeatureStatistics
 from lightning_modules.text_lookup import TextBatch, TextLookup
 from lightning_modules.virtual_sensors import SensorLossOptions
 from lightning_modules.weights import Weights, match_parameters, read_weights
@@ -44,16 +41,20 @@ class MotionDiffusion(MotionGenerator):
     the rank alone: runs that differ in their losses see the same randomness, and a resumed run goes on exactly.
 
     Args:
-        arch: one of :data:`lightning_modules.denoiser.ARCHITECTURES`.
+        arch: one of :data:`lightning_modules.networks.NETWORKS`.
         width: width of the transformer.
         num_layers: transformer layers.
         num_heads: attention heads; divides ``width``.
         feedforward: hidden width of the layers.
         dropout: of the sequence, the residual branches and the hidden parts.
         attention_dropout: of the attention weights; MDM uses ``dropout`` there too, 0 lets fused kernels be used.
+            ``motiondiffuse`` has no such weights.
         text_dim: width of the text encoder's embeddings.
         mask_frames: hide padding from the attention.
-        num_steps: steps of the cosine noise schedule.
+        num_steps: steps of the noise schedule.
+        noise_schedule: ``cosine``, ``linear`` or ``scaled_linear``.
+        predicts: what the network computes, the ``clean`` motion or the ``noise``, see
+            :mod:`lightning_modules.parameterisation`; train the latter on the loss ``noise``.
         cond_drop_prob: share of clips trained without their caption, for classifier-free guidance.
         loss_weights: weight of each loss by name, see :mod:`lightning_modules.losses`; default MDM's reconstruction.
         huber_delta: losses that are robust, and from which residual on.
@@ -83,6 +84,9 @@ class MotionDiffusion(MotionGenerator):
         FileNotFoundError: ``init_from`` does not exist.
     """
 
+    denoiser: MotionNetwork
+    average: MotionNetwork
+
     def __init__(
         self,
         *,
@@ -96,6 +100,8 @@ class MotionDiffusion(MotionGenerator):
         text_dim: int = 384,
         mask_frames: bool = True,
         num_steps: int = 50,
+        noise_schedule: str = "cosine",
+        predicts: str = "clean",
         cond_drop_prob: float = 0.1,
         loss_weights: dict[str, float] | None = None,
         huber_delta: dict[str, float] | None = None,
@@ -125,20 +131,20 @@ class MotionDiffusion(MotionGenerator):
         check_lr_schedule(lr_schedule)
         check_sampler(sampler)
         check_fractions(cond_drop_prob=cond_drop_prob, ema_decay=ema_decay)
-        self.schedule = Schedule.cosine(num_steps)
+        self.schedule = Schedule.named(noise_schedule, num_steps)
         self.objective = Objective.of(loss_weights, huber_delta, snr_weighted, loss_warmup_steps, sensor_loss)
         self.cond_drop_prob = cond_drop_prob
         self.guidable = cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
-        self.denoiser = Denoiser(**{name: self.hparams_initial[name] for name in DENOISER_ARGUMENTS})
+        self.denoiser = build_network(self.hparams_initial, Parameterisation(predicts, self.schedule))
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False).eval()
         apply_recipe(self.denoiser, trainable, lora_rank=lora_rank, seed=train_seed)
         if compile_denoiser:
             compile_forward(self.denoiser)
         self.statistics = FeatureStatistics()
         self.texts = TextLookup(text_encoder, dim=text_dim, cache_dir=cache_dir)
-        self.scores = DenoisingScores(list(LOSSES), ["all"])
+        self.scores = self.make_scores(["all"])
         if init_from is not None:
             self.load_weights(read_weights(init_from), source=init_from)
 
@@ -156,49 +162,28 @@ class MotionDiffusion(MotionGenerator):
         if weights.mean is not None and weights.std is not None:
             self.statistics.set(weights.mean, weights.std)
 
-    def train(self, mode: bool = True) -> Self:
-        """Set training mode; the averaged network always stays in evaluation mode."""
-        super().train(mode)
-        self.average.eval()
-        return self
-
-    def setup(self, stage: str) -> None:
-        """Take statistics (if none came with weights), activities and captions from the data module."""
-        if stage == "predict":
-            return
-        data = getattr(self.trainer, "datamodule", None)
-        if isinstance(data, MotionData):
-            if not self.statistics.known:
-                self.statistics.set(*data.feature_statistics())
-            self.texts(data.captions())
-            self.scores = DenoisingScores(list(LOSSES), data.activities)
-        self.statistics.require()
+    def make_scores(self, activities: Sequence[str]) -> DenoisingScores:
+        """Return empty scores for those activities."""
+        return DenoisingScores(list(LOSSES), activities)
 
     def on_train_start(self) -> None:
         """Log how many parameters are trained; from here on guidance depends on how this run drops conditions."""
+        super().on_train_start()
         self.guidable = self.cond_drop_prob > 0
-        count = sum(value.numel() for value in list_trainable(self.denoiser))
-        self.log("trainable_parameters", float(count), sync_dist=True)
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
         """Return the objective at random time steps."""
-        keys = (self.train_seed, self.global_step, batch_idx % self.trainer.accumulate_grad_batches, self.global_rank)
-        draw = draw_training_step(keys, batch.features.shape, num_steps=self.schedule.num_steps, device=self.device)
+        draw = self.draw_step(batch.features.shape, batch_idx, num_steps=self.schedule.num_steps)
         dropped = draw.uniform < self.cond_drop_prob
         text = self.texts(batch.captions).drop(dropped)
         with seeded_dropout(draw.dropout_seed, self.device):
             prediction = self._predict_clean(self.denoiser, batch, draw.steps, text, draw.noise)
         terms = self.objective.compute_terms(prediction)
         shares = self.objective.weigh(terms, self.schedule.signal_to_noise[draw.steps], step=self.global_step)
-        loss = sum_shares(shares).mean()
-        scalars = {f"train/{name}": value.detach().mean() for name, value in terms.items()}
-        if is_due(self.global_step, every=self.hparams_initial.log_gradient_norms_every):
-            scalars |= gradient_norms(shares, self.denoiser.parameters())
-        self.log_dict({"train/loss": loss.detach(), **scalars}, batch_size=len(batch.lengths))
-        return loss
+        return self.finish_step(terms, shares)
 
     def _predict_clean(
-        self, network: Denoiser, batch: MotionBatch, steps: Tensor, text: TextBatch, noise: Tensor
+        self, network: MotionNetwork, batch: MotionBatch, steps: Tensor, text: TextBatch, noise: Tensor
     ) -> Prediction:
         """Denoise a batch in one step, from time step indices ``steps (B,)`` on the CPU."""
         mask = mask_frames_of(batch.lengths, batch.features.shape[1])
@@ -210,39 +195,13 @@ class MotionDiffusion(MotionGenerator):
             noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask, skip_padding=True
         )
         statistics, sensors = self.statistics, self.objective.sensors
-        return Prediction(predicted.float(), clean, mask, statistics.mean, statistics.std, sensors)
+        return Prediction(
+            predicted.float(), clean, mask, statistics.mean, statistics.std, sensors,
+            signal_to_noise=self.schedule.signal_to_noise[steps],
+        )  # fmt: skip
 
-    def optimizer_step(
-        self,
-        epoch: int,
-        batch_idx: int,
-        optimizer: Optimizer | LightningOptimizer,
-        optimizer_closure: Callable[[], object] | None = None,
-    ) -> None:
-        """Step, then move the averaged weights."""
-        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
-        update_average(self.average, self.denoiser, ramp_decay(self.ema_decay, self.global_step))
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return AdamW with warm-up and the chosen schedule, moved every step."""
-        steps = self.trainer.estimated_stepping_batches
-        return make_optimisers(list_trainable(self.denoiser), self.hparams_initial, total_steps=steps)
-
-    def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
+    def score(self, batch: MotionBatch) -> None:
         """Add one-step predictions of the averaged network at fixed time steps."""
-        self._score(batch)
-
-    test_step = validation_step
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the validation scores."""
-        self._log_scores("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the test scores."""
-        self._log_scores("test")
-
-    def _score(self, batch: MotionBatch) -> None:
         text = self.texts(batch.captions)
         ids, lengths = batch.sample_id.tolist(), batch.lengths.tolist()
         truth: DecodedMotion | None = None
@@ -253,10 +212,6 @@ class MotionDiffusion(MotionGenerator):
             truth = prediction.truth
             terms = self.objective.compute_terms(prediction, LOSSES)
             total = self.objective.combine(terms, self.schedule.signal_to_noise[steps])
-            self.scores.update(prediction, terms, total, activity=batch.activity, level=level)
-
-    def _log_scores(self, prefix: str) -> None:
-        scores = {f"{prefix}/{name}": value for name, value in self.scores.compute().items()}
-        # Metrics have summed over ranks already; averaging equal values only keeps Lightning from warning.
-        self.log_dict(scores, sync_dist=True)
-        self.scores.reset()
+            self.scores.update(
+                prediction, terms, total, activity=batch.activity, level=level, sample_id=batch.sample_id
+            )

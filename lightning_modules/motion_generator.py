@@ -6,32 +6,30 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from lightning import LightningModule
 from torch import Tensor
 
 from datamodules.batches import PromptBatch
-from lightning_modules.denoiser import Denoiser
 from lightning_modules.diffusion import Schedule
 from lightning_modules.generation import GeneratedMotions, SamplingOptions, generate_normalised, resolve_lengths
-from lightning_modules.inpainting import resolve_known
-from lightning_modules.statistics import FeatureStatistics
-from lightning_modules.text_lookup import TextLookup
+from lightning_modules.inpainting import KnownFeatures, resolve_known
+from lightning_modules.networks import Network
+from lightning_modules.text_lookup import TextBatch, TextLookup
+from lightning_modules.trained_prior import TrainedPrior
+from sim.conventions import NUM_FEATURES
 
 
-class MotionGenerator(LightningModule):
+class MotionGenerator(TrainedPrior):
     """A module that samples with its averaged network; the class that inherits it sets the attributes.
 
     Attributes:
         average: the network that samples.
         schedule: the process that it was trained on.
-        statistics: of the features.
         texts: embeddings of prompts.
         guidable: whether the weights were trained with dropped conditions, without which there is no guidance.
     """
 
-    average: Denoiser
+    average: Network
     schedule: Schedule
-    statistics: FeatureStatistics
     texts: TextLookup
     guidable: bool
 
@@ -90,12 +88,27 @@ class MotionGenerator(LightningModule):
         self.statistics.require()
         text = self.texts(texts).to(self.device)
         lengths = resolve_lengths(num_frames, len(texts))
-        raw = resolve_known(known, known_mask, lengths, self.average.num_features, text.embedding.device)
+        raw = resolve_known(known, known_mask, lengths, NUM_FEATURES, text.embedding.device)
         known_part = None
         if raw is not None:
             known_part = replace(raw, values=self.statistics.normalise(raw.values, raw.mask.any(dim=-1)))
-        motions, mask = generate_normalised(
-            self.average, self.schedule, text, options, num_frames=lengths, seeds=seeds, known=known_part
-        )
+        motions, mask = self.sample_normalised(text, options, lengths=lengths, seeds=seeds, known=known_part)
         features = self.statistics.denormalise(motions, mask)
         return features if raw is None else raw.put_into(features)
+
+    def sample_normalised(
+        self,
+        text: TextBatch,
+        options: SamplingOptions,
+        *,
+        lengths: Sequence[int],
+        seeds: Sequence[int] | None,
+        known: KnownFeatures | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return normalised motions ``(B, T, 263)`` and which of their frames are inside ``(B, T)``.
+
+        Arguments as for :func:`lightning_modules.generation.generate_normalised`.
+        """
+        return generate_normalised(
+            self.average, self.schedule, text, options, num_frames=lengths, seeds=seeds, known=known
+        )

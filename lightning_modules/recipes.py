@@ -50,7 +50,8 @@ def train_last(denoiser: nn.Module, count: int) -> None:
         ValueError: the network has no such layers.
     """
     stacks = [item for name, item in denoiser.named_modules() if name.endswith(".layers")]
-    layers = [layer for stack in stacks if isinstance(stack, nn.ModuleList) for layer in stack]
+    # A network may have a stack on the text in front; the one on the motion comes last.
+    layers = [*stacks[-1].children()] if stacks else []
     if not 1 <= count <= len(layers):
         raise ValueError(
             f"trainable is 'last:{count}', expected last:1 to last:{len(layers)}, as many as it has layers"

@@ -1,4 +1,4 @@
-"""What validation and test add up over clips: every loss, over all clips and for each activity."""
+"""What validation and test add up over clips: every loss, over all clips, for each activity and by dynamics."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import Metric
 
+from lightning_modules.clip_metric import ClipMetric
+from lightning_modules.dynamics import DYNAMICS_GROUPS, HIGH_DYNAMICS_M_S2, group_dynamics, peak_of_acceleration
 from lightning_modules.losses import Prediction, stencil_mask
-from lightning_modules.metrics import PairedAccelerationError
+from lightning_modules.metrics import PAIRED_FRACTIONS, PairedAccelerationError
 
-PAIRED_FRACTIONS = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""Where on the schedule predictions are compared, as fractions from the least to the most noisy step."""
+__all__ = ["PAIRED_FRACTIONS", "DenoisingScores", "GroupedMean"]
 
 
-class GroupedMean(Metric):
+class GroupedMean(ClipMetric):
     """Means of named values over all clips and over the clips of each group; exact under any batching.
 
     Args:
@@ -23,53 +23,73 @@ class GroupedMean(Metric):
         groups: what the groups are called, in the order of their indices.
     """
 
-    full_state_update = False
-    sums: Tensor
-    counts: Tensor
-
     def __init__(self, names: Sequence[str], groups: Sequence[str]) -> None:
-        super().__init__()
+        super().__init__(["group", "values"])
         self.names = tuple(names)
         self.groups = tuple(groups)
-        self.add_state("sums", torch.zeros(len(names), len(groups), dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("counts", torch.zeros(len(groups), dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, values: Mapping[str, Tensor], group: Tensor) -> None:
+    def update(
+        self, values: Mapping[str, Tensor], group: Tensor, *, slot: int = 0, sample_id: Tensor | None = None
+    ) -> None:
         """Add values of clips.
 
         Args:
             values: one number per clip ``(B,)`` for each name.
             group: index of each clip's group ``(B,)``.
+            slot: tells values of the same clips apart that all count.
+            sample_id: number of each clip ``(B,)``, by which a clip that comes twice counts once; None counts all.
         """
-        stacked = torch.stack([values[name] for name in self.names]).to(self.sums)
-        self.sums.index_add_(1, group, stacked)
-        self.counts.index_add_(0, group, torch.ones_like(stacked[0]))
+        stacked = torch.stack([values[name] for name in self.names], dim=1).double()
+        self.add_rows({"group": group, "values": stacked}, slot=slot, sample_id=sample_id)
 
     def compute(self) -> dict[str, Tensor]:
         """Return ``{name: mean}`` and ``{name/group: mean}``; nan for a group without clips."""
-        means = {name: total.sum() / self.counts.sum() for name, total in zip(self.names, self.sums, strict=True)}
-        for name, totals in zip(self.names, self.sums, strict=True):
-            means |= {f"{name}/{group}": mean for group, mean in zip(self.groups, totals / self.counts, strict=True)}
+        rows = self.gather_rows()
+        values, group = rows["values"].reshape(-1, len(self.names)), rows["group"].long()
+        sums = values.new_zeros(len(self.groups), len(self.names)).index_add(0, group, values)
+        counts = values.new_zeros(len(self.groups)).index_add(0, group, torch.ones_like(values[:, 0]))
+        means = dict(zip(self.names, sums.sum(dim=0) / counts.sum(), strict=True))
+        for name, by_group in zip(self.names, (sums / counts[:, None]).T, strict=True):
+            means |= {f"{name}/{label}": mean for label, mean in zip(self.groups, by_group, strict=True)}
         return {name: mean.float() for name, mean in means.items()}
 
 
 class DenoisingScores(nn.Module):
-    """Losses and paired errors, of joints and of sensors, of one-step predictions at :data:`PAIRED_FRACTIONS`.
+    """Losses and paired errors of one-step predictions at :data:`PAIRED_FRACTIONS`.
+
+    Paired errors are of each loss space: second differences of normalised features, accelerations of joints, and
+    specific force and angular rate of the sensors.
 
     Args:
         losses: names of the losses that are added up; ``loss``, the weighted sum, joins them.
         activities: names, in the order of the indices in the batches.
+        fractions: noise levels as fractions of the schedule.
+
+    Attributes:
+        high_dynamics_m_s2: peak acceleration of the true clip from which on it is of high dynamics [m/s^2], see
+            :mod:`lightning_modules.dynamics`.
     """
 
-    def __init__(self, losses: Sequence[str], activities: Sequence[str]) -> None:
+    def __init__(
+        self, losses: Sequence[str], activities: Sequence[str], fractions: Sequence[float] = PAIRED_FRACTIONS
+    ) -> None:
         super().__init__()
+        self.high_dynamics_m_s2 = HIGH_DYNAMICS_M_S2
         self.means = GroupedMean(["loss", *losses], activities)
-        self.paired = PairedAccelerationError(activities, fractions=PAIRED_FRACTIONS)
-        self.paired_accel = PairedAccelerationError(activities, fractions=PAIRED_FRACTIONS)
-        self.paired_gyro = PairedAccelerationError(activities, fractions=PAIRED_FRACTIONS)
+        self.paired_features = PairedAccelerationError(activities, fractions=fractions, groups=DYNAMICS_GROUPS)
+        self.paired = PairedAccelerationError(activities, fractions=fractions, groups=DYNAMICS_GROUPS)
+        self.paired_accel = PairedAccelerationError(activities, fractions=fractions, groups=DYNAMICS_GROUPS)
+        self.paired_gyro = PairedAccelerationError(activities, fractions=fractions, groups=DYNAMICS_GROUPS)
 
     def update(
-        self, prediction: Prediction, terms: Mapping[str, Tensor], total: Tensor, *, activity: Tensor, level: int
+        self,
+        prediction: Prediction,
+        terms: Mapping[str, Tensor],
+        total: Tensor,
+        *,
+        activity: Tensor,
+        level: int,
+        sample_id: Tensor | None = None,
     ) -> None:
         """Add the predictions of one batch at one noise level.
 
@@ -78,28 +98,30 @@ class DenoisingScores(nn.Module):
             terms: each loss ``(B,)``.
             total: the weighted sum ``(B,)``.
             activity: index of each clip's activity ``(B,)``.
-            level: index into :data:`PAIRED_FRACTIONS`.
+            level: index into the fractions.
+            sample_id: number of each clip ``(B,)``, by which a clip that comes twice counts once; None counts all.
         """
-        self.means.update({"loss": total, **terms}, activity)
-        self.paired.update(
-            prediction.predicted_acceleration,
-            prediction.target_acceleration,
-            activity=activity,
-            level=level,
-            mask=stencil_mask(prediction.mask, 2),
-        )
+        self.means.update({"loss": total, **terms}, activity, slot=level, sample_id=sample_id)
+        peaks = peak_of_acceleration(prediction.target_acceleration, prediction.mask.sum(dim=1))
+        group = group_dynamics(peaks, self.high_dynamics_m_s2)
+        inside = stencil_mask(prediction.mask, 2)
         predicted, true = prediction.decoded.readings, prediction.truth.readings
-        for metric, one, other in (
-            (self.paired_accel, predicted.accel, true.accel),
-            (self.paired_gyro, predicted.gyro, true.gyro),
+        # Each number of the features is a vector of its own: they have no unit in common.
+        features = (prediction.predicted.diff(n=2, dim=1)[..., None], prediction.target.diff(n=2, dim=1)[..., None])
+        for metric, one, other, mask in (
+            (self.paired_features, *features, inside),
+            (self.paired, prediction.predicted_acceleration, prediction.target_acceleration, inside),
+            (self.paired_accel, predicted.accel, true.accel, true.inside),
+            (self.paired_gyro, predicted.gyro, true.gyro, true.inside),
         ):
-            metric.update(one, other, activity=activity, level=level, mask=true.inside)
+            metric.update(one, other, activity=activity, level=level, mask=mask, group=group, sample_id=sample_id)
 
     def compute(self) -> dict[str, Tensor]:
         """Return all scores by name.
 
-        Those of joint accelerations begin with ``paired_acc/``, those of the sensors with ``paired_sensors_accel/``
-        (specific force) and ``paired_sensors_gyro/`` (angular rate [rad/s]); each sensor's vector counts alike.
+        Those of features begin with ``paired_features/`` (per frame squared, normalised), those of joint accelerations
+        with ``paired_acc/``, those of the sensors with ``paired_sensors_accel/`` (specific force) and
+        ``paired_sensors_gyro/`` (angular rate [rad/s]); each sensor's vector counts alike.
         """
         scores = self.means.compute()
         for prefix, metric in self._paired.items():
@@ -115,6 +137,7 @@ class DenoisingScores(nn.Module):
     @property
     def _paired(self) -> dict[str, PairedAccelerationError]:
         return {
+            "paired_features": self.paired_features,
             "paired_acc": self.paired,
             "paired_sensors_accel": self.paired_accel,
             "paired_sensors_gyro": self.paired_gyro,

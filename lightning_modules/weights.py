@@ -89,16 +89,7 @@ def read_prior(path: Path) -> Weights:
     Raises:
         ValueError: the file is damaged or was not written by it.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata: dict[str, str] = file.metadata() or {}
-            tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a readable safetensors file ({error}); copy or download it again") from None
-    if metadata.get("format") != PRIOR_FORMAT:
-        raise ValueError(
-            f"{path} has format {metadata.get('format')!r}, expected {PRIOR_FORMAT!r}, as save_prior writes"
-        )
+    metadata, tensors = read_safetensors(path, PRIOR_FORMAT, writer="save_prior")
     mean, std = tensors.pop("mean"), tensors.pop("std")
     return Weights(
         parameters={key.removeprefix("denoiser."): value.float() for key, value in tensors.items()},
@@ -109,13 +100,30 @@ def read_prior(path: Path) -> Weights:
     )
 
 
+def read_safetensors(path: Path, file_format: str, *, writer: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Return metadata and tensors of a safetensors file of that format.
+
+    Raises:
+        ValueError: the file is damaged, or ``writer`` did not write it.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a readable safetensors file ({error}); copy or download it again") from None
+    if metadata.get("format") != file_format:
+        raise ValueError(f"{path} has format {metadata.get('format')!r}, expected {file_format!r}, as {writer} writes")
+    return metadata, tensors
+
+
 def read_checkpoint(path: Path) -> Weights:
     """Read the averaged weights of a Lightning checkpoint of MotionDiffusion.
 
     Raises:
         ValueError: the file is damaged or of another module.
     """
-    content = _load_plainly(path)
+    content = load_plainly(path)
     state = content.get("state_dict")
     hyper_parameters = content.get("hyper_parameters")
     if not isinstance(state, Mapping) or not isinstance(hyper_parameters, Mapping) or "statistics.known" not in state:
@@ -142,7 +150,7 @@ def read_mdm(path: Path) -> Weights:
         FileNotFoundError: there is no ``args.json``.
         ValueError: a file is damaged, would execute code, or is of no MDM transformer for HumanML3D's 263 features.
     """
-    content = _load_plainly(path)
+    content = load_plainly(path)
     state = content.get("model_avg", content.get("model", content))
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{path} holds no state dict, expected a flat one or {{'model', 'model_avg'}}")
@@ -168,7 +176,12 @@ def read_mdm(path: Path) -> Weights:
     return Weights(parameters=parameters, hyper_parameters={**sizes, **args})
 
 
-def _load_plainly(path: Path) -> dict[str, object]:
+def load_plainly(path: Path) -> dict[str, object]:
+    """Read a dictionary that ``torch.save`` wrote; nothing in it is executed.
+
+    Raises:
+        ValueError: the file is damaged, holds more than tensors and plain values, or is no dictionary.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
@@ -184,7 +197,10 @@ def _load_plainly(path: Path) -> dict[str, object]:
     return content
 
 
-_MODEL_KEYS: Final = ("arch", "width", "num_layers", "num_heads", "feedforward", "text_dim", "num_steps", "mask_frames")
+_MODEL_KEYS: Final = (
+    "arch", "width", "num_layers", "num_heads", "feedforward", "text_dim", "num_steps", "noise_schedule", "predicts",
+    "mask_frames",
+)  # fmt: skip
 _TEXT_PROJECTION: Final = ("embed_text.weight", "embed_text.bias")
 
 
@@ -205,10 +221,16 @@ def match_parameters(
     Raises:
         ValueError: it names each argument that differs, with both values, or parameters that are missing or foreign.
     """
+    try:
+        dimensions = read_dimensions(weights.parameters)
+    except ValueError as error:
+        raise ValueError(f"{source} is of another model: {error}; give weights of a MotionDiffusion") from None
     theirs: dict[str, object] = {
         "arch": "trans_enc",
+        "noise_schedule": "cosine",
+        "predicts": "clean",
         **weights.hyper_parameters,
-        **read_dimensions(weights.parameters),
+        **dimensions,
     }
     encoder, own_encoder = (
         str(arguments.get("text_encoder", hyper_parameters["text_encoder"])).partition(":")[0]

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from datamodules.har.reading import DEFAULT_OPTIONS, ReadingAccount, ReadOptions, find_files, read_each
 from datamodules.har.recording import Recording
+from datamodules.har.tables import read_numbers
 
 RATE_HZ = 25.0
 """Sampling rate according to the set's page [Hz]."""
@@ -41,7 +43,7 @@ MOUNTING = (
 DOWNLOAD = "https://archive.ics.uci.edu/dataset/256/daily+and+sports+activities"
 
 
-def read_dsads(root: Path | None = None) -> Iterator[Recording]:
+def read_dsads(root: Path | None = None, options: ReadOptions = DEFAULT_OPTIONS) -> Iterator[Recording]:
     """Read DSADS: files of 5 s, 125 rows of 45 columns, nine for each unit (acc m/s^2, gyro rad/s, magnetometer).
 
     Each file is a recording of its own. The files of one person and activity follow on one another, but the steps
@@ -50,6 +52,7 @@ def read_dsads(root: Path | None = None) -> Iterator[Recording]:
 
     Args:
         root: folder that holds ``data/aNN/pN/sNN.txt``, or ``aNN/pN/sNN.txt``.
+        options: what to do about bad files.
 
     Yields:
         One recording for each file, by activity, person and segment.
@@ -58,38 +61,32 @@ def read_dsads(root: Path | None = None) -> Iterator[Recording]:
         FileNotFoundError: there are no such files; says where to get them.
         ValueError: a file does not hold 45 columns of numbers.
     """
-    paths = [] if root is None else sorted([*root.glob("data/a??/p?/s??.txt"), *root.glob("a??/p?/s??.txt")])
-    if root is None or not paths:
-        raise FileNotFoundError(
-            f"no data/aNN/pN/sNN.txt of DSADS in root {root}; either give a different root or download it from "
-            f"{DOWNLOAD}"
-        )
-    for path in paths:
-        subject, segment = path.parent.name, path.stem
-        match = re.fullmatch(r"a(\d\d)", path.parent.parent.name)
-        activity = int(match.group(1)) if match else 0
-        if not 1 <= activity <= len(LABELS):
-            raise ValueError(f"{path} lies in activity folder {path.parent.parent.name}, expected a01 to a19")
-        units = _load_units(path)
-        yield Recording(
-            accel=units[:, :, 0:3],
-            gyro=units[:, :, 3:6],
-            gravity_included=True,
-            rate_hz=RATE_HZ,
-            labels=LABELS[activity - 1],
-            subject=subject,
-            trial=f"dsads/a{activity:02d}/{subject}/{segment}",
-            placements=PLACEMENTS,
-            mounting=MOUNTING,
-        )
+    patterns = ["data/a??/p?/s??.txt", "a??/p?/s??.txt", "*/data/a??/p?/s??.txt"]
+    files = find_files(root, patterns, set_name="DSADS", layout="data/aNN/pN/sNN.txt", source=DOWNLOAD)
+    yield from read_each(files, _read_segment, options, ReadingAccount("dsads"))
+
+
+def _read_segment(path: Path) -> Iterator[Recording]:
+    subject, segment = path.parent.name, path.stem
+    match = re.fullmatch(r"a(\d\d)", path.parent.parent.name)
+    activity = int(match.group(1)) if match else 0
+    if not 1 <= activity <= len(LABELS):
+        raise ValueError(f"{path} lies in activity folder {path.parent.parent.name}, expected a01 to a19")
+    units = _load_units(path)
+    yield Recording(
+        accel=units[:, :, 0:3],
+        gyro=units[:, :, 3:6],
+        gravity_included=True,
+        rate_hz=RATE_HZ,
+        labels=LABELS[activity - 1],
+        subject=subject,
+        trial=f"dsads/a{activity:02d}/{subject}/{segment}",
+        placements=PLACEMENTS,
+        mounting=MOUNTING,
+    )
 
 
 def _load_units(path: Path) -> np.ndarray[tuple[int, int, int], np.dtype[np.float32]]:
     """Columns of one file by unit: ``(T, 5, 9)``."""
-    try:
-        rows = np.loadtxt(path, delimiter=",", dtype=np.float32, ndmin=2)
-        return rows.reshape(len(rows), len(PLACEMENTS), 9)
-    except ValueError as error:
-        raise ValueError(
-            f"{path} does not hold rows of 45 comma-separated numbers ({error}); download it anew"
-        ) from None
+    rows = read_numbers(path, where=str(path), num_columns=9 * len(PLACEMENTS))
+    return rows.astype(np.float32).reshape(len(rows), len(PLACEMENTS), 9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Literal
 
 from datamodules.har.augmentations import Turning
@@ -11,6 +12,8 @@ from datamodules.har.window_module import WindowDataModule
 from datamodules.har.window_set import WindowSet
 from datamodules.har.windows import windows_from_recordings
 
+log = logging.getLogger(__name__)
+
 
 class RealIMUDataModule(WindowDataModule):
     """Windows of a real data set, split as its authors did or by subjects that you name.
@@ -18,6 +21,7 @@ class RealIMUDataModule(WindowDataModule):
     Args:
         name: one of :data:`datamodules.har.registry.READERS`.
         root: folder that holds the set; None for a set that a pip package brings.
+        on_bad_file: ``raise``, or ``skip`` to leave out files that cannot be read and say so.
         classes: activities to tell apart, by the set's names or, through ``label_map``, by your own.
         label_map: the set's label -> class, for labels that differ from the classes.
         window_s: length of a window [s].
@@ -44,6 +48,7 @@ class RealIMUDataModule(WindowDataModule):
         name: str,
         root: str | None = None,
         *,
+        on_bad_file: str = "raise",
         classes: list[str],
         label_map: dict[str, str] | None = None,
         window_s: float = 2.56,
@@ -70,7 +75,7 @@ class RealIMUDataModule(WindowDataModule):
             seed=seed,
         )
         self.save_hyperparameters()
-        self._name, self._root, self._split = name, root, split
+        self._name, self._root, self._split, self._on_bad_file = name, root, split, on_bad_file
         self._set = real_set(name)
         self._test_subjects = frozenset(test_subjects or ())
         self._label_map = dict(label_map or {})
@@ -80,6 +85,7 @@ class RealIMUDataModule(WindowDataModule):
         self._window_s, self._overlap, self._rate_hz, self._purity = window_s, overlap, rate_hz, purity
         self._channels = tuple(channels or ("accel", "gyro"))
         self._placements = tuple(placements or self._set.placements)
+        check_placements(self._placements, self._set, name)
 
     @property
     def num_channels(self) -> int:
@@ -99,8 +105,14 @@ class RealIMUDataModule(WindowDataModule):
             ValueError: a side of the split is empty, or the set does not have what was asked for.
         """
         sides: tuple[list[Recording], list[Recording]] = ([], [])
-        for recording in load_recordings(self._name, self._root):
-            sides[self._is_test(recording)].append(recording)
+        elsewhere = 0
+        for recording in load_recordings(self._name, self._root, on_bad_file=self._on_bad_file):
+            if set(self._placements) <= set(recording.placements):
+                sides[self._is_test(recording)].append(recording)
+            else:
+                elsewhere += 1
+        if elsewhere:
+            log.info("%s: %d recordings of other sites than %s left out", self._name, elsewhere, self._placements)
         for side, recordings in zip(("training", "test"), sides, strict=True):
             if not recordings:
                 raise ValueError(f"no {side} recording in {self._name} with split {self._split!r}, expected some")
@@ -132,11 +144,25 @@ def check_classes(classes: tuple[str, ...], real: RealSet, label_map: dict[str, 
     Raises:
         ValueError: a class is not among its labels, mapped or as they are; names the nearest and all valid ones.
     """
+    if not real.labels:  # only the files say
+        return
     for label in label_map:
         check_name(label, real.labels, "label in label_map")
     reachable = tuple(dict.fromkeys(label_map.get(label, label) for label in real.labels))
     for name in classes:
         check_name(name, reachable, "activity")
+
+
+def check_placements(placements: tuple[str, ...], real: RealSet, name: str) -> None:
+    """Make sure that the sites can be in the set before anything is read.
+
+    Raises:
+        ValueError: none is named where only the files say, or one is none of the set's.
+    """
+    if not placements:
+        raise ValueError(f"{name} does not say where its sensors sit before it is read; give placements")
+    for placement in placements if real.placements else ():
+        check_name(placement, real.placements, "placement")
 
 
 def check_split(real: RealSet, name: str, split: str, test_subjects: frozenset[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from experiments.bench.accelerator import accelerator_table
 from experiments.bench.body import full_mesh_table, gradient_table, long_recording_table, scaling_table
 from experiments.bench.losses import loss_table
 from experiments.bench.real_sensors import real_sensor_table
@@ -51,12 +52,13 @@ def main() -> None:
         real_sensor_table,
         guidance_table,
         judged_sampler_table,
+        accelerator_table,
     ):
         table = measure()
         if table is None:
             console.print(
                 f"{measure.__name__} left out: needs real recordings ($IMUFORGE_SHARED), the packaged prior or "
-                "transformers"
+                "transformers, or a GPU"
             )
             continue
         table.print(console)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -42,7 +43,10 @@ def make_prediction(batch_size: int, *, num_frames: int = FRAMES, lengths: Tenso
         lengths = torch.randint(num_frames // 4, num_frames + 1, (batch_size,), generator=generator)
         lengths[0] = num_frames
     mask = torch.arange(num_frames) < lengths[:, None]
-    return Prediction(predicted, target, mask, torch.zeros(NUM_FEATURES), torch.ones(NUM_FEATURES))
+    certainty = torch.ones(batch_size)
+    return Prediction(
+        predicted, target, mask, torch.zeros(NUM_FEATURES), torch.ones(NUM_FEATURES), signal_to_noise=certainty
+    )
 
 
 def loss_seconds(name: str, batch_size: int, *, repeats: int = 3) -> float:
@@ -52,7 +56,7 @@ def loss_seconds(name: str, batch_size: int, *, repeats: int = 3) -> float:
     objective = Objective({name: 1.0})
 
     def work() -> tuple[Tensor, ...]:
-        prediction = Prediction(predicted, base.target, base.mask, base.mean, base.std)
+        prediction = replace(base, predicted=predicted)
         return torch.autograd.grad(objective.compute_terms(prediction)[name].mean(), predicted)
 
     return median_seconds(work, repeats=repeats)
@@ -77,7 +81,7 @@ def prepare_step(base: Prediction, peer: nn.Module | None = None) -> Callable[[]
 
     def step() -> None:
         predicted = denoiser(base.predicted, steps, text, lengths, **options)
-        prediction = Prediction(predicted, base.target, base.mask, base.mean, base.std)
+        prediction = replace(base, predicted=predicted)
         optimiser.zero_grad()
         objective.compute_terms(prediction)["reconstruction"].mean().backward()
         optimiser.step()

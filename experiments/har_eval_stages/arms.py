@@ -31,6 +31,7 @@ class FineTune(Task):
         config: YAML for ``lightning fit``.
         steps: optimiser steps; None takes the YAML's.
         motion_root: folder of motion files to train on besides the embedded clips.
+        options: further arguments of ``lightning fit``.
     """
 
     stage: ClassVar[str] = "fine_tune"
@@ -41,6 +42,7 @@ class FineTune(Task):
     config: Path
     steps: int | None
     motion_root: Path | None
+    options: tuple[str, ...] = ()
 
     @property
     def unit(self) -> str:
@@ -72,7 +74,7 @@ class FineTune(Task):
             arguments.append(f"--trainer.max_steps={self.steps}")
         if self.motion_root is not None:
             arguments.append(f"--data.init_args.sources=[embedded,{self.motion_root}]")
-        lightning(arguments)
+        lightning([*arguments, *self.options])
         checkpoints = sorted(output.rglob("last.ckpt"))
         if not checkpoints:
             raise ValueError(f"{self.config} wrote no last.ckpt; give its ModelCheckpoint save_last: true")

@@ -14,16 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.batches import MotionBatch
 from datamodules.motion import MotionDataModule
 from datamodules.motion_windows import hash_sample
+from datamodules.splits import Split
 from experiments.har_eval_stages.arms import FineTune, load_arm
+from experiments.paired_errors import paired_errors
 from experiments.stages import Inputs, Task
-from lightning_modules import MotionDiffusion
-from lightning_modules.denoiser import mask_frames_of
-from lightning_modules.losses import Prediction, stencil_mask
-from lightning_modules.randomness import paired_noise
-from lightning_modules.scores import PAIRED_FRACTIONS
 from sim.conventions import FEATURE_FPS
 
 ERRORS = "errors.npz"
@@ -69,7 +65,7 @@ class PairedError(Task):
         counts: list[Tensor] = []
         activity: list[str] = []
         recording: list[str] = []
-        recordings = _recordings(data, self.window_s)
+        recordings = name_recordings(data, "test", window_s=self.window_s)
         for batch in data.test_dataloader():
             errors, vectors = paired_errors(model, batch)
             squared.append(errors)
@@ -86,41 +82,11 @@ class PairedError(Task):
             )
 
 
-def _recordings(data: MotionDataModule, window_s: float) -> dict[int, str]:
-    """Return the recording behind the number of each window of the test split."""
+def name_recordings(data: MotionDataModule, split: Split, *, window_s: float) -> dict[int, str]:
+    """Return the recording behind the number of each window of a split."""
     step = round(window_s * FEATURE_FPS)
     return {
         hash_sample(clip.name, start, False): clip.item.group
-        for clip in data.library.side("test", looped=False)
+        for clip in data.library.side(split, looped=False)
         for start in range(0, len(clip.features), step)
     }
-
-
-@torch.no_grad()
-def paired_errors(model: MotionDiffusion, batch: MotionBatch) -> tuple[Tensor, Tensor]:
-    """Return squared distances of predicted from true joint accelerations, summed over each clip.
-
-    Args:
-        model: the prior; its averaged weights predict.
-        batch: clips of raw features.
-
-    Returns:
-        Sums ``(B, L)`` [(m/s^2)^2] for each noise level, and the number of vectors in each sum ``(B,)``; float64.
-    """
-    lengths = batch.lengths.tolist()
-    mask = mask_frames_of(batch.lengths, batch.features.shape[1])
-    clean = model.statistics.normalise(batch.features, mask)
-    text = model.texts(batch.captions)
-    inside = stencil_mask(mask, 2)
-    levels = []
-    for level, fraction in enumerate(PAIRED_FRACTIONS):
-        steps = torch.full((len(lengths),), round(fraction * (model.schedule.num_steps - 1)))
-        noise = paired_noise(batch.sample_id.tolist(), lengths, *clean.shape[1:], level=level)
-        noisy = model.schedule.add_noise(clean, steps, noise)
-        timesteps = model.schedule.timestep_map[steps]
-        predicted = model.average(noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask)
-        pair = Prediction(predicted, clean, mask, model.statistics.mean, model.statistics.std)
-        distance = (pair.predicted_acceleration - pair.target_acceleration).double().square().sum(dim=-1)
-        levels.append(torch.where(inside[..., None], distance, 0.0).sum(dim=(1, 2)))
-    joints = pair.target_acceleration.shape[2]
-    return torch.stack(levels, dim=1), inside.sum(dim=1).double() * joints

@@ -23,6 +23,7 @@ from datamodules.humanml3d_shards import open_pack, pack
 from datamodules.humanml3d_windows import draw_length
 from datamodules.motion_windows import EpochSampler
 from lightning_modules.denoiser import mask_frames_of
+from lightning_modules.guo_evaluator import EvaluationStatistics, TokenisedCaptions
 from lightning_modules.statistics import FeatureStatistics, MotionData
 
 Write = Callable[..., Path]
@@ -199,6 +200,16 @@ def test_evaluation_has_statistics_of_its_own(made_up: Path, tmp_path: Path) -> 
         mean, std = module_of(made_up, evaluation_dir=str(folder)).evaluation_statistics()
         assert (mean == 2).all()
         assert (std == 3).all()
+
+
+def test_test_captions_have_their_published_tokens(made_up: Path) -> None:
+    (test,) = set((made_up / "test.txt").read_text(encoding="utf-8").split())
+    lines = ["He walks.#he/PRON walk/VERB#0.0#0.0", "then he runs.#then/ADV he/PRON run/VERB#1.0#4.0"]
+    (made_up / "texts" / f"{test}.txt").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+    data = module_of(made_up)
+    assert isinstance(data, TokenisedCaptions)
+    assert isinstance(data, EvaluationStatistics)
+    assert data.caption_tokens() == {"He walks.": "he/PRON walk/VERB", "then he runs.": "then/ADV he/PRON run/VERB"}
 
 
 def test_golden_features_come_through_unchanged(

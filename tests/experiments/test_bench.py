@@ -8,6 +8,7 @@ import torch
 from rich.console import Console
 
 from experiments.bench.acceleration import MotionAccelerations, compare_accelerations
+from experiments.bench.accelerator import count_flops, find_peak_flops, list_kernels, make_accelerated_step
 from experiments.bench.body import make_motion, make_placements, simulate_on_full_mesh
 from experiments.bench.losses import make_prediction, prepare_step
 from experiments.bench.methods import all_methods
@@ -33,6 +34,23 @@ def test_every_method_reads_about_the_same():
         error = measure_error(method, 100.0, num_motions=1)
         assert error.accel < 2.0, name
         assert error.gyro < 0.5, name
+
+
+SMALL = {"width": 16, "num_layers": 1, "num_heads": 2, "feedforward": 24}
+TEXT_DIM = 512
+
+
+def test_operations_and_costly_kernels_of_a_step_are_found():
+    network, device = Denoiser(**SMALL, text_dim=TEXT_DIM, attention_dropout=0.0), torch.device("cpu")
+    step = make_accelerated_step(network, 3, device, frames=10)
+    # Linear maps alone, twice the multiply-adds, thrice for the backward pass; attention and heads come on top.
+    layer = 3 * 11 * (4 * 16 * 16 + 2 * 16 * 24)
+    assert 6 * layer < count_flops(step) < 6 * layer * 8
+    kernels = list_kernels(step, device=device, count=3)
+    assert len(kernels) == 3
+    assert 1 >= kernels[0][1] >= kernels[1][1] > 0
+    assert find_peak_flops("NVIDIA H100 80GB HBM3") == 989e12
+    assert find_peak_flops("a toaster") is None
 
 
 def test_tables_are_printed_and_written():

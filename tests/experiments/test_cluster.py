@@ -100,6 +100,27 @@ def test_two_processes_fit_and_resume_exactly(tmp_path: Path, cache_dir: Path) -
     assert expected["lr_schedulers"] == resumed["lr_schedulers"]
 
 
+def test_two_processes_train_every_kind_of_prior(tmp_path: Path, cache_dir: Path) -> None:
+    """Networks, losses and gradient norms that one process knows, under ddp: unused parameters would stop it."""
+    caches = [f"--data.cache_dir={cache_dir / 'motion'}", f"--model.cache_dir={cache_dir / 'text'}"]
+    size = ["--model.width=16", "--model.num_heads=2", "--model.feedforward=16"]
+    common = [option for option in TINY_PRIOR if not option.startswith("--model")]
+    common += ["--trainer.devices=2", "--trainer.max_steps=2", "--trainer.log_every_n_steps=1", *size]
+    latent = ["--model.num_layers=3", "--model.latent_tokens=2"]
+    sensors = ["--model.loss_weights={noise: 1.0, acc_sensors: 1e-5}", "--model.log_gradient_norms_every=1"]
+    runs = {
+        "motiondiffuse": [*caches, "--model.num_layers=1", "--model.num_steps=5", *sensors],
+        "motion_vae": [caches[0], *latent],
+        "latent_diffusion": [*caches, *latent, "--model.vae_layers=3", "--model.vae_feedforward=16"],
+    }
+    for name, options in runs.items():
+        config = str(EXPERIMENTS / "baselines" / f"{name}.yaml")
+        assert "MEMBER: 2/2" in run(["-c", config, *CLUSTER, *common, *options], tmp_path)
+        stored = torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)
+        assert stored["global_step"] == 2
+        assert all(value.isfinite().all() for value in stored["state_dict"].values())
+
+
 def test_slurm_signal_requeues_and_the_next_start_goes_on(tmp_path: Path) -> None:
     """What sbatch --signal=SIGUSR1@90 does, with SLURM's variables and a scontrol that only notes its arguments."""
     tools = tmp_path / "bin"

@@ -17,6 +17,7 @@ from lightning_modules.checkpoints import load_prior, save_prior
 from lightning_modules.cli import main
 from lightning_modules.weights import find_weights, read_weights
 from sim import Motion
+from sim.conventions import NUM_FEATURES
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 SMALL = {"width": 16, "num_layers": 1, "num_heads": 2, "feedforward": 16, "num_steps": 5}
@@ -173,8 +174,71 @@ def test_recipe_layers_on_a_fine_tuning_run(
     main(["predict", "-c", config("generate"), *generate, *prompts])
 
 
+MOTIONDIFFUSE = ["--model.arch=motiondiffuse", "--model.predicts=noise", "--model.noise_schedule=linear"]
+
+
+def test_motiondiffuse_is_trained_resumed_tested_fine_tuned_and_sampled(runs: Path, caches: list[str]) -> None:
+    small = [*SMALL_MODEL, "--model.num_steps=20", "--model.sampling_steps=3", *QUICK, *SMALL_DATA, *caches]
+    name = config("baselines/motiondiffuse")
+    main(["fit", "-c", name, *small, "--trainer.max_steps=2"])
+    main(["fit", "-c", name, *small, "--trainer.max_steps=4", "--ckpt_path=last"])
+    last = runs / "motiondiffuse" / "checkpoints" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["global_step"] == 4
+    main(["test", "-c", name, *small, "--ckpt_path=last"])
+    refined = ["--model.loss_weights={noise: 1.0, acc_joints: 2e-4}", "--model.snr_weighted=[acc_joints]"]
+    folder = f"--trainer.default_root_dir={runs / 'refined'}"
+    main(["fit", "-c", name, *small, *refined, folder, f"--model.init_from={last}", "--trainer.max_steps=2"])
+    prompts = ["--data.motions_per_activity=1", "--data.seconds=1.5", "--data.activities=[walking]"]
+    options = [*SMALL_MODEL, *QUICK, *MOTIONDIFFUSE, "--model.num_steps=20", "--model.sampling_steps=3", caches[1]]
+    main(["predict", "-c", config("generate"), *options, *prompts, f"--model.init_from={last}"])
+    (written,) = (runs / "generate").glob("*/000000_walking.npz")
+    assert torch.isfinite(Motion.load(written).translation).all()
+
+
+def test_motiondiffuse_is_wide_enough_for_the_noise_it_predicts() -> None:
+    arguments = read("baselines/motiondiffuse")["model"]["init_args"]
+    assert arguments["predicts"] == "noise"
+    assert int(str(arguments["width"])) >= NUM_FEATURES
+
+
+def test_both_stages_of_latent_diffusion_follow_each_other(runs: Path, caches: list[str]) -> None:
+    quick = [*QUICK, *SMALL_DATA]
+    shared = ["--model.width=16", "--model.latent_tokens=2", "--model.num_heads=2", "--model.num_layers=3"]
+    first, second = config("baselines/motion_vae"), config("baselines/latent_diffusion")
+    vae = [*shared, "--model.feedforward=16", *quick, caches[0]]
+    main(["fit", "-c", first, *vae, "--trainer.max_steps=2"])
+    main(["test", "-c", first, *vae, "--ckpt_path=last"])
+    latent = [*shared, "--model.feedforward=16", "--model.vae_layers=3", "--model.vae_feedforward=16", *quick, *caches]
+    main(["fit", "-c", second, *latent, "--trainer.max_steps=2"])
+    main(["fit", "-c", second, *latent, "--trainer.max_steps=4", "--ckpt_path=last"])
+    last = runs / "latent_diffusion" / "checkpoints" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["global_step"] == 4
+    main(["test", "-c", second, *latent, "--ckpt_path=last"])
+    refined = ["--model.vae_from=null", f"--model.init_from={last}", "--model.loss_weights={acc_joints: 1e-4}"]
+    folder = f"--trainer.default_root_dir={runs / 'refined'}"
+    main(["fit", "-c", second, *latent, *refined, folder, "--trainer.max_steps=1"])
+
+    size = [*shared, "--model.feedforward=16", "--model.vae_layers=3", "--model.vae_feedforward=16"]
+    prompts = ["--data.motions_per_activity=1", "--data.seconds=1.5", "--data.activities=[walking,lying]"]
+    start = ["--model=LatentMotionDiffusion", f"--model.init_from={last}", "--model.num_steps=1000"]
+    main(["predict", "-c", config("generate"), *start, "--model.sampling_steps=2", *QUICK, caches[1], *size, *prompts])
+    written = sorted((runs / "generate").glob("*/*.npz"))
+    assert [path.stem for path in written] == ["000000_walking", "000001_lying"]
+    assert all(Motion.load(path).num_frames == 30 for path in written)
+
+
+def test_baselines_here_are_all_there_are() -> None:
+    names = {path.stem for path in (EXPERIMENTS / "baselines").glob("*.yaml")}
+    assert names == {"motiondiffuse", "motion_vae", "latent_diffusion"}
+
+
 def test_recipes_here_are_all_there_are() -> None:
-    assert {path.stem for path in (EXPERIMENTS / "recipes").glob("*.yaml")} == {"lora", "last_layers", "gpu"}
+    assert {path.stem for path in (EXPERIMENTS / "recipes").glob("*.yaml")} == {
+        "lora",
+        "last_layers",
+        "gpu",
+        "evaluate",
+    }
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,17 @@ def test_a_run_becomes_packaged_weights_with_their_card(tmp_path: Path, monkeypa
     options = [f"--{key}={value}" for key, value in small.items()]
     trainer = ["--trainer.max_steps=4", "--trainer.precision=32-true"]
     checkpoint = ["--trainer.callbacks=ModelCheckpoint", "--trainer.callbacks.filename=last"]
-    lightning(["fit", "-c", str(ROOT / "experiments/prior.yaml"), *trainer, *checkpoint, *options])
+    losses = [
+        "--model.loss_weights={reconstruction: 1.0, acc_joints: 1e-4}",
+        "--model.loss_warmup_steps={acc_joints: 3}",
+    ]
+    lightning(["fit", "-c", str(ROOT / "experiments/prior.yaml"), *trainer, *checkpoint, *losses, *options])
     main([str(tmp_path / "prior"), "tiny", "--assets", str(tmp_path), "--docs", str(tmp_path / "docs")])
     card = load_card(tmp_path / "tiny.safetensors")
     assert card["training"]["steps"] == 4
-    assert card["training"]["loss_weights"] == {"reconstruction": 1.0}
+    assert card["training"]["loss_weights"] == {"reconstruction": 1.0, "acc_joints": 1e-4}
+    assert card["training"]["loss_warmup_steps"] == {"acc_joints": 3}
+    assert "huber_delta" not in card["training"]
     assert "walk" in card["data"]["clips"]
     assert "run" not in card["data"]["clips"]  # a test clip
     assert set(card["data"]["constructed"]) == {"lying", "sitting", "standing"}

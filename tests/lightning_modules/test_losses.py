@@ -17,7 +17,9 @@ def make_prediction(*, difference=0.3, seed=0):
     target = torch.randn(3, 12, 263, generator=generator)
     predicted = target + difference * torch.randn(target.shape, generator=generator)
     std = 0.02 + 0.1 * torch.rand(263, generator=generator)
-    return Prediction(predicted, target, mask_frames_of(LENGTHS, 12), torch.zeros(263), std)
+    return Prediction(
+        predicted, target, mask_frames_of(LENGTHS, 12), torch.zeros(263), std, signal_to_noise=torch.ones(3)
+    )
 
 
 def only(name, **options):
@@ -28,7 +30,7 @@ def only(name, **options):
 def test_equal_motions_cost_nothing_and_padding_never_counts(name):
     prediction = make_prediction()
     predicted = torch.where(prediction.mask[..., None], prediction.target, 50.0)
-    same = Prediction(predicted, prediction.target, prediction.mask, prediction.mean, prediction.std)
+    same = replace(prediction, predicted=predicted)
     torch.testing.assert_close(only(name).compute_terms(same)[name], torch.zeros(3), rtol=0, atol=1e-6)
     # The spline that sensors are read from needs more than the last clip's three frames.
     counts = torch.tensor([True, True, name != "acc_sensors"])
@@ -119,7 +121,7 @@ def test_acceleration_keeps_float32_under_autocast():
 def test_acceleration_loss_has_a_gradient_only_inside_the_clip():
     prediction = make_prediction()
     predicted = prediction.predicted.clone().requires_grad_()
-    moved = Prediction(predicted, prediction.target, prediction.mask, prediction.mean, prediction.std)
+    moved = replace(prediction, predicted=predicted)
     only("acc_joints").compute_terms(moved)["acc_joints"].sum().backward()
     assert predicted.grad[1, :9].abs().sum() > 0
     assert not predicted.grad[1, 9:].any()
@@ -165,9 +167,7 @@ def test_gradient_norms_are_each_losss_own():
     prediction = make_prediction()
     scale = torch.nn.Parameter(torch.ones(3, 1, 1))
     unused = torch.nn.Parameter(torch.ones(2))
-    moved = Prediction(
-        scale * prediction.predicted, prediction.target, prediction.mask, prediction.mean, prediction.std
-    )
+    moved = replace(prediction, predicted=scale * prediction.predicted)
     objective = Objective({"reconstruction": 0.5, "acc_joints": 1e-3})
     terms = objective.compute_terms(moved)
     shares = objective.weigh(terms, torch.ones(3))

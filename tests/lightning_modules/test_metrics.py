@@ -63,17 +63,34 @@ def test_paired_error_ignores_what_is_masked_even_nan() -> None:
     assert all(math.isfinite(value) for value in metric.compute().values())
 
 
-def test_states_of_several_processes_add_up() -> None:
-    """What torchmetrics does across ranks for ``dist_reduce_fx="sum"``."""
-    assert len({id(reduction) for reduction in PairedAccelerationError(["walk"])._reductions.values()}) == 1
-    whole = PairedAccelerationError(["walk", "run"], fractions=[0.5])
-    ranks = [PairedAccelerationError(["walk", "run"], fractions=[0.5]) for _ in range(2)]
-    for seed, rank in enumerate(ranks):
-        predicted, target, activity, mask = random_batch(seed)
-        for metric in (whole, rank):
-            metric.update(predicted, target, activity=activity, level=0, mask=mask)
-    for name in ("sums", "counts"):
-        torch.testing.assert_close(getattr(ranks[0], name) + getattr(ranks[1], name), getattr(whole, name))
+def test_rows_of_several_processes_count_each_clip_once() -> None:
+    """What torchmetrics does across ranks for ``dist_reduce_fx="cat"``, with a clip that the sampler padded in."""
+    assert {reduction.__name__ for reduction in PairedAccelerationError(["walk"])._reductions.values()} == {
+        "dim_zero_cat"
+    }
+    options = {"fractions": [0.5, 0.9], "groups": ["slow", "fast"]}
+    whole, joined = (PairedAccelerationError(["walk", "run"], **options) for _ in range(2))
+    for level in range(2):
+        predicted, target, activity, mask = random_batch(level)
+        arguments = {"activity": activity, "mask": mask, "group": 1 - activity, "sample_id": torch.arange(6) + 7}
+        whole.update(predicted, target, level=level, **arguments)
+        for rows in ([0, 2, 4], [1, 3, 5], [1]):  # the last one twice, on another rank
+            share = {name: value[rows] for name, value in arguments.items()}
+            joined.update(predicted[rows], target[rows], level=level, **share)
+    expected = whole.compute()
+    assert {"rmse/fast", "mse/slow", "rmse/t90"} <= expected.keys()
+    for name, value in joined.compute().items():
+        assert torch.equal(value, expected[name]), name
+
+
+def test_paired_error_by_group_equals_that_of_its_clips() -> None:
+    predicted, target, activity, mask = random_batch(3)
+    metric = PairedAccelerationError(["walk", "run"], fractions=[0.5], groups=["slow", "fast"])
+    fast = torch.tensor([0, 1, 1, 0, 0, 1])
+    metric.update(predicted, target, activity=activity, level=0, mask=mask, group=fast)
+    rows = mask & (fast == 1)[:, None]
+    expected = 3 * mean_squared_error(target[rows].reshape(-1, 3), predicted[rows].reshape(-1, 3))
+    assert metric.compute()["mse/fast"].item() == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_validation_reports_each_activity_and_is_repeatable(tmp_path):
     first, second = (
         make_trainer(tmp_path, limit_val_batches=1).validate(model, Clips(), verbose=False)[0] for _ in "ab"
     )
-    assert first == second
+    assert first == pytest.approx(second, rel=0, abs=0, nan_ok=True)  # no clip here is of low dynamics
     names = ("loss", "acc_joints", "paired_acc/rmse", "paired_acc/mse")
     for name in (*names, "acc_sensors", "paired_sensors_accel/rmse", "paired_sensors_gyro/rmse"):
         assert {f"val/{name}", f"val/{name}/walking", f"val/{name}/jumping"} <= first.keys()

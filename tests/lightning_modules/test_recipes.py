@@ -8,7 +8,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
-from lightning_modules import MotionDiffusion, motion_diffusion, recipes
+from lightning_modules import MotionDiffusion, recipes, trained_prior
 from lightning_modules.checkpoints import load_mdm, load_prior, save_mdm, save_prior
 from lightning_modules.lora import LowRankUpdate, merge_state
 from lightning_modules.randomness import TrainingDraw, draw_training_step
@@ -200,7 +200,7 @@ def test_accumulating_two_batches_is_one_step_at_twice_the_size(fit, make_clips,
         part = slice(None) if shape[0] == 4 else slice(2 * keys[2], 2 * keys[2] + 2)
         return TrainingDraw(whole.steps[part], whole.uniform[part], whole.noise[part], whole.dropout_seed)
 
-    monkeypatch.setattr(motion_diffusion, "draw_training_step", draw)
+    monkeypatch.setattr(trained_prior, "draw_training_step", draw)
     options = {"dropout": 0.0, "loss_weights": {"reconstruction": 1.0, "acc_joints": 1e-3}, "cond_drop_prob": 0.5}
     whole = fit(clips=make_clips(4), trainer={"max_steps": 1}, **options)
     halves = fit(clips=make_clips(2), trainer={"max_steps": 1, "accumulate_grad_batches": 2}, **options)
@@ -216,7 +216,7 @@ def test_batches_of_one_step_have_draws_of_their_own(fit, make_clips, monkeypatc
         seen.append(keys)
         return draw_training_step(keys, shape, **options)
 
-    monkeypatch.setattr(motion_diffusion, "draw_training_step", draw)
+    monkeypatch.setattr(trained_prior, "draw_training_step", draw)
     fit(clips=make_clips(2), trainer={"max_steps": 2, "accumulate_grad_batches": 2})
     assert len(set(seen)) == len(seen) == 4
 

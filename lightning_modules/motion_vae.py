@@ -1,0 +1,167 @@
+"""MotionVAE: the first stage of latent motion diffusion, the latents (MLD, Chen et al. 2022, arXiv:2212.04048)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from datamodules.batches import MotionBatch
+from lightning_modules.denoiser import mask_frames_of
+from lightning_modules.latent_networks import MotionAutoencoder
+from lightning_modules.latent_weights import LatentWeights, check_arguments, load_same_network, read_vae
+from lightning_modules.losses import LOSSES, Prediction
+from lightning_modules.objective import Objective
+from lightning_modules.optimisation import check_fractions, check_lr_schedule
+from lightning_modules.randomness import seeded_dropout
+from lightning_modules.scores import DenoisingScores
+from lightning_modules.statistics import FeatureStatistics
+from lightning_modules.trained_prior import TrainedPrior
+from lightning_modules.virtual_sensors import SensorLossOptions
+
+MOTION_LOSSES = tuple(name for name in LOSSES if name != "noise")
+"""Losses that mean something where there is no noise on the motion itself."""
+
+_DIMENSIONS = ("width", "latent_tokens", "num_layers", "num_heads", "feedforward")
+
+
+class MotionVAE(TrainedPrior):
+    """A variational autoencoder of HumanML3D features, as a LightningModule.
+
+    Features come in raw; the module normalises them with its own statistics, which travel in its checkpoint. Training
+    randomness depends on ``train_seed``, the step's number and the rank alone, as MotionDiffusion's does.
+
+    Args:
+        width: width of the latent and of the layers.
+        latent_tokens: tokens of the latent.
+        num_layers: of the encoder and of the decoder; odd.
+        num_heads: attention heads; divides ``width``.
+        feedforward: hidden width of the layers.
+        dropout: of the sequence, the residual branches and the hidden parts.
+        kl_weight: weight of the divergence of the latents from a standard normal.
+        loss_weights: weight of each loss on the decoded motion, see :mod:`lightning_modules.losses`.
+        huber_delta: losses that are robust, and from which residual on.
+        loss_warmup_steps: losses whose weight rises from 0 over so many optimiser steps.
+        sensor_loss: what ``acc_sensors`` reads.
+        log_gradient_norms_every: steps between ``grad_norm/<loss>``, a multiple of ``log_every_n_steps``; 0 is never.
+        lr: learning rate after the warm-up.
+        weight_decay: of AdamW.
+        warmup_steps: optimiser steps until ``lr`` is reached.
+        lr_schedule: ``cosine`` or ``constant``.
+        ema_decay: of the averaged weights.
+        init_from: a ``.ckpt`` of this class, or a ``.safetensors`` of ``save_vae``, to start from.
+        train_seed: seed of the training randomness.
+
+    Raises:
+        ValueError: a name is unknown, a number is out of range, or ``init_from`` is of another model.
+        FileNotFoundError: ``init_from`` does not exist.
+    """
+
+    network_name: ClassVar[str] = "network"
+    network: MotionAutoencoder
+    average: MotionAutoencoder
+    latent_std: Tensor
+
+    def __init__(
+        self,
+        *,
+        width: int = 128,
+        latent_tokens: int = 4,
+        num_layers: int = 5,
+        num_heads: int = 4,
+        feedforward: int = 256,
+        dropout: float = 0.1,
+        kl_weight: float = 1e-4,
+        loss_weights: dict[str, float] | None = None,
+        huber_delta: dict[str, float] | None = None,
+        loss_warmup_steps: dict[str, int] | None = None,
+        sensor_loss: SensorLossOptions | None = None,
+        log_gradient_norms_every: int = 0,
+        lr: float = 5e-4,
+        weight_decay: float = 0.0,
+        warmup_steps: int = 100,
+        lr_schedule: str = "cosine",
+        ema_decay: float = 0.999,
+        init_from: str | None = None,
+        train_seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(ignore=["init_from"])
+        check_lr_schedule(lr_schedule)
+        check_fractions(ema_decay=ema_decay)
+        if kl_weight < 0:
+            raise ValueError(f"kl_weight is {kl_weight}, expected at least 0")
+        self.objective = Objective.of(loss_weights, huber_delta, None, loss_warmup_steps, sensor_loss)
+        if self.objective.weights.get("noise"):
+            raise ValueError("loss 'noise' has a weight, but an autoencoder predicts no noise; leave it out")
+        self.kl_weight = kl_weight
+        self.ema_decay = ema_decay
+        self.train_seed = train_seed
+        self.texts = None
+        self.network = MotionAutoencoder(
+            width=width, latent_tokens=latent_tokens, num_layers=num_layers, num_heads=num_heads,
+            feedforward=feedforward, dropout=dropout,
+        )  # fmt: skip
+        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.statistics = FeatureStatistics()
+        self.scores = self.make_scores(["all"])
+        # Running mean of the deviation of encoded clips, 0 before the first; diffusion divides by it.
+        self.register_buffer("latent_std", torch.zeros(()))
+        if init_from is not None:
+            self.load_weights(read_vae(init_from), source=init_from)
+
+    def load_weights(self, stored: LatentWeights, *, source: str) -> None:
+        """Take over weights, statistics and the latents' deviation, for the trained and the averaged network.
+
+        Raises:
+            ValueError: they belong to a model of other dimensions.
+        """
+        check_arguments(stored, self.hparams_initial, {name: name for name in _DIMENSIONS}, source=source)
+        load_same_network(stored.parameters, (self.network, self.average), source=source)
+        self.latent_std.copy_(stored.latent_std)
+        stored.give_statistics(self.statistics)
+
+    def make_scores(self, activities: Sequence[str]) -> DenoisingScores:
+        """Return empty scores for those activities; the one noise level is none."""
+        return DenoisingScores([*MOTION_LOSSES, "kl"], activities, fractions=(0.0,))
+
+    def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
+        """Return the objective: losses on the decoded motion, and the latents' divergence."""
+        shape = (len(batch.lengths), self.network.latent_tokens, self.network.width)
+        draw = self.draw_step(shape, batch_idx, num_steps=1)
+        mask = mask_frames_of(batch.lengths, batch.features.shape[1])
+        clean = self.statistics.normalise(batch.features, mask)
+        with seeded_dropout(draw.dropout_seed, self.device):
+            decoded, posterior = self.network(clean, batch.lengths, draw.noise)
+        prediction = self._pair(decoded, clean, mask)
+        terms = self.objective.compute_terms(prediction)
+        shares = self.objective.weigh(terms, torch.ones(len(clean)), step=self.global_step)
+        divergence = posterior.divergence()
+        self._follow_deviation(posterior.mean.detach().float().std())
+        return self.finish_step({**terms, "kl": divergence}, {**shares, "kl": self.kl_weight * divergence})
+
+    def _follow_deviation(self, deviation: Tensor) -> None:
+        if self.latent_std == 0:
+            self.latent_std.copy_(deviation)
+        self.latent_std.lerp_(deviation, 0.02)
+
+    def _pair(self, decoded: Tensor, clean: Tensor, mask: Tensor) -> Prediction:
+        statistics = self.statistics
+        return Prediction(decoded.float(), clean, mask, statistics.mean, statistics.std, self.objective.sensors)
+
+    def score(self, batch: MotionBatch) -> None:
+        """Add what the averaged network makes of each clip's mean latent."""
+        mask = mask_frames_of(batch.lengths, batch.features.shape[1])
+        clean = self.statistics.normalise(batch.features, mask)
+        posterior = self.average.encode(clean, batch.lengths)
+        decoded = self.average.decode(posterior.mean, batch.lengths, clean.shape[1])
+        prediction = self._pair(decoded, clean, mask)
+        terms = self.objective.compute_terms(prediction, MOTION_LOSSES)
+        divergence = posterior.divergence()
+        total = self.objective.combine(terms, torch.ones(len(clean))) + self.kl_weight * divergence
+        self.scores.update(
+            prediction, {**terms, "kl": divergence}, total, activity=batch.activity, level=0, sample_id=batch.sample_id
+        )
