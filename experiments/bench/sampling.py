@@ -115,7 +115,7 @@ def sampler_table(
         f"Accelerations over {judged} motions of {judged_frames} frames, {len(PROMPTS)} prompts in turn, guidance "
         f"{GUIDANCE:g}, weights `prior`; 95% intervals of the difference by resampling motions within their prompt. "
         "Other seeds say how much of a difference is luck: a seed starts every sampler from the same noise, but DDPM "
-        f"goes on drawing. An interval of 5% takes about {_NEEDED} motions (`--judged`).",
+        f"goes on drawing. An interval of 5% takes about {_NEEDED} motions (`--judged`), see docs/decisions/921.",
     )
 
 
