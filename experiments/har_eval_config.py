@@ -50,7 +50,7 @@ class GenerationConfig:
         motions_per_activity: motions for each activity, arm and seed.
         seconds: length of each motion [s].
         guidance: classifier-free guidance scale.
-        sampler: ``ddpm``, ``ddim`` or ``dpm++``.
+        sampler: ``ddpm``, ``ddim``, ``dpm++`` or ``sde-dpm++``.
         steps: network calls per motion; null takes all of the schedule.
     """
 

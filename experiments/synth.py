@@ -59,7 +59,7 @@ def synthesise(
         motion_out: file to write the motion to as well, ``.npz``.
         seed: decides the generated motion and the sensor's errors.
         guidance: classifier-free guidance scale.
-        sampler: ``ddpm``, ``ddim`` or ``dpm++``.
+        sampler: ``ddpm``, ``ddim``, ``dpm++`` or ``sde-dpm++``.
         steps: network calls of the sampler; None takes all of the schedule.
 
     Returns:

@@ -173,6 +173,20 @@ class Schedule:
         Raises:
             ValueError: ``steps`` is below 1 or above the number of steps there are.
         """
+        return self._keep(self._by_noise(steps))
+
+    def spaced_midway(self, steps: int) -> Schedule:
+        """Return a process of ``steps`` steps, each half-way between :meth:`respaced`'s and :meth:`spaced_by_noise`'s.
+
+        Raises:
+            ValueError: ``steps`` is below 1 or above the number of steps there are.
+        """
+        by_noise = self._by_noise(steps)
+        even = torch.linspace(self.num_steps - 1, 0, steps, dtype=torch.float64).flip(0).tolist()
+        # Both rise by at least 1 a step; halves are rounded upwards, so that their mean does too.
+        return self._keep([int((first + second + 1) / 2) for first, second in zip(even, by_noise, strict=True)])
+
+    def _by_noise(self, steps: int) -> list[int]:
         self._check_steps(steps)
         log_snr = self.signal_to_noise.log()
         wanted = torch.linspace(float(log_snr[-1]), float(log_snr[0]), steps, dtype=torch.float64)
@@ -181,7 +195,7 @@ class Schedule:
             nearest = int((log_snr - value).abs().argmin())
             highest = kept[-1] - 1 if kept else self.num_steps - 1
             kept.append(max(left, min(nearest, highest)))
-        return self._keep(kept[::-1])
+        return kept[::-1]
 
     def _check_steps(self, steps: int) -> None:
         if not 1 <= steps <= self.num_steps:

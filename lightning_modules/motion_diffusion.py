@@ -76,7 +76,7 @@ class MotionDiffusion(MotionGenerator):
         cache_dir: where text embeddings are kept.
         train_seed: seed of the training randomness.
         guidance: classifier-free guidance scale that predict uses.
-        sampler: ``ddpm``, ``ddim`` or ``dpm++``, for predict.
+        sampler: ``ddpm``, ``ddim``, ``dpm++`` or ``sde-dpm++``, for predict.
         sampling_steps: network calls per motion in predict; None takes all of the schedule.
 
     Raises:

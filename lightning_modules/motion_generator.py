@@ -65,7 +65,7 @@ class MotionGenerator(TrainedPrior):
             texts: B prompts.
             num_frames: length of all motions or of each, in frames at 20 fps.
             guidance: classifier-free guidance scale; 1 is none.
-            sampler: ``ddpm``, ``ddim`` or ``dpm++``.
+            sampler: ``ddpm``, ``ddim``, ``dpm++`` or ``sde-dpm++``.
             steps: network calls per motion; None takes all of the schedule.
             seeds: one per motion: text, length and seed decide the motion, to rounding, whatever else is in the batch.
                 None draws them from torch's global generator.

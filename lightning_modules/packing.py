@@ -31,7 +31,7 @@ class Packing:
     def of(cls, lengths: Tensor, num_places: int) -> Self:
         """Return the packing of sequences of ``lengths (B,)`` that are padded to ``num_places``."""
         valid = torch.arange(num_places, device=lengths.device) < lengths[:, None]
-        return cls(tuple(lengths.tolist()), valid.flatten().nonzero()[:, 0])
+        return cls(tuple(valid.sum(dim=1).tolist()), valid.flatten().nonzero()[:, 0])
 
     def pack(self, padded: Tensor) -> Tensor:
         """Return the valid places ``(N, D)`` of ``(B, L, D)``."""
@@ -52,5 +52,5 @@ def pack_worthwhile(lengths: Tensor, num_places: int) -> Packing | None:
     """
     if lengths.device.type != "cpu" or torch.compiler.is_compiling():
         return None
-    saved = 1 - float(lengths.sum()) / (len(lengths) * num_places)
+    saved = 1 - float(lengths.clamp_max(num_places).sum()) / (len(lengths) * num_places)
     return Packing.of(lengths, num_places) if saved >= _WORTHWHILE else None

@@ -72,6 +72,19 @@ def test_spacing_by_noise_keeps_the_ends_and_takes_each_step_once(steps):
     assert kept[0] == (0 if steps > 1 else 49)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 10, 31, 49, 50])
+def test_midway_spacing_lies_between_even_steps_and_even_noise(steps):
+    full = Schedule.cosine(50)
+    kept = full.spaced_midway(steps).timestep_map.tolist()
+    assert len(set(kept)) == steps
+    assert kept == sorted(kept)
+    assert kept[-1] == 49
+    assert kept[0] == (0 if steps > 1 else 49)
+    if steps > 1:
+        even, by_noise = (s.timestep_map for s in (full.respaced(steps), full.spaced_by_noise(steps)))
+        assert all(abs(k - (a + b) / 2) <= 1 for k, a, b in zip(kept, even.tolist(), by_noise.tolist(), strict=True))
+
+
 def test_spacing_by_noise_is_even_where_the_schedule_is_dense():
     gaps = Schedule.cosine(1000).spaced_by_noise(10).signal_to_noise.log().diff()
     assert float(gaps[1:-2].std() / gaps[1:-2].mean()) < 0.02

@@ -10,7 +10,7 @@ from lightning_modules.diffusion import Schedule
 from lightning_modules.inpainting import KnownFeatures
 from lightning_modules.samplers import sample
 
-SAMPLERS = ("ddpm", "ddim", "dpm++")
+SAMPLERS = ("ddpm", "ddim", "dpm++", "sde-dpm++")
 TEXTS = ["a person walks", "a person jumps up", "someone runs"]
 LENGTHS = [20, 14, 9]
 

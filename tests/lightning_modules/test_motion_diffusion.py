@@ -206,7 +206,7 @@ def test_texts_are_encoded_once_and_never_per_step(tmp_path):
 def test_same_seed_same_motion_whatever_the_batch():
     for mask_frames in (True, False):
         model = make_ready(mask_frames=mask_frames)
-        for sampler in ("ddpm", "ddim", "dpm++"):
+        for sampler in ("ddpm", "ddim", "dpm++", "sde-dpm++"):
             options = {"sampler": sampler, "steps": 6}
             together = model.generate(TEXTS, num_frames=[20, 14, 9], seeds=[1, 2, 3], **options)
             alone = model.generate(TEXTS[1:2], num_frames=14, seeds=[2], **options)

@@ -172,12 +172,13 @@ class GradientNorms(Callback):
         self.norms.append(float(torch.nn.utils.get_total_norm(gradients)))
 
 
-@pytest.mark.parametrize("trainable", ["all", "lora"])
-def test_gradients_are_clipped(fit, trainable):
+@pytest.mark.parametrize(("trainable", "precision"), [("all", "32-true"), ("lora", "32-true"), ("all", "bf16-mixed")])
+def test_gradients_are_clipped(fit, trainable, precision):
     free, clipped = GradientNorms(), GradientNorms()
-    fit(trainable=trainable, trainer={"callbacks": [free], "max_steps": 1})
+    options = {"max_steps": 1, "precision": precision}
+    fit(trainable=trainable, trainer={"callbacks": [free], **options})
     limit = 0.5 * free.norms[0]
-    fit(trainable=trainable, trainer={"callbacks": [clipped], "max_steps": 1, "gradient_clip_val": limit})
+    fit(trainable=trainable, trainer={"callbacks": [clipped], "gradient_clip_val": limit, **options})
     assert clipped.norms[0] == pytest.approx(limit, rel=1e-3)
 
 
