@@ -144,7 +144,7 @@ _SAMPLERS: Final[dict[str, tuple[_Sampler, Callable[[Schedule, int], Schedule]]]
     # Even in time, and not in the log of the signal-to-noise ratio, which would spend half of 10 calls on a 50-step
     # cosine schedule where nothing is seen through the noise: motions came out twice as jerky (docs/decisions/015).
     "dpm++": (sample_dpm_solver, Schedule.respaced),
-    # With noise put back, jerks heal, and half-way to that spacing it moves as the whole chain does (decisions/921).
+    # With noise put back, jerks heal, and half-way to that spacing it moves as the whole chain does (decisions/022).
     "sde-dpm++": (partial(sample_dpm_solver, eta=1.0), Schedule.spaced_midway),
 }
 

@@ -119,7 +119,7 @@ def sampler_table(
         f"{GUIDANCE:g}, weights `prior`; 95% intervals of the difference by resampling motions within their prompt. "
         "Each is compared with 50-step DDPM of the same seeds, which starts from the same noise; DDPM's other seeds "
         "with its first, which says how much of a difference is luck. An interval of 5% takes about "
-        f"{_NEEDED} motions (`--judged`), see docs/decisions/921.",
+        f"{_NEEDED} motions (`--judged`), see docs/decisions/022.",
     )
 
 
