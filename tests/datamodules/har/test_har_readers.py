@@ -161,7 +161,7 @@ def test_dsads_damaged_file_is_named(tmp_path):
     folder = tmp_path / "a01" / "p1"
     folder.mkdir(parents=True)
     (folder / "s01.txt").write_text("1,2,3\n")
-    with pytest.raises(ValueError, match=r"s01\.txt does not hold rows of 45"):
+    with pytest.raises(ValueError, match=r"s01\.txt, line 1 has 3 columns, expected 45"):
         list(load_recordings("dsads", tmp_path))
 
 

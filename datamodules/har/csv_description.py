@@ -1,0 +1,292 @@
+"""The YAML that describes a folder of tables: read, checked, and every mistake named in one line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from datamodules.har.activities import ACTIVITIES, find_activity, normalise
+from datamodules.har.units import unit_factor
+from sim.placement_presets import find_preset
+
+_KEYS = (
+    *("name", "root", "files", "delimiter", "decimal", "header", "rate_hz", "time", "units", "gravity", "rest_reads"),
+    *("sensors", "axes", "mounting", "label_column", "labels", "unlabelled", "own_activities", "max_gap_s"),
+    *("duplicates", "backwards"),
+)
+DEFAULT_NAME = "imuforge.yaml"
+
+
+@dataclass(frozen=True)
+class FolderDescription:
+    """What a description says, checked; docs/own_recordings.md explains each key.
+
+    Attributes:
+        path: the YAML.
+        name: of the set.
+        root: folder that the pattern starts from.
+        pattern: of the files, with groups ``subject``, ``activity``, ``trial``.
+        delimiter: between columns; None to go by the file's suffix.
+        decimal: decimal sign.
+        header: whether the first line names the columns.
+        rate_hz: of the recordings [Hz].
+        time_column: column of time stamps; None where samples are even.
+        time_unit: its unit.
+        accel_unit: unit of the accelerometers.
+        gyro_unit: unit of the gyroscopes.
+        gravity_included: whether acceleration carries gravity.
+        rest_sign: 1 where a sensor at rest reads +g along its up axis, -1 where it reads -g.
+        accel: placement -> three columns.
+        gyro: placement -> three columns, for those that have one.
+        axes: rotation from the axes of the columns to those of the recording ``(3, 3)``.
+        mounting: in words.
+        label_column: column of labels; None to take the group ``activity``.
+        labels: label of the files -> activity; empty to go by common synonyms.
+        unlabelled: labels that mean none.
+        max_gap_s: longest stretch to interpolate over [s]; None for the caller's.
+        duplicates: what to do with equal time stamps.
+        backwards: what to do with time stamps that run backwards.
+    """
+
+    path: Path
+    name: str
+    root: Path
+    pattern: re.Pattern[str]
+    delimiter: str | None
+    decimal: str
+    header: bool
+    rate_hz: float
+    time_column: str | None
+    time_unit: str
+    accel_unit: str
+    gyro_unit: str
+    gravity_included: bool
+    rest_sign: float
+    accel: Mapping[str, tuple[str, ...]]
+    gyro: Mapping[str, tuple[str, ...]]
+    axes: NDArray[np.float64]
+    mounting: str
+    label_column: str | None
+    labels: Mapping[str, str]
+    unlabelled: frozenset[str]
+    max_gap_s: float | None
+    duplicates: Literal["error", "average"]
+    backwards: Literal["error", "sort"]
+
+
+def read_description(root: Path | None) -> FolderDescription:
+    """Read and check a description.
+
+    Args:
+        root: the YAML, or a folder with an ``imuforge.yaml`` in it.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: a key is unknown, missing or has a value that cannot be; names it.
+    """
+    path = root / DEFAULT_NAME if root is not None and root.is_dir() else root
+    if path is None or not path.is_file():
+        raise FileNotFoundError(f"no description {path}; give a YAML, or a folder with {DEFAULT_NAME} in it, as root")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__}, expected keys such as files: and sensors:")
+    return _Checker(path, {str(key): value for key, value in content.items()}).description()
+
+
+class _Checker:
+    """Takes values out of the YAML one by one; each knows what it may be."""
+
+    def __init__(self, path: Path, content: Mapping[str, object]) -> None:
+        self._path, self._content = path, content
+        self._known(content, _KEYS, "")
+
+    def description(self) -> FolderDescription:
+        """Check all of it."""
+        time = self._mapping("time", ("column", "unit"))
+        units = self._mapping("units", ("accel", "gyro"))
+        accel, gyro = self._sensors()
+        if gyro and "gyro" not in units:
+            raise self._error("units.gyro", None, "the unit of the gyroscopes, such as rad/s or deg/s")
+        for quantity in ("accel", "gyro"):
+            if quantity in units or quantity == "accel":
+                self._unit(units.get(quantity), "accel" if quantity == "accel" else "gyro")
+        if time:
+            self._unit(time.get("unit"), "time")
+            self._text_of(time.get("column"), "time.column")
+        return FolderDescription(
+            path=self._path,
+            name=self._text("name", self._path.parent.name or "csv_folder"),
+            root=self._root(),
+            pattern=self._pattern(),
+            delimiter=self._delimiter(),
+            decimal=self._choice("decimal", (".", ","), "."),
+            header=self._flag("header", True),
+            rate_hz=self._number("rate_hz"),
+            time_column=str(time["column"]) if time else None,
+            time_unit=str(time.get("unit", "s")),
+            accel_unit=str(units["accel"]),
+            gyro_unit=str(units.get("gyro", "rad/s")),
+            gravity_included=self._choice("gravity", ("included", "removed"), None) == "included",
+            rest_sign=-1.0 if self._choice("rest_reads", ("+g", "-g"), "+g") == "-g" else 1.0,
+            accel=accel,
+            gyro=gyro,
+            axes=self._axes(),
+            mounting=self._text("mounting", "not stated by the description"),
+            label_column=self._text("label_column", "") or None,
+            labels=self._labels(),
+            unlabelled=frozenset(["", *map(_plain, self._list("unlabelled"))]),
+            max_gap_s=self._number("max_gap_s") if "max_gap_s" in self._content else None,
+            duplicates="average" if self._choice("duplicates", ("error", "average"), "error") == "average" else "error",
+            backwards="sort" if self._choice("backwards", ("error", "sort"), "error") == "sort" else "error",
+        )
+
+    def _error(self, key: str, found: object, expected: str) -> ValueError:
+        what = "is missing" if found is None else f"is {found!r}"
+        return ValueError(f"{key} {what} in {self._path}, expected {expected}")
+
+    def _known(self, content: Mapping[str, object], valid: Sequence[str], inside: str) -> None:
+        for key in content:
+            if key not in valid:
+                near = difflib.get_close_matches(key, valid, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise ValueError(f"unknown key {inside}{key} in {self._path}, expected one of {list(valid)}{hint}")
+
+    def _mapping(self, key: str, valid: Sequence[str]) -> dict[str, object]:
+        value = self._content.get(key, {})
+        if not isinstance(value, dict):
+            raise self._error(key, value, f"keys {list(valid)}")
+        self._known({str(name): each for name, each in value.items()}, valid, f"{key}.")
+        return {str(name): each for name, each in value.items()}
+
+    def _text_of(self, value: object, key: str) -> str:
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise self._error(key, value, "a text")
+        return str(value)
+
+    def _text(self, key: str, default: str) -> str:
+        return self._text_of(self._content.get(key, default), key)
+
+    def _list(self, key: str) -> list[object]:
+        value = self._content.get(key, [])
+        if not isinstance(value, list):
+            raise self._error(key, value, "a list")
+        return value
+
+    def _flag(self, key: str, default: bool) -> bool:
+        value = self._content.get(key, default)
+        if not isinstance(value, bool):
+            raise self._error(key, value, "true or false")
+        return value
+
+    def _number(self, key: str) -> float:
+        value = self._content.get(key)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+            raise self._error(key, value, "a number above 0")
+        return float(value)
+
+    def _choice(self, key: str, valid: Sequence[str], default: str | None) -> str:
+        value = self._content.get(key, default)
+        if value not in valid:
+            raise self._error(key, value, f"one of {list(valid)}")
+        return str(value)
+
+    def _unit(self, value: object, quantity: Literal["accel", "gyro", "time"]) -> None:
+        if value is None:
+            raise self._error("time.unit" if quantity == "time" else f"units.{quantity}", None, "a unit")
+        try:
+            unit_factor(str(value), quantity)
+        except ValueError as error:
+            raise ValueError(f"{self._path}: {error}") from None
+
+    def _root(self) -> Path:
+        root = self._path.parent / self._text("root", ".")
+        if not root.is_dir():
+            raise FileNotFoundError(f"root {root} of {self._path} is no folder; correct root:")
+        return root
+
+    def _pattern(self) -> re.Pattern[str]:
+        text = self._content.get("files")
+        if not isinstance(text, str):
+            raise self._error(
+                "files", text, r"a pattern such as '(?P<subject>s\d+)/(?P<activity>\w+)_(?P<trial>\d+)\.csv'"
+            )
+        try:
+            pattern = re.compile(text)
+        except re.error as error:
+            raise ValueError(f"files in {self._path} is no regular expression ({error}): {text!r}") from None
+        self._known(dict.fromkeys(pattern.groupindex), ("subject", "activity", "trial"), "group ")
+        return pattern
+
+    def _delimiter(self) -> str | None:
+        value = self._content.get("delimiter")
+        if value is not None and (not isinstance(value, str) or len(value) != 1):
+            raise self._error("delimiter", value, 'one character, such as ";" or "\\t"')
+        return value
+
+    def _sensors(self) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+        sensors = self._content.get("sensors")
+        if not isinstance(sensors, dict) or not sensors:
+            raise self._error("sensors", sensors, "placements with accel: [x, y, z] and perhaps gyro: [x, y, z]")
+        found: dict[str, dict[str, tuple[str, ...]]] = {"accel": {}, "gyro": {}}
+        for name, columns in sensors.items():
+            try:
+                site = find_preset(str(name))
+            except ValueError as error:
+                raise ValueError(f"{self._path}: {error}") from None
+            if not isinstance(columns, dict) or "accel" not in columns:
+                raise self._error(f"sensors.{name}", columns, "accel: [x, y, z] and perhaps gyro: [x, y, z]")
+            if site in found["accel"]:
+                raise self._error(f"sensors.{name}", name, f"each placement once; {site} is there already")
+            self._known({str(key): None for key in columns}, ("accel", "gyro"), f"sensors.{name}.")
+            for kind, names in columns.items():
+                if not isinstance(names, list) or len(names) != 3:
+                    raise self._error(f"sensors.{name}.{kind}", names, "three columns x, y, z")
+                found[str(kind)][site] = tuple(map(str, names))
+        return found["accel"], found["gyro"]
+
+    def _axes(self) -> NDArray[np.float64]:
+        given = self._content.get("axes", ["x", "y", "z"])
+        words = [str(word) for word in given] if isinstance(given, list) else []
+        rows = np.zeros((3, 3))
+        for row, word in enumerate(words[:3]):
+            if re.fullmatch(r"[+-]?[xyz]", word):
+                rows[row, "xyz".index(word[-1])] = -1.0 if word.startswith("-") else 1.0
+        if len(words) != 3 or not np.isclose(np.linalg.det(rows), 1.0):
+            raise self._error(
+                "axes",
+                self._content.get("axes"),
+                "three of x, y, z, each once and with or without a minus, right-handed",
+            )
+        return rows
+
+    def _labels(self) -> dict[str, str]:
+        labels = self._content.get("labels", {})
+        if not isinstance(labels, dict):
+            raise self._error("labels", labels, "label of the files: activity")
+        own = {normalise(str(name)) for name in self._list("own_activities")}
+        named = {}
+        for label, activity in labels.items():
+            if str(activity) in own | set(ACTIVITIES):
+                named[_plain(label)] = str(activity)
+                continue
+            try:
+                named[_plain(label)] = find_activity(str(activity))
+            except ValueError as error:
+                raise ValueError(f"labels.{label} in {self._path}: {error}, or list it in own_activities") from None
+        return named
+
+
+def _plain(value: object) -> str:
+    """A label as text; YAML takes 1 for a number, yes for true."""
+    return str(value)

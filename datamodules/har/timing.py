@@ -1,0 +1,190 @@
+"""Bring tracks with time stamps of their own onto one even grid, and split them where samples are missing for long.
+
+Between samples the tracks are interpolated by modified Akima splines (Akima 1970, doi 10.1145/321607.321609; the
+variant of MATLAB's makima): smooth, local, and without the overshoot that cubic splines show at uneven steps. Where
+the source is faster than the grid, it is low-passed before it is thinned out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import Akima1DInterpolator
+from scipy.signal import resample_poly
+
+from datamodules.har.missing import fill_missing, runs_of
+from datamodules.har.recording import TimingReport
+from datamodules.har.stamps import ClockRule, Track, order_track, step_statistics
+
+_ON_GRID = 0.1
+"""Largest distance of a time stamp from the grid for its sample to be taken as it is, in sample steps."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One stretch without gaps on the even grid.
+
+    Attributes:
+        values: samples of each track ``(T, C)``.
+        labels: label of each sample ``(T,)``.
+    """
+
+    values: tuple[NDArray[np.float64], ...]
+    labels: NDArray[np.str_]
+
+
+def align_tracks(
+    tracks: Sequence[Track], labels: NDArray[np.str_] | str, rule: ClockRule, *, max_gap_s: float, where: str
+) -> tuple[list[Stretch], TimingReport]:
+    """Interpolate tracks onto one grid over the time that all of them cover.
+
+    Args:
+        tracks: at least one.
+        labels: one for all samples, or one for each sample of the first track.
+        rule: rate of the grid, and what the set's time stamps are like.
+        max_gap_s: longest step to interpolate over [s], at least two and a half steps of the grid.
+        where: what to call the source in messages.
+
+    Returns:
+        Stretches in order of time, and what was found.
+
+    Raises:
+        ValueError: time stamps are not finite, run backwards or repeat where the set's rule does not allow it, or the
+            tracks have no time in common.
+    """
+    step = 1.0 / rule.rate_hz
+    max_gap_s = max(max_gap_s, 2.5 * step)
+    names = np.full(len(tracks[0].time_s), labels) if isinstance(labels, str) else labels
+    ordered = [order_track(track, rule, max_gap_s=max_gap_s, where=where) for track in tracks]
+    names = names[ordered[0].order]
+    mended, filled, missing = [], 0, 0
+    for each in ordered:
+        max_run = int(max_gap_s / float(np.median(np.diff(each.time_s))) + 1e-9)
+        values, few, many = fill_missing(each.values, max_run=max_run)
+        mended.append(values)
+        filled, missing = filled + few, missing + many
+    times = [each.time_s for each in ordered]
+    stretches, resampled, cuts = [], False, set[tuple[float, float]]()
+    for begin, end in _common_runs(times, max_gap_s, step, cuts, where):
+        pieces = []
+        for time_s, values in zip(times, mended, strict=True):
+            piece, exact = _onto_grid(time_s, values, begin, end, rule.rate_hz, max_gap_s)
+            pieces.append(piece)
+            resampled |= not exact
+        grid: NDArray[np.float64] = np.asarray(begin + step * np.arange(len(pieces[0])), dtype=np.float64)
+        nearest = _nearest(times[0], grid)
+        stretches.append(Stretch(tuple(pieces), names[nearest]))
+    rate_hz, jitter_s = step_statistics(
+        [track.time_s[each.order] for track, each in zip(tracks, ordered, strict=True)], max_gap_s
+    )
+    report = TimingReport(
+        native_rate_hz=rate_hz,
+        jitter_s=jitter_s,
+        gaps=len(cuts),
+        gap_s=float(sum(b - a for a, b in cuts)),
+        bridged=sum(_bridged(time_s, max_gap_s) for time_s in times),
+        duplicates=sum(each.duplicates for each in ordered),
+        disordered=sum(each.disordered for each in ordered),
+        filled=filled,
+        missing=missing,
+        resampled=resampled,
+    )
+    return stretches, report
+
+
+def _common_runs(
+    times: Sequence[NDArray[np.float64]], max_gap_s: float, step: float, cuts: set[tuple[float, float]], where: str
+) -> list[tuple[float, float]]:
+    """Spans of time that every track covers without a gap; the gaps go into ``cuts``."""
+    start, stop = max(time[0] for time in times), min(time[-1] for time in times)
+    if stop - start < step:
+        spans = ", ".join(f"{time[0]:.3f}-{time[-1]:.3f} s" for time in times)
+        raise ValueError(f"{where} has tracks over {spans}, expected some time in common; check their clocks")
+    gaps: list[tuple[float, float]] = []
+    for time in times:
+        wide = np.flatnonzero(np.diff(time) > max_gap_s * (1 + 1e-9))
+        gaps += [(float(time[i]), float(time[i + 1])) for i in wide if time[i + 1] > start and time[i] < stop]
+    runs, begin = [], float(start)
+    for a, b in sorted(gaps):
+        if a - begin >= step:
+            runs.append((begin, a))
+        begin = max(begin, b)
+        cuts.add((a, b))
+    if stop - begin >= step:
+        runs.append((begin, float(stop)))
+    return runs
+
+
+def _bridged(time_s: NDArray[np.float64], max_gap_s: float) -> int:
+    steps = np.diff(time_s)
+    return int(((steps > 1.5 * np.median(steps)) & (steps <= max_gap_s)).sum())
+
+
+def _onto_grid(
+    time_s: NDArray[np.float64],
+    values: NDArray[np.float64],
+    begin: float,
+    end: float,
+    rate_hz: float,
+    max_gap_s: float,
+) -> tuple[NDArray[np.float64], bool]:
+    """Samples of one track on the grid from ``begin`` on, and whether they are the very samples of the source."""
+    count = int((end - begin) * rate_hz + _ON_GRID) + 1
+    first, last = np.searchsorted(time_s, [begin - 1e-9, end + 1e-9])
+    # Samples just outside steady the interpolation at the ends, if no gap lies between.
+    low = first - 1 if first > 0 and time_s[first] - time_s[first - 1] <= max_gap_s else first
+    inner, grid = time_s[first:last], begin + np.arange(count) / rate_hz
+    if len(inner) == count and np.abs(inner - grid).max() * rate_hz <= _ON_GRID:
+        return values[first:last], True
+    high = last + 1 if last < len(time_s) and time_s[last] - time_s[last - 1] <= max_gap_s else last
+    used_time, used = time_s[low:high], values[low:high]
+    bad = ~np.isfinite(used)
+    blank = _blank_at(used_time, bad, grid)
+    solid = np.where(bad, 0.0, used) if bad.all() else _bridge(used_time, used, bad)
+    native_hz = 1.0 / float(np.median(np.diff(used_time)))
+    factor = max(1, round(native_hz / rate_hz))
+    fine = begin + np.arange((count - 1) * factor + 1) / (rate_hz * factor)
+    result = _interpolate(used_time, solid, np.clip(fine, used_time[0], used_time[-1]))
+    if factor > 1:
+        result = resample_poly(result, 1, factor, axis=0, padtype="line")
+    result[blank] = np.nan
+    return result, False
+
+
+def _interpolate(
+    time_s: NDArray[np.float64], values: NDArray[np.float64], at: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    if len(time_s) < 3:
+        return np.stack([np.interp(at, time_s, column) for column in values.T], axis=1)
+    return np.asarray(Akima1DInterpolator(time_s, values, axis=0, method="makima")(at))
+
+
+def _bridge(time_s: NDArray[np.float64], values: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Put something finite where values are missing; what becomes of it is blanked afterwards."""
+    if not bad.any():
+        return values
+    solid = values.copy()
+    for column in np.flatnonzero(bad.any(axis=0)):
+        good = ~bad[:, column]
+        solid[:, column] = np.interp(time_s, time_s[good], values[good, column]) if good.any() else 0.0
+    return solid
+
+
+def _blank_at(time_s: NDArray[np.float64], bad: NDArray[np.bool_], grid: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where on the grid a value would rest on a missing one ``(T', C)``."""
+    blank = np.zeros((len(grid), bad.shape[1]), dtype=np.bool_)
+    for column in np.flatnonzero(bad.any(axis=0)):
+        for a, b in runs_of(bad[:, column]):
+            before = time_s[a - 1] if a > 0 else -np.inf
+            after = time_s[b] if b < len(time_s) else np.inf
+            blank[(grid > before) & (grid < after), column] = True
+    return blank
+
+
+def _nearest(time_s: NDArray[np.float64], grid: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Index of the sample nearest in time to each point of the grid."""
+    right = np.clip(np.searchsorted(time_s, grid), 1, len(time_s) - 1)
+    return right - (grid - time_s[right - 1] < time_s[right] - grid)
