@@ -106,7 +106,7 @@ class SetFiles:
             FileNotFoundError: there is no such folder or no such file; says where to get the set.
         """
         if root is not None and root.is_dir():
-            expression = re.compile(rf"(?:^|.*/){self.pattern}", re.IGNORECASE)
+            expression = re.compile(rf"(?:^|.*?/){self.pattern}", re.IGNORECASE)
             found = []
             for path in root.rglob("*"):
                 inside = path.relative_to(root).as_posix()

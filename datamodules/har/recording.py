@@ -23,8 +23,8 @@ class TimingReport:
         bridged: steps longer than one and a half usual ones but within what is allowed; interpolated over.
         duplicates: samples with a time stamp that another sample of the track has; averaged.
         disordered: samples that came after a later one; sorted.
-        filled: missing samples of a site that were interpolated, since their run was short.
-        missing: missing samples of a site that stay NaN.
+        filled: missing samples of a sensor that were interpolated, since their run was short.
+        missing: missing samples of a sensor that stay NaN.
         resampled: whether the samples were interpolated onto an even grid; False leaves values as they were.
     """
 

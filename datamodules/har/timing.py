@@ -1,8 +1,8 @@
 """Bring tracks with time stamps of their own onto one even grid, and split them where samples are missing for long.
 
-Between samples the tracks are interpolated by modified Akima splines (Akima 1970, doi 10.1145/321607.321609; the
-variant of MATLAB's makima): smooth, local, and without the overshoot that cubic splines show at uneven steps. Where
-the source is faster than the grid, it is low-passed before it is thinned out.
+Between samples the tracks are interpolated by cubic splines (de Boor 1978, A practical guide to splines), or, where
+some stamps nearly coincide and cubic splines would overshoot, by modified Akima splines (Akima 1970,
+doi 10.1145/321607.321609; the variant of MATLAB's makima). A source faster than the grid is low-passed first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import Akima1DInterpolator
+from scipy.interpolate import Akima1DInterpolator, CubicSpline
 from scipy.signal import resample_poly
 
 from datamodules.har.missing import fill_missing, runs_of
@@ -21,6 +21,9 @@ from datamodules.har.stamps import ClockRule, Track, order_track, step_statistic
 
 _ON_GRID = 0.1
 """Largest distance of a time stamp from the grid for its sample to be taken as it is, in sample steps."""
+
+_EVEN = 0.2
+"""Shortest step for which cubic splines are used, in median steps: shorter ones make them overshoot."""
 
 
 @dataclass(frozen=True)
@@ -141,47 +144,49 @@ def _onto_grid(
         return values[first:last], True
     high = last + 1 if last < len(time_s) and time_s[last] - time_s[last - 1] <= max_gap_s else last
     used_time, used = time_s[low:high], values[low:high]
-    bad = ~np.isfinite(used)
-    blank = _blank_at(used_time, bad, grid)
-    solid = np.where(bad, 0.0, used) if bad.all() else _bridge(used_time, used, bad)
-    native_hz = 1.0 / float(np.median(np.diff(used_time)))
-    factor = max(1, round(native_hz / rate_hz))
+    factor = max(1, round(1.0 / float(np.median(np.diff(used_time))) / rate_hz))
     fine = begin + np.arange((count - 1) * factor + 1) / (rate_hz * factor)
-    result = _interpolate(used_time, solid, np.clip(fine, used_time[0], used_time[-1]))
-    if factor > 1:
-        result = resample_poly(result, 1, factor, axis=0, padtype="line")
-    result[blank] = np.nan
-    return result, False
+    fine = np.clip(fine, used_time[0], used_time[-1])
+    result = np.concatenate(
+        [_interpolate_sensor(used_time, used[:, c : c + 3], fine) for c in range(0, used.shape[1], 3)], axis=1
+    )
+    return (result if factor == 1 else _thin_out(result, factor)), False
+
+
+def _interpolate_sensor(
+    time_s: NDArray[np.float64], values: NDArray[np.float64], at: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """One sensor at other times; NaN wherever a value would rest on a missing sample."""
+    result = np.full((len(at), values.shape[1]), np.nan)
+    for a, b in runs_of(np.asarray(np.isfinite(values).all(axis=1))):
+        if b - a > 1:
+            inside = (at >= time_s[a]) & (at <= time_s[b - 1])
+            result[inside] = _interpolate(time_s[a:b], values[a:b], at[inside])
+    return result
 
 
 def _interpolate(
     time_s: NDArray[np.float64], values: NDArray[np.float64], at: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    if len(time_s) < 3:
+    steps = np.diff(time_s)
+    if len(time_s) < 4:
         return np.stack([np.interp(at, time_s, column) for column in values.T], axis=1)
+    if steps.min() >= _EVEN * np.median(steps):
+        return np.asarray(CubicSpline(time_s, values, axis=0)(at))
     return np.asarray(Akima1DInterpolator(time_s, values, axis=0, method="makima")(at))
 
 
-def _bridge(time_s: NDArray[np.float64], values: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Put something finite where values are missing; what becomes of it is blanked afterwards."""
-    if not bad.any():
-        return values
+def _thin_out(values: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
+    """Every ``factor``-th sample of a low-passed signal; NaN stays where it was."""
+    gone = ~np.isfinite(values)
     solid = values.copy()
-    for column in np.flatnonzero(bad.any(axis=0)):
-        good = ~bad[:, column]
-        solid[:, column] = np.interp(time_s, time_s[good], values[good, column]) if good.any() else 0.0
-    return solid
-
-
-def _blank_at(time_s: NDArray[np.float64], bad: NDArray[np.bool_], grid: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Where on the grid a value would rest on a missing one ``(T', C)``."""
-    blank = np.zeros((len(grid), bad.shape[1]), dtype=np.bool_)
-    for column in np.flatnonzero(bad.any(axis=0)):
-        for a, b in runs_of(bad[:, column]):
-            before = time_s[a - 1] if a > 0 else -np.inf
-            after = time_s[b] if b < len(time_s) else np.inf
-            blank[(grid > before) & (grid < after), column] = True
-    return blank
+    places = np.arange(len(values))
+    for column in np.flatnonzero(gone.any(axis=0)):
+        good = ~gone[:, column]
+        solid[:, column] = np.interp(places, places[good], values[good, column]) if good.any() else 0.0
+    thin = np.asarray(resample_poly(solid, 1, factor, axis=0, padtype="line"))
+    thin[gone[::factor]] = np.nan
+    return thin
 
 
 def _nearest(time_s: NDArray[np.float64], grid: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -101,10 +101,3 @@ def _track(rows: NDArray[np.float64], placement: str, sensor: int) -> SensorTrac
     if sensor == _ACCEL:
         return SensorTrack(placement, "accel", time_s, rows[:, 2:5] * unit_factor("g", "accel"))
     return SensorTrack(placement, "gyro", time_s, rows[:, 2:5] * unit_factor("deg/s", "gyro"))
-
-
-def _track(rows: NDArray[np.float64], placement: str, sensor: int) -> SensorTrack:
-    time_s = rows[:, 0] * unit_factor("ms", "time")
-    if sensor == _ACCEL:
-        return SensorTrack(placement, "accel", time_s, rows[:, 2:5] * unit_factor("g", "accel"))
-    return SensorTrack(placement, "gyro", time_s, rows[:, 2:5] * unit_factor("deg/s", "gyro"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from rich.console import Console
 
 from experiments.bench.body import make_motion, make_placements, simulate_on_full_mesh
 from experiments.bench.methods import all_methods
+from experiments.bench.number_table import number_table
 from experiments.bench.rigid import measure_error
 from experiments.bench.tables import BenchTable, describe_machine, median_seconds
 from sim import Body, simulate
@@ -43,3 +45,9 @@ def test_times_are_medians_and_the_machine_is_named():
     assert median_seconds(lambda: calls.append(1), repeats=3, warm_up=2) >= 0
     assert len(calls) == 5
     assert "torch" in describe_machine()
+
+
+def test_reading_pamap2_is_measured_against_pandas():
+    ((alone, ours, ratio, most),) = number_table(2000).rows
+    assert float(ratio) == pytest.approx(float(ours) / float(alone), rel=0.05)
+    assert most == "1.5"
