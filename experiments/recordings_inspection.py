@@ -116,7 +116,7 @@ def _judge_gyro(scale: float) -> list[str]:
         return [f"{said}: looks like deg/s, not rad/s"]
     if scale < 0:
         return [f"{said}: its sense or an axis is turned round against the accelerometer"]
-    if not 0.5 < scale < 2.0:
+    if not 0.2 < scale < 5.0:
         return [f"{said}: wrong unit or range"]
     return []
 

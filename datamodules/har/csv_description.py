@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,8 +12,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from datamodules.har.activities import ACTIVITIES, find_activity, normalise
-from datamodules.har.units import unit_factor
+from datamodules.har.activities import find_activity, normalise
+from datamodules.har.yaml_checks import YamlChecks
 from sim.placement_presets import find_preset
 
 _KEYS = (
@@ -101,15 +100,11 @@ def read_description(root: Path | None) -> FolderDescription:
         raise ValueError(f"{path} is no YAML ({' '.join(str(error).split())})") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, expected keys such as files: and sensors:")
-    return _Checker(path, {str(key): value for key, value in content.items()}).description()
+    return _Checker(path, {str(key): value for key, value in content.items()}, _KEYS).description()
 
 
-class _Checker:
-    """Takes values out of the YAML one by one; each knows what it may be."""
-
-    def __init__(self, path: Path, content: Mapping[str, object]) -> None:
-        self._path, self._content = path, content
-        self._known(content, _KEYS, "")
+class _Checker(YamlChecks):
+    """Takes a description out of the YAML."""
 
     def description(self) -> FolderDescription:
         """Check all of it."""
@@ -145,69 +140,11 @@ class _Checker:
             mounting=self._text("mounting", "not stated by the description"),
             label_column=self._text("label_column", "") or None,
             labels=self._labels(),
-            unlabelled=frozenset(["", *map(_plain, self._list("unlabelled"))]),
+            unlabelled=frozenset(["", *map(str, self._list("unlabelled"))]),
             max_gap_s=self._number("max_gap_s") if "max_gap_s" in self._content else None,
             duplicates="average" if self._choice("duplicates", ("error", "average"), "error") == "average" else "error",
             backwards="sort" if self._choice("backwards", ("error", "sort"), "error") == "sort" else "error",
         )
-
-    def _error(self, key: str, found: object, expected: str) -> ValueError:
-        what = "is missing" if found is None else f"is {found!r}"
-        return ValueError(f"{key} {what} in {self._path}, expected {expected}")
-
-    def _known(self, content: Mapping[str, object], valid: Sequence[str], inside: str) -> None:
-        for key in content:
-            if key not in valid:
-                near = difflib.get_close_matches(key, valid, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise ValueError(f"unknown key {inside}{key} in {self._path}, expected one of {list(valid)}{hint}")
-
-    def _mapping(self, key: str, valid: Sequence[str]) -> dict[str, object]:
-        value = self._content.get(key, {})
-        if not isinstance(value, dict):
-            raise self._error(key, value, f"keys {list(valid)}")
-        self._known({str(name): each for name, each in value.items()}, valid, f"{key}.")
-        return {str(name): each for name, each in value.items()}
-
-    def _text_of(self, value: object, key: str) -> str:
-        if not isinstance(value, str | int) or isinstance(value, bool):
-            raise self._error(key, value, "a text")
-        return str(value)
-
-    def _text(self, key: str, default: str) -> str:
-        return self._text_of(self._content.get(key, default), key)
-
-    def _list(self, key: str) -> list[object]:
-        value = self._content.get(key, [])
-        if not isinstance(value, list):
-            raise self._error(key, value, "a list")
-        return value
-
-    def _flag(self, key: str, default: bool) -> bool:
-        value = self._content.get(key, default)
-        if not isinstance(value, bool):
-            raise self._error(key, value, "true or false")
-        return value
-
-    def _number(self, key: str) -> float:
-        value = self._content.get(key)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
-            raise self._error(key, value, "a number above 0")
-        return float(value)
-
-    def _choice(self, key: str, valid: Sequence[str], default: str | None) -> str:
-        value = self._content.get(key, default)
-        if value not in valid:
-            raise self._error(key, value, f"one of {list(valid)}")
-        return str(value)
-
-    def _unit(self, value: object, quantity: Literal["accel", "gyro", "time"]) -> None:
-        if value is None:
-            raise self._error("time.unit" if quantity == "time" else f"units.{quantity}", None, "a unit")
-        try:
-            unit_factor(str(value), quantity)
-        except ValueError as error:
-            raise ValueError(f"{self._path}: {error}") from None
 
     def _root(self) -> Path:
         root = self._path.parent / self._text("root", ".")
@@ -277,16 +214,13 @@ class _Checker:
         own = {normalise(str(name)) for name in self._list("own_activities")}
         named = {}
         for label, activity in labels.items():
-            if str(activity) in own | set(ACTIVITIES):
-                named[_plain(label)] = str(activity)
-                continue
-            try:
-                named[_plain(label)] = find_activity(str(activity))
-            except ValueError as error:
-                raise ValueError(f"labels.{label} in {self._path}: {error}, or list it in own_activities") from None
+            if isinstance(label, bool):
+                raise ValueError(f"labels in {self._path} has the key {label}: put yes, no, on, off, true, false in quotes")
+            name = normalise(str(activity))
+            if name not in own:
+                try:
+                    name = find_activity(name)
+                except ValueError as error:
+                    raise ValueError(f"labels.{label} in {self._path}: {error}, or list it in own_activities") from None
+            named[str(label)] = name
         return named
-
-
-def _plain(value: object) -> str:
-    """A label as text; YAML takes 1 for a number, yes for true."""
-    return str(value)
