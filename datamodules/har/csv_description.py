@@ -215,7 +215,9 @@ class _Checker(YamlChecks):
         named = {}
         for label, activity in labels.items():
             if isinstance(label, bool):
-                raise ValueError(f"labels in {self._path} has the key {label}: put yes, no, on, off, true, false in quotes")
+                raise ValueError(
+                    f"labels in {self._path} has the key {label}: put yes, no, on, off, true, false in quotes"
+                )
             name = normalise(str(activity))
             if name not in own:
                 try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import difflib
 import io
 from collections.abc import Sequence
@@ -83,8 +84,10 @@ def parse_named_table(
     Raises:
         ValueError: the file is empty, or a line has another number of columns than the first; names the line.
     """
-    first = next((line for line in data.removeprefix(b"\xef\xbb\xbf").splitlines() if line.strip()), b"")
-    if first.count(b'"') == 0 and data.count(b'"') == 0:
+    if b'"' in data:
+        _check_quoted(data, where, delimiter)
+    else:
+        first = next((line for line in data.removeprefix(b"\xef\xbb\xbf").splitlines() if line.strip()), b"")
         data = check_table(data, where, columns=first.count(delimiter.encode()) + 1, delimiter=delimiter)
     try:
         frame = pd.read_csv(
@@ -103,3 +106,15 @@ def parse_named_table(
     if frame.empty:
         raise ValueError(f"{where} has a header and no samples; download it anew")
     return NamedTable(frame, where)
+
+
+def _check_quoted(data: bytes, where: str, delimiter: str) -> None:
+    """As ``check_table`` where delimiters may stand inside quotes, which only a slow reader tells."""
+    columns = 0
+    for row, fields in enumerate(csv.reader(io.StringIO(data.decode("utf-8", "replace")), delimiter=delimiter)):
+        columns = columns or len(fields)
+        if fields and len(fields) != columns:
+            raise ValueError(
+                f"{where}, line {row + 1} has {len(fields)} columns, expected {columns}; the file is damaged, download "
+                "it anew"
+            )

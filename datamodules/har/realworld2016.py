@@ -87,7 +87,7 @@ def _parse(subject: str, activity: str, paths: list[Path], reading: Reading) -> 
             if entry is None or entry.group(4).lower() not in SITES:
                 continue
             kind, site = "accel" if entry.group(1).lower() == "acc" else "gyro", SITES[entry.group(4).lower()]
-            part = entry.group(3) or entry.group(5) or _part_of(name) or "1"
+            part = entry.group(3) or entry.group(5) or _part_of(f"{path.name}!{name}") or "1"
             where = f"{path}, {name}"
             if (part, site, kind) in origin:
                 raise ValueError(f"{where} and {origin[part, site, kind]} are of the same trial; remove one of them")

@@ -76,3 +76,10 @@ def test_missing_column_names_the_nearest():
         parse_named_table(b"x,y\n1,2\noops,3\n", "a.csv").numbers(["x"])
     with pytest.raises(ValueError, match=r"a.csv, line 3 has 1 columns, expected 2"):
         parse_named_table(b"x,y\n1,2\n1\n", "a.csv")
+
+
+def test_quoted_fields_may_hold_the_delimiter():
+    table = parse_named_table(b'x,what\n1,"a, b"\n2,"c"\n', "a.csv")
+    assert table.texts("what").tolist() == ["a, b", "c"]
+    with pytest.raises(ValueError, match=r"a\.csv, line 3 has 1 columns, expected 2"):
+        parse_named_table(b'x,what\n1,"a, b"\n2\n', "a.csv")
