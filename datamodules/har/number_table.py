@@ -1,7 +1,8 @@
 """Parse tables of numbers fast, and name the line where one is not what it should be.
 
-The C parser of pandas fills a short row with missing values in silence; so the fields of every line are counted
-first, in numpy, which takes a tenth of the time that parsing takes.
+Arrow's parser is strict about the fields of a line, and twice as fast as that of pandas, but knows neither runs of
+blanks nor blanks at the ends of lines. What it refuses goes to the C parser of pandas, which fills short lines with
+missing values in silence; so the fields of every line are counted before.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import csv as arrow_csv
 
 _BLOCK = 1 << 24
 _NEWLINE, _SPACE = 10, 32
@@ -45,6 +48,9 @@ def parse_numbers(
     data: bytes, where: str, *, columns: int, take: Sequence[int], delimiter: str | None = None
 ) -> NDArray[np.float64]:
     """As :func:`read_number_table`, from bytes; ``where`` names them in messages."""
+    found = _parse_strictly(data, columns, take, delimiter)
+    if found is not None:
+        return found
     data = check_table(data, where, columns=columns, delimiter=delimiter)
     try:
         frame = pd.read_csv(
@@ -64,6 +70,30 @@ def parse_numbers(
     return np.asarray(frame[list(take)].to_numpy(dtype=np.float64))
 
 
+def _parse_strictly(
+    data: bytes, columns: int, take: Sequence[int], delimiter: str | None
+) -> NDArray[np.float64] | None:
+    """The columns if each line has so many fields parted by single delimiters, else None."""
+    if delimiter is None:
+        delimiter = "\t" if b"\t" in data[:1000] else " "
+    names = [str(column) for column in range(columns)]
+    taken = [names[column] for column in take]
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(data),
+            read_options=arrow_csv.ReadOptions(use_threads=False, column_names=names),
+            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, quote_char=False),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(taken, pa.float64()), include_columns=taken, null_values=list(MISSING)
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    if table.num_rows == 0:
+        return None
+    return np.stack([table.column(name).to_numpy() for name in taken], axis=1)
+
+
 def check_table(data: bytes, where: str, *, columns: int, delimiter: str | None) -> bytes:
     """Make sure that every line has so many fields.
 
@@ -74,7 +104,7 @@ def check_table(data: bytes, where: str, *, columns: int, delimiter: str | None)
         ValueError: there is no line, or one has more or fewer fields; names the first.
     """
     data = data.removeprefix(b"\xef\xbb\xbf")
-    if not data.strip():
+    if not data or data.isspace():
         raise ValueError(f"{where} is empty, expected lines of {columns} numbers; download it anew")
     line = 0
     for counts in _fields_per_line(data, delimiter):
@@ -91,23 +121,25 @@ def check_table(data: bytes, where: str, *, columns: int, delimiter: str | None)
     return data
 
 
-def _fields_per_line(data: bytes, delimiter: str | None) -> Iterator[NDArray[np.int32]]:
+def _fields_per_line(data: bytes, delimiter: str | None) -> Iterator[NDArray[np.int64]]:
     """Fields of each line, block by block; 0 for a blank line."""
     start = 0
     while start < len(data):
         end = data.find(b"\n", min(start + _BLOCK, len(data)))
         end = len(data) if end < 0 else end + 1
         block = np.frombuffer(data, np.uint8, end - start, start)
-        begins = np.concatenate([[0], np.flatnonzero(block == _NEWLINE) + 1])
-        begins = begins[begins < len(block)]
+        ends = np.flatnonzero(block == _NEWLINE)
+        if block[-1] != _NEWLINE:
+            ends = np.append(ends, len(block))
         ink = block > _SPACE
+        # Fields are counted by where they start; looking line ends up among the starts is much faster than adding up.
+        first = np.flatnonzero(np.concatenate([ink[:1], ink[1:] & ~ink[:-1]]))
+        words = np.diff(np.searchsorted(first, ends), prepend=0)
         if delimiter is None:
-            word = ink.copy()
-            word[1:] &= ~ink[:-1]
-            counts = np.add.reduceat(word, begins, dtype=np.int32)
+            counts = words
         else:
-            counts = np.add.reduceat(block == ord(delimiter), begins, dtype=np.int32) + 1
-            counts[~np.logical_or.reduceat(ink, begins)] = 0
+            marks = np.diff(np.searchsorted(np.flatnonzero(block == ord(delimiter)), ends), prepend=0)
+            counts = np.where(words > 0, marks + 1, 0)
         yield counts
         start = end
 

@@ -95,8 +95,10 @@ def order_track(track: Track, rule: ClockRule, *, max_gap_s: float, where: str) 
             f"{time_s[row + 1]:.3f} s), expected rising ones; sort the file or leave it out with on_bad_file: skip"
         )
     disordered = int((time_s < np.maximum.accumulate(time_s)).sum())
-    order = np.argsort(time_s, kind="stable") if disordered else np.arange(len(time_s))
-    time_s, values = time_s[order], values[order]
+    order = np.arange(len(time_s))
+    if disordered:
+        order = np.argsort(time_s, kind="stable")
+        time_s, values = time_s[order], values[order]
     if rule.stamps == "arrival":
         return OrderedTrack(_spread(time_s, max_gap_s), values, order, 0, disordered)
     same = np.diff(time_s) == 0

@@ -202,6 +202,8 @@ def test_spsw_har_gyroscope_turns_gravity_as_the_accelerometer_sees_it(spsw_root
     for recording in load_recordings("spsw_har", spsw_root):
         rows = np.flatnonzero(np.isin(recording.labels, ["sit_to_stand", "stand_to_sit"]))
         for bout in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
+            if bout[0] < 25 or bout[-1] + 25 > len(recording.accel):
+                continue
             start = recording.accel[bout[0] - 25 : bout[0] + 1, 0].mean(axis=0).astype(float)
             up = start.copy()
             for row in bout:
