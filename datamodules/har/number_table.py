@@ -74,6 +74,8 @@ def _parse_strictly(
     data: bytes, columns: int, take: Sequence[int], delimiter: str | None
 ) -> NDArray[np.float64] | None:
     """The columns if each line has so many fields parted by single delimiters, else None."""
+    # Between blanks, nothing is no missing value but a second blank.
+    missing = [text for text in MISSING if text or delimiter is not None]
     if delimiter is None:
         delimiter = "\t" if b"\t" in data[:1000] else " "
     names = [str(column) for column in range(columns)]
@@ -84,7 +86,7 @@ def _parse_strictly(
             read_options=arrow_csv.ReadOptions(use_threads=False, column_names=names),
             parse_options=arrow_csv.ParseOptions(delimiter=delimiter, quote_char=False),
             convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(taken, pa.float64()), include_columns=taken, null_values=list(MISSING)
+                column_types=dict.fromkeys(taken, pa.float64()), include_columns=taken, null_values=missing
             ),
         )
     except pa.ArrowInvalid:
