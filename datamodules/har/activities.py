@@ -81,6 +81,13 @@ _SYNONYMS: Mapping[str, str] = {
 """What people write for a canonical name, for sets that a user describes; published sets declare their own."""
 
 
+_BY_LETTERS: Mapping[str, str] = {
+    **{synonym.replace("_", ""): name for synonym, name in _SYNONYMS.items()},
+    **{name.replace("_", ""): name for name in ACTIVITIES},
+}
+"""Names and synonyms without underscores -> canonical name."""
+
+
 def normalise(text: str) -> str:
     """Write a label as names are written here: ``Walking Forward`` -> ``walking_forward``."""
     return "_".join(re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text.strip()).lower()))
@@ -96,9 +103,9 @@ def find_activity(text: str) -> str:
         ValueError: no activity is called that; names the nearest one.
     """
     name = normalise(text)
-    name = _SYNONYMS.get(name, name)
-    if name in ACTIVITIES:
-        return name
+    found = _BY_LETTERS.get(name.replace("_", ""))
+    if found is not None:
+        return found
     near = difflib.get_close_matches(name, (*ACTIVITIES, *_SYNONYMS), n=1)
     hint = f"; did you mean {_SYNONYMS.get(near[0], near[0])}?" if near else ""
     raise ValueError(f"{text!r} is no known activity{hint} (see datamodules.har.activities)")

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.har.activities import normalise
 from datamodules.har.building import Facts, SensorTrack, record_tracks
 from datamodules.har.number_table import parse_numbers
 from datamodules.har.reading import Reading, SetFiles
@@ -30,16 +29,14 @@ PLACEMENTS = ("right_pocket", "chest", "waist", "right_wrist", "right_ankle")
 """Sensor ID 0 to 4: RIGHTPOCKET, CHEST, WAIST, WRIST, ANKLE in the headers; *the side of the last two is not stated."""
 
 ACTIVITIES: Mapping[str, str] = {
-    **{"aplausing": "clapping", "applauding": "clapping", "hands_up": "hands_up", "making_a_call": "making_a_call"},
-    **{"makingacall": "making_a_call", "opening_door": "opening_door", "openingdoor": "opening_door"},
-    **{"sitting_getting_up_on_achair": "sitting_down_and_getting_up", "walking": "walking", "bending": "bending"},
-    **{"sitting_getting_up_on_a_chair": "sitting_down_and_getting_up", "hopping": "hopping", "jogging": "jogging"},
-    **{"lying_down": "lying_down_and_getting_up", "go_downstairs": "walking_downstairs"},
-    **{"lying_down_on_abed": "lying_down_and_getting_up", "lying_down_on_a_bed": "lying_down_and_getting_up"},
-    **{"go_upstairs": "walking_upstairs", "backward_fall": "fall_backward", "forward_fall": "fall_forward"},
-    **{"lateral_fall": "fall_lateral", "hand_up": "hands_up"},
+    **{"aplausing": "clapping", "applauding": "clapping", "handsup": "hands_up", "makingacall": "making_a_call"},
+    **{"openingdoor": "opening_door", "sittinggettinguponachair": "sitting_down_and_getting_up"},
+    **{"walking": "walking", "bending": "bending", "hopping": "hopping", "jogging": "jogging"},
+    **{"lyingdown": "lying_down_and_getting_up", "lyingdownonabed": "lying_down_and_getting_up"},
+    **{"godownstairs": "walking_downstairs", "goupstairs": "walking_upstairs"},
+    **{"backwardfall": "fall_backward", "forwardfall": "fall_forward", "lateralfall": "fall_lateral"},
 }
-"""Movement in the name of a file, words parted by underscores -> activity."""
+"""Movement in the name of a file, in small letters without underscores -> activity."""
 
 MOUNTING = (
     "phone in the right trouser pocket, SensorTags on elastic bands (the set's description, figure 1); how their axes "
@@ -91,7 +88,7 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
                 tracks.append(_track(rows, placement, sensor))
     if not any(track.kind == "accel" for track in tracks):
         raise ValueError(f"{path} holds no accelerometer of sensor ID 0 to 4; download it anew")
-    activity = name_one(normalise(movement), ACTIVITIES, str(path))
+    activity = name_one(movement.lower().replace("_", ""), ACTIVITIES, str(path))
     facts = Facts(subject, f"umafall/{subject}/{kind.lower()}_{movement}_{trial}/{stamp}", MOUNTING, str(path))
     return record_tracks(tracks, activity, facts, CLOCK, reading)
 

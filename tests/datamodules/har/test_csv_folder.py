@@ -157,6 +157,7 @@ def test_a_pickle_is_refused(tmp_path):
 
 def test_vocabulary():
     assert find_activity("climbingDown") == "walking_downstairs"
+    assert find_activity("MakingACall") == "making_a_call"
     assert find_activity("STANDING_UP") == "sit_to_stand"
     assert broaden("lying_on_back", ("lying", "walking")) == "lying"
     assert broaden("jogging", ("walking",)) == "jogging"

@@ -382,6 +382,15 @@ def test_umafall(tmp_path):
             for sensor in range(1, 5):
                 for kind, (x, y, z) in enumerate((UP[sensor] / G, TURN[sensor] / DEG, (20, 20, 20))):
                     lines.append(f"{5 * index + sensor};{index // 10};{x};{y};{z};{kind};{sensor}")
+    for movement, activity in (
+        ("MakingACall", "making_a_call"),
+        ("Sitting_GettingUpOnAChair", "sitting_down_and_getting_up"),
+    ):
+        name = f"UMAFall_Subject_01_ADL_{movement}_3_2017-04-14_23-38-23.csv"
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+        (recording,) = load_recordings("umafall", tmp_path)
+        assert (recording.labels, recording.subject) == (activity, "1")
+        (tmp_path / name).unlink()
     name = "UMAFall_Subject_02_Fall_backwardFall_1_2016-06-13_20-51-32.csv"
     (tmp_path / name).write_text("\n".join(lines) + "\n")
     (recording,) = load_recordings("umafall", tmp_path)
