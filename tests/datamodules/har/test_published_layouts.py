@@ -304,6 +304,23 @@ def test_realworld2016_parts_and_a_missing_gyroscope(tmp_path, caplog):
     assert "no gyroscope at waist" in caplog.text
 
 
+def test_realworld2016_parts_as_archives_of_their_own_and_unpacked(tmp_path):
+    folder = tmp_path / "proband7" / "data"
+    folder.mkdir(parents=True)
+    for part in (1, 2):
+        data = _realworld_zip("acc", "walking", ("chest",), start=1.0e9 + 100 * part)
+        (folder / f"acc_walking_{part}_csv.zip").write_bytes(data)
+    with zipfile.ZipFile(io.BytesIO(_realworld_zip("acc", "sitting", ("waist",)))) as archive:
+        archive.extractall(folder / "acc_sitting_csv")
+    recordings = list(load_recordings("realworld2016", tmp_path))
+    assert sorted(r.trial for r in recordings) == [
+        "realworld2016/7/sitting_1",
+        "realworld2016/7/walking_1",
+        "realworld2016/7/walking_2",
+    ]
+    assert {r.gyro for r in recordings} == {None}
+
+
 def test_realworld2016_bad_archives(tmp_path):
     folder = tmp_path / "proband1" / "data"
     folder.mkdir(parents=True)
