@@ -1,4 +1,4 @@
-"""The command ``imuforge``: everything that ``lightning`` does, and ``synth``, ``show``, ``report``, ``inspect``."""
+"""The command ``imuforge``: all of ``lightning``, and ``synth``, ``show``, ``report``, ``inspect``, ``recordings``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from experiments.errors import OneLineArgumentParser, one_line_errors
 from experiments.inspection import inspect_path
+from experiments.recordings_inspection import add_inspection, inspect_recordings
 from experiments.report import write_report
 from experiments.synth import DEFAULT_PRIOR, load_motion, synthesise
 from lightning_modules.cli import main as lightning
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     look = commands.add_parser("inspect", help="say what is in a motion, a recording, weights or a run")
     look.add_argument("path", type=Path)
     look.set_defaults(command=_inspect)
+    add_inspection(commands.add_parser("recordings", help="look at a set of real recordings"), _inspect_recordings)
     return parser
 
 
@@ -115,6 +117,14 @@ def _report(arguments: argparse.Namespace) -> None:
 
 def _inspect(arguments: argparse.Namespace) -> None:
     for line in inspect_path(arguments.path):
+        _print(line)
+
+
+def _inspect_recordings(arguments: argparse.Namespace) -> None:
+    lines = inspect_recordings(
+        arguments.name, arguments.root, on_bad_file=arguments.on_bad_file, max_gap_s=arguments.max_gap_s
+    )
+    for line in lines:
         _print(line)
 
 

@@ -1,7 +1,8 @@
 """Human activity recognition data: one reader per real set, and one way to cut windows for real and virtual alike."""
 
+from datamodules.har.pass_over import Recordings
 from datamodules.har.real_module import RealIMUDataModule
-from datamodules.har.recording import Recording
+from datamodules.har.recording import Recording, TimingReport
 from datamodules.har.registry import READERS, load_recordings
 from datamodules.har.virtual_module import VirtualIMUDataModule
 from datamodules.har.window_module import WindowDataModule
@@ -12,6 +13,8 @@ __all__ = [
     "READERS",
     "RealIMUDataModule",
     "Recording",
+    "Recordings",
+    "TimingReport",
     "VirtualIMUDataModule",
     "WindowDataModule",
     "WindowReport",

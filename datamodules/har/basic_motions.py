@@ -7,12 +7,14 @@ on both sides of the official split, so no claim about new people can rest on it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from datamodules.har.building import Facts, record_even
 from datamodules.har.packages import locate_in_package
+from datamodules.har.reading import Reading
 from datamodules.har.recording import Recording
 
 RATE_HZ = 10.0
@@ -20,13 +22,16 @@ RATE_HZ = 10.0
 
 LABELS = ("standing", "walking", "running", "badminton")
 
+ACTIVITIES: Mapping[str, str] = {label: label for label in LABELS}
+"""Label of the files, in small letters -> activity."""
+
 MOUNTING = (
     "smart watch on a wrist; which wrist and how the axes lie is not documented, and without gravity in the "
     "accelerometer it cannot be read off the data: treat all axis permutations as equally likely"
 )
 
 
-def read_basic_motions(root: Path | None = None) -> Iterator[Recording]:
+def read_basic_motions(root: Path | None, reading: Reading) -> Iterator[Recording]:
     """Read BasicMotions: 40 training and 40 test series of 100 samples, ten for each activity and split.
 
     The six dimensions are accelerometer x, y, z and gyroscope x, y, z. No unit is stated; the acceleration is
@@ -36,6 +41,7 @@ def read_basic_motions(root: Path | None = None) -> Iterator[Recording]:
 
     Args:
         root: folder with ``BasicMotions_TRAIN.ts`` and ``BasicMotions_TEST.ts``; None finds the installed package's.
+        reading: rules of this pass.
 
     Yields:
         Training series, then test series; ``trial`` starts with ``basic_motions/train`` or ``basic_motions/test``.
@@ -48,18 +54,19 @@ def read_basic_motions(root: Path | None = None) -> Iterator[Recording]:
         path = _locate(root, f"BasicMotions_{split.upper()}.ts")
         text = path.read_text(encoding="utf-8")
         lines = [line for line in text.partition("@data")[2].splitlines() if line.strip()]
+        if not lines:
+            raise ValueError(f"{path} holds no series after @data, expected 40; reinstall the package aeon")
         for number, line in enumerate(lines):
             values, label = _parse_series(line, f"{path.name}, series {number + 1}")
-            yield Recording(
-                accel=values[:, None, :3],
-                gyro=values[:, None, 3:],
-                gravity_included=False,
-                rate_hz=RATE_HZ,
-                labels=label,
-                subject=None,
-                trial=f"basic_motions/{split}/{number}",
+            facts = Facts(None, f"basic_motions/{split}/{number}", MOUNTING, f"{path} series {number + 1}", False)
+            yield record_even(
+                values[:, None, :3],
+                values[:, None, 3:],
+                label,
+                facts,
                 placements=("right_wrist",),
-                mounting=MOUNTING,
+                rate_hz=RATE_HZ,
+                reading=reading,
             )
 
 

@@ -1,183 +1,137 @@
-"""Any folder of CSV, TSV or Parquet files that a YAML describes: a set of one's own, without code.
+"""Any folder of tables as a data set: a YAML says what its files and columns are, and no code is needed.
 
-``load_recordings("csv_folder", "my_set/dataset.yaml")``; docs/csv_folder.md shows a description line by line.
+docs/own_recordings.md shows a whole description.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from datamodules.har.csv_folder_config import ACCEL_UNITS, GYRO_UNITS, TIME_UNITS, CsvFolder, SiteColumns, read_config
-from datamodules.har.reading import DEFAULT_OPTIONS, ReadingAccount, ReadOptions, read_each
+from datamodules.har.activities import ACTIVITIES as CANONICAL
+from datamodules.har.activities import find_activity
+from datamodules.har.building import Facts, SensorTrack, record_even, record_tracks
+from datamodules.har.csv_description import FolderDescription, read_description
+from datamodules.har.named_table import NamedTable, parse_named_table
+from datamodules.har.reading import Reading, is_hidden, natural_key
 from datamodules.har.recording import Recording
-from datamodules.har.tables import read_named, to_numbers
-from datamodules.har.timing import Floats, Piece, bridge_missing, resample_stamped
+from datamodules.har.stamps import ClockRule
+from datamodules.har.tables import unknown_label
+from datamodules.har.units import unit_factor
 
-DESCRIPTION: Final = "dataset.yaml"
+ACTIVITIES: Mapping[str, str] = {name: name for name in CANONICAL}
+"""What it can return by itself; a description can add its own."""
 
 
-def read_csv_folder(root: Path | None = None, options: ReadOptions = DEFAULT_OPTIONS) -> Iterator[Recording]:
-    """Read the files that a description names.
+def read_csv_folder(root: Path | None, reading: Reading) -> Iterator[Recording]:
+    """Read a folder of CSV, TSV or Parquet that a YAML describes.
 
     Args:
-        root: the YAML, or a folder that holds it as ``dataset.yaml``; its files lie below the YAML's folder.
-        options: what to do about bad files and gaps.
+        root: the YAML, or a folder with an ``imuforge.yaml`` in it.
+        reading: rules of this pass; ``max_gap_s`` of the YAML goes before.
 
     Yields:
-        One recording for each file, more where its time stamps have a gap.
+        One recording for each file, or several where samples are missing for longer than ``max_gap_s``.
 
     Raises:
-        FileNotFoundError: there is no description, or no file fits its pattern.
-        ValueError: the description or a file is wrong; says which key or line.
+        FileNotFoundError: there is no description, or no file of its pattern.
+        ValueError: the description or a file is not what it should be.
     """
-    path = None if root is None else root / DESCRIPTION if root.is_dir() else root
-    if path is None or not path.is_file():
+    about = read_description(root)
+    if about.max_gap_s is not None:
+        reading.max_gap_s = about.max_gap_s
+    found = []
+    for path in about.root.rglob("*"):
+        inside = path.relative_to(about.root).as_posix()
+        match = about.pattern.fullmatch(inside)
+        if match and path.is_file() and not is_hidden(inside):
+            found.append((path, match))
+    if not found:
+        inside_root = ", ".join(path.name for path in sorted(about.root.iterdir())[:5]) or "nothing"
         raise FileNotFoundError(
-            f"no {DESCRIPTION} in root {root}; give a folder that holds one, or the YAML that describes the files "
-            "(docs/csv_folder.md)"
+            f"no file below {about.root} matches files: {about.pattern.pattern!r} of {about.path} (it holds "
+            f"{inside_root}); correct the pattern, which has to match the whole path with / between folders"
         )
-    config = read_config(path)
-    account = ReadingAccount(f"csv_folder {path}")
-    matched = {
-        file: found
-        for file in sorted(path.parent.rglob("*"))
-        if file.is_file() and (found := config.pattern.fullmatch(file.relative_to(path.parent).as_posix())) is not None
-    }
-    if not matched:
-        raise FileNotFoundError(
-            f"no file below {path.parent} fits files: {config.files!r} of {path}; check the pattern"
-        )
-    _refuse_twins(matched, path)
-    parse = partial(_read_file, matched=matched, config=config, options=options, account=account)
-    yield from read_each(matched, parse, options, account)
+    found.sort(key=lambda item: natural_key(item[0].relative_to(about.root).as_posix()))
+    yield from reading.each(found, lambda each: _parse(*each, about, reading), lambda each: str(each[0]))
 
 
-def _refuse_twins(matched: dict[Path, re.Match[str]], path: Path) -> None:
-    seen: dict[tuple[str | None, ...], Path] = {}
-    for file, found in matched.items():
-        groups = found.groupdict()
-        key = tuple(groups.get(name) for name in ("subject", "activity", "trial"))
-        if any(part is not None for part in key) and key in seen and "trial" in groups:
-            raise ValueError(
-                f"{file} and {seen[key]} are of the same subject, activity and trial {key}, expected one file each; "
-                f"correct files: in {path}"
-            )
-        seen[key] = file
+def _parse(path: Path, match: re.Match[str], about: FolderDescription, reading: Reading) -> list[Recording]:
+    table = _open(path, about)
+    groups = {name: text or "" for name, text in match.groupdict().items()}
+    labels = _labels(table, groups, path, about)
+    trial = "/".join([about.name, *(groups[name] for name in ("subject", "activity", "trial") if name in groups)])
+    facts = Facts(groups.get("subject"), trial, about.mounting, str(path), about.gravity_included)
+    if about.time_column is None:
+        accel = np.stack([_sensor(table, columns, about, "accel") for columns in about.accel.values()], axis=1)
+        gyro = None
+        if about.gyro:
+            blank = np.full((len(table), 3), np.nan)
+            rates = [_sensor(table, about.gyro[s], about, "gyro") if s in about.gyro else blank for s in about.accel]
+            gyro = np.stack(rates, axis=1)
+        sites = tuple(about.accel)
+        return [record_even(accel, gyro, labels, facts, placements=sites, rate_hz=about.rate_hz, reading=reading)]
+    time_s = table.numbers([about.time_column])[:, 0] * unit_factor(about.time_unit, "time")
+    tracks = [SensorTrack(s, "accel", time_s, _sensor(table, c, about, "accel")) for s, c in about.accel.items()]
+    tracks += [SensorTrack(s, "gyro", time_s, _sensor(table, c, about, "gyro")) for s, c in about.gyro.items()]
+    rule = ClockRule(about.rate_hz, duplicates=about.duplicates, backwards=about.backwards)
+    return record_tracks(tracks, labels, facts, rule, reading)
 
 
-def _read_file(
-    file: Path,
-    *,
-    matched: dict[Path, re.Match[str]],
-    config: CsvFolder,
-    options: ReadOptions,
-    account: ReadingAccount,
-) -> Iterator[Recording]:
-    names = matched[file].groupdict()
-    table = _read_table(file, config)
-    values = to_numbers(table[list(config.value_columns)], where=str(file))
-    if not len(values):
-        raise ValueError(f"{file} has no row below its header; remove it, or set on_bad_file: skip")
-    labels = _find_labels(file, table, names.get("activity"), config)
-    for piece in _find_pieces(file, table, values, config, options, account):
-        accel, gyro = _convert(piece.values, config)
-        own = labels if isinstance(labels, str) else labels[piece.source]
-        yield Recording(
-            accel=accel,
-            gyro=gyro,
-            gravity_included=config.gravity == "included",
-            rate_hz=config.rate_hz,
-            labels=own,
-            subject=names.get("subject", config.subject),
-            trial=f"{file.relative_to(config.folder).as_posix()}/{piece.start_s:g}",
-            placements=[site.placement for site in config.sites],
-            mounting=config.mounting,
-        )
+def _sensor(table: NamedTable, columns: tuple[str, ...], about: FolderDescription, kind: str) -> NDArray[np.float64]:
+    """A sensor in SI units and in the axes that the description asks for."""
+    values = table.numbers(columns) @ about.axes.T
+    if kind == "gyro":
+        return values * unit_factor(about.gyro_unit, "gyro")
+    return values * (unit_factor(about.accel_unit, "accel") * about.rest_sign)
 
 
-def _read_table(file: Path, config: CsvFolder) -> pd.DataFrame:
-    if config.format != "parquet":
-        separator = "\t" if config.format == "tsv" else config.separator
-        return read_named(file, where=str(file), columns=config.all_columns, separator=separator)
-    try:
-        table = pd.read_parquet(file)
-    except (ValueError, OSError) as error:  # pyarrow's own errors are of these two
-        raise ValueError(f"{file} is no readable Parquet file ({str(error).splitlines()[0]})") from None
-    missing = [name for name in config.all_columns if name not in table.columns]
-    if missing:
-        raise ValueError(f"{file} lacks the columns {missing}, it has {list(table.columns)[:30]}; check the YAML")
-    return table[list(config.all_columns)]
-
-
-def _find_labels(
-    file: Path, table: pd.DataFrame, activity: str | None, config: CsvFolder
-) -> str | np.ndarray[tuple[int], np.dtype[np.str_]]:
-    if config.columns.label is None:
-        if activity is None:
-            raise ValueError(
-                f"{file}: nothing says its activity; give columns.label, or an {{activity}} in files: of the YAML"
-            )
-        return _map_label(activity, config, str(file))
-    told = table[config.columns.label].astype("string").str.strip().fillna("")
-    known = {
-        name: _map_label(name, config, f"{file}, line {int((told == name).to_numpy().argmax()) + 2}")
-        for name in told.unique()
-    }
-    return told.map(known).to_numpy(dtype=np.str_)
-
-
-def _map_label(name: str, config: CsvFolder, where: str) -> str:
-    if not name or name in config.unlabelled:
-        return ""
-    if config.labels and name not in config.labels:
-        raise ValueError(
-            f"{where}: label {name!r} is not in the map, expected one of {list(config.labels)}; add it to labels: or "
-            "to unlabelled:"
-        )
-    return config.labels.get(name, name)
-
-
-def _find_pieces(
-    file: Path, table: pd.DataFrame, values: Floats, config: CsvFolder, options: ReadOptions, account: ReadingAccount
-) -> Iterator[Piece]:
-    if config.columns.time is None:
-        mended = bridge_missing(values, rate_hz=config.rate_hz, options=options, account=account)
-        yield Piece(0.0, mended, np.arange(len(values)))
-        return
-    stamps = to_numbers(table[[config.columns.time]], where=str(file))[:, 0] * TIME_UNITS[config.time_unit]
-    repeated = np.diff(stamps) == 0
-    if repeated.any() and not config.repeated_stamps:
-        row = int(repeated.argmax())
-        raise ValueError(
-            f"{file}, line {row + 3}: the time stamp {stamps[row + 1]:g} s repeats the one before it, expected rising "
-            "stamps; correct the file, or allow it with repeated_stamps: true"
-        )
-    yield from resample_stamped(
-        stamps - stamps[0], values, rate_hz=config.rate_hz, options=options, account=account, where=str(file)
-    )
-
-
-def _convert(values: Floats, config: CsvFolder) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Return accelerations and rates ``(T, S, 3)`` in SI units and the axes asked for."""
-    index = {name: place for place, name in enumerate(config.value_columns)}
-
-    def pick(site: SiteColumns, names: list[str], factor: float) -> Floats:
-        picked = values[:, [index[name] for name in names]] * factor
-        return np.stack([sign * picked[:, axis] for sign, axis in site.turn], axis=-1)
-
-    accel = np.stack([pick(site, site.accel, ACCEL_UNITS[config.units.accel]) for site in config.sites], axis=1)
-    if not any(site.gyro for site in config.sites):
-        return accel.astype(np.float32), None
-    gyro = [
-        pick(site, site.gyro, GYRO_UNITS[config.units.gyro]) if site.gyro else np.full((len(values), 3), np.nan)
-        for site in config.sites
+def _labels(
+    table: NamedTable, groups: Mapping[str, str], path: Path, about: FolderDescription
+) -> NDArray[np.str_] | str:
+    if about.label_column is None:
+        return _activity(groups["activity"], str(path), about) if "activity" in groups else ""
+    texts = table.texts(about.label_column)
+    unique, first, inverse = np.unique(texts, return_index=True, return_inverse=True)
+    names = [
+        _activity(str(text), f"{path}, line {row + 1 + about.header}", about)
+        for text, row in zip(unique, first, strict=True)
     ]
-    return accel.astype(np.float32), np.stack(gyro, axis=1).astype(np.float32)
+    return np.asarray(np.array(names, dtype=np.str_)[inverse])
+
+
+def _activity(text: str, where: str, about: FolderDescription) -> str:
+    """Canonical name of a label of the files."""
+    if text in about.unlabelled:
+        return ""
+    if about.labels:
+        if text not in about.labels:
+            raise ValueError(f"{where} has {unknown_label(text, about.labels)}; add it to labels: or unlabelled:")
+        return about.labels[text]
+    try:
+        return find_activity(text)
+    except ValueError as error:
+        raise ValueError(f"{where}: label {error}; add labels: to {about.path}") from None
+
+
+def _open(path: Path, about: FolderDescription) -> NamedTable:
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        try:
+            frame = pd.read_parquet(path)
+        except Exception as error:  # pyarrow's errors share no base class but Exception
+            raise ValueError(f"{path} is no whole Parquet file ({' '.join(str(error).split())})") from None
+        if frame.empty:
+            raise ValueError(f"{path} holds no samples, expected some")
+        return NamedTable(frame, str(path))
+    if suffix not in (".csv", ".tsv", ".txt", ".dat", ".log"):
+        raise ValueError(f"{path} ends in {suffix!r}, expected .csv, .tsv, .txt, .dat, .log or .parquet")
+    delimiter = about.delimiter or ("\t" if suffix == ".tsv" else ",")
+    return parse_named_table(
+        path.read_bytes(), str(path), delimiter=delimiter, header=about.header, decimal=about.decimal
+    )

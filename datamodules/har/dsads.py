@@ -7,14 +7,13 @@ sensors, doi 10.1016/j.patcog.2010.04.019; UCI data set 256, CC BY 4.0. The user
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-
-from datamodules.har.reading import DEFAULT_OPTIONS, ReadingAccount, ReadOptions, find_files, read_each
+from datamodules.har.building import Facts, record_even
+from datamodules.har.number_table import read_number_table
+from datamodules.har.reading import Reading, SetFiles
 from datamodules.har.recording import Recording
-from datamodules.har.tables import read_numbers
 
 RATE_HZ = 25.0
 """Sampling rate according to the set's page [Hz]."""
@@ -26,12 +25,15 @@ The leg units ride on the thighs: their gravity turns by 90 deg from standing to
 """
 
 LABELS = (
-    *("sitting", "standing", "lying_on_back", "lying_on_right_side", "ascending_stairs", "descending_stairs"),
+    *("sitting", "standing", "lying_on_back", "lying_on_right_side", "walking_upstairs", "walking_downstairs"),
     *("standing_in_elevator", "moving_in_elevator", "walking", "walking_on_treadmill_flat"),
     *("walking_on_treadmill_inclined", "running", "stepper", "cross_trainer", "cycling_horizontal"),
     *("cycling_vertical", "rowing", "jumping", "basketball"),
 )
 """Names of the activities a01 to a19; a12 is running on a treadmill at 8 km/h."""
+
+ACTIVITIES: Mapping[str, str] = {f"a{number + 1:02d}": label for number, label in enumerate(LABELS)}
+"""Folder -> activity."""
 
 MOUNTING = (
     "chest: x up, z forward; wrists: x towards the elbow; thighs, on the outer side: x down the thigh, z outward. "
@@ -40,10 +42,14 @@ MOUNTING = (
     "single readings differ by up to 30 deg"
 )
 
-DOWNLOAD = "https://archive.ics.uci.edu/dataset/256/daily+and+sports+activities"
+FILES = SetFiles(
+    r"a(\d+)/(p\d+)/(s\d+)\.txt",
+    "data/aNN/pN/sNN.txt of DSADS",
+    "https://archive.ics.uci.edu/dataset/256/daily+and+sports+activities",
+)
 
 
-def read_dsads(root: Path | None = None, options: ReadOptions = DEFAULT_OPTIONS) -> Iterator[Recording]:
+def read_dsads(root: Path | None, reading: Reading) -> Iterator[Recording]:
     """Read DSADS: files of 5 s, 125 rows of 45 columns, nine for each unit (acc m/s^2, gyro rad/s, magnetometer).
 
     Each file is a recording of its own. The files of one person and activity follow on one another, but the steps
@@ -52,7 +58,7 @@ def read_dsads(root: Path | None = None, options: ReadOptions = DEFAULT_OPTIONS)
 
     Args:
         root: folder that holds ``data/aNN/pN/sNN.txt``, or ``aNN/pN/sNN.txt``.
-        options: what to do about bad files.
+        reading: rules of this pass.
 
     Yields:
         One recording for each file, by activity, person and segment.
@@ -61,32 +67,24 @@ def read_dsads(root: Path | None = None, options: ReadOptions = DEFAULT_OPTIONS)
         FileNotFoundError: there are no such files; says where to get them.
         ValueError: a file does not hold 45 columns of numbers.
     """
-    patterns = ["data/a??/p?/s??.txt", "a??/p?/s??.txt", "*/data/a??/p?/s??.txt"]
-    files = find_files(root, patterns, set_name="DSADS", layout="data/aNN/pN/sNN.txt", source=DOWNLOAD)
-    yield from read_each(files, _read_segment, options, ReadingAccount("dsads"))
+    yield from reading.each(FILES.find(root), lambda found: _parse(*found, reading), lambda found: str(found[0]))
 
 
-def _read_segment(path: Path) -> Iterator[Recording]:
-    subject, segment = path.parent.name, path.stem
-    match = re.fullmatch(r"a(\d\d)", path.parent.parent.name)
-    activity = int(match.group(1)) if match else 0
+def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording]:
+    activity, subject, segment = int(match.group(1)), match.group(2), match.group(3)
     if not 1 <= activity <= len(LABELS):
         raise ValueError(f"{path} lies in activity folder {path.parent.parent.name}, expected a01 to a19")
-    units = _load_units(path)
-    yield Recording(
-        accel=units[:, :, 0:3],
-        gyro=units[:, :, 3:6],
-        gravity_included=True,
-        rate_hz=RATE_HZ,
-        labels=LABELS[activity - 1],
-        subject=subject,
-        trial=f"dsads/a{activity:02d}/{subject}/{segment}",
-        placements=PLACEMENTS,
-        mounting=MOUNTING,
-    )
-
-
-def _load_units(path: Path) -> np.ndarray[tuple[int, int, int], np.dtype[np.float32]]:
-    """Columns of one file by unit: ``(T, 5, 9)``."""
-    rows = read_numbers(path, where=str(path), num_columns=9 * len(PLACEMENTS))
-    return rows.astype(np.float32).reshape(len(rows), len(PLACEMENTS), 9)
+    table = read_number_table(path, columns=45, take=range(45), delimiter=",")
+    units = table.reshape(len(table), len(PLACEMENTS), 9)
+    facts = Facts(subject, f"dsads/a{activity:02d}/{subject}/{segment}", MOUNTING, str(path))
+    return [
+        record_even(
+            units[:, :, 0:3],
+            units[:, :, 3:6],
+            LABELS[activity - 1],
+            facts,
+            placements=PLACEMENTS,
+            rate_hz=RATE_HZ,
+            reading=reading,
+        )
+    ]

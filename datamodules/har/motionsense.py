@@ -1,77 +1,88 @@
-"""MotionSense: an iPhone 6s in the front trouser pocket of 24 people, six activities, 50 Hz.
+"""MotionSense: iPhone 6s in the front trouser pocket of 24 people, 6 activities, 50 Hz.
 
-Malekzadeh, Clegg, Cavallaro, Haddadi 2018, Protecting sensory data against sensitive inferences,
-doi:10.1145/3195258.3195260; the folder ``A_DeviceMotion_data`` of github.com/mmalekzadeh/motion-sense.
+Malekzadeh, Clegg, Cavallaro, Haddadi 2019, Mobile sensor data anonymization, doi 10.1145/3302505.3310068; the set is
+in the repository mmalekzadeh/motion-sense, whose README states columns and labels. The user downloads it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-
-from datamodules.har.reading import DEFAULT_OPTIONS, ReadingAccount, ReadOptions, find_files, read_each
+from datamodules.har.building import Facts, record_even
+from datamodules.har.named_table import parse_named_table
+from datamodules.har.reading import Reading, SetFiles
 from datamodules.har.recording import Recording
-from datamodules.har.tables import read_named, to_numbers
-from sim.conventions import STANDARD_GRAVITY
+from datamodules.har.tables import name_one
+from datamodules.har.units import unit_factor
 
 RATE_HZ = 50.0
-ACTIVITIES = {
-    "dws": "descending_stairs", "ups": "ascending_stairs", "sit": "sitting", "std": "standing", "wlk": "walking",
-    "jog": "jogging",
-}  # fmt: skip
-LABELS = tuple(ACTIVITIES.values())
-COLUMNS = tuple(f"{kind}.{axis}" for kind in ("gravity", "userAcceleration", "rotationRate") for axis in "xyz")
+
+PLACEMENTS = ("right_pocket",)
+"""The front pocket; *which side is not stated."""
+
+ACTIVITIES: Mapping[str, str] = {
+    **{"dws": "walking_downstairs", "ups": "walking_upstairs", "sit": "sitting", "std": "standing"},
+    **{"wlk": "walking", "jog": "jogging"},
+}
+"""First part of a folder's name -> activity (README)."""
+
 MOUNTING = (
-    "iPhone in a front trouser pocket, either way round and side not documented; axes of iOS: x to the right of the "
-    "screen, y to its top, z out of it"
+    "iPhone 6s loose in the front trouser pocket, turned anyhow (README: handed to the participant, who put it in). "
+    "Axes of the phone: x to the right of the screen, y to its top, z out of it (Apple, CMDeviceMotion)"
 )
-SOURCE = "https://github.com/mmalekzadeh/motion-sense"
+
+FILES = SetFiles(
+    r"(dws|ups|sit|std|wlk|jog)_(\d+)/sub_(\d+)\.csv",
+    "A_DeviceMotion_data/wlk_7/sub_1.csv of MotionSense",
+    "https://github.com/mmalekzadeh/motion-sense (data/A_DeviceMotion_data.zip)",
+)
 
 
-def read_motionsense(root: Path | None = None, options: ReadOptions = DEFAULT_OPTIONS) -> Iterator[Recording]:
-    """Read MotionSense: one file for each person and trial.
+def read_motionsense(root: Path | None, reading: Reading) -> Iterator[Recording]:
+    """Read MotionSense: CSV of gravity and userAcceleration in g, rotationRate in rad/s, and attitude.
 
-    iOS reports ``gravity`` as the direction of falling, in g: a phone lying face up reads -1 along z
-    (developer.apple.com, CMDeviceMotion: the accelerometer measures the sum of gravity and user acceleration). That is
-    the negative of specific force, so ``accel`` here is -(gravity + userAcceleration) times 9.80665 m/s^2.
+    CoreMotion counts acceleration against the sense of specific force: a phone that lies on its back reads gravity
+    (0, 0, -1) (Apple, Getting raw accelerometer events; CMDeviceMotion.gravity), and total acceleration is gravity +
+    userAcceleration. So specific force is ``-(gravity + userAcceleration) * 9.80665``. The rotation rate follows the
+    right-hand rule and stays as it is. Folders ``B_`` and ``C_`` (raw sensors on clocks of their own) are left out.
 
     Args:
-        root: folder that holds ``A_DeviceMotion_data/CODE_TRIAL/sub_N.csv``, or the folders of trials.
-        options: what to do about bad files.
+        root: folder that holds ``A_DeviceMotion_data``, or that folder.
+        reading: rules of this pass.
 
     Yields:
         One recording for each file.
 
     Raises:
         FileNotFoundError: there are no such files; says where to get them.
-        ValueError: a file is damaged, or its folder states an unknown activity.
+        ValueError: a file lacks a column or holds something that is not a number.
     """
-    account = ReadingAccount("motionsense")
-    patterns = [f"{folder}*_*/sub_*.csv" for folder in ("A_DeviceMotion_data/", "*/A_DeviceMotion_data/", "", "*/")]
-    files = find_files(
-        root, patterns, set_name="MotionSense", layout="A_DeviceMotion_data/wlk_7/sub_1.csv", source=SOURCE
-    )
-    yield from read_each(files, _read_trial, options, account)
+    found = [
+        (path, match)
+        for path, match in FILES.find(root)
+        if not any(re.match(r"[bc]_(accel|gyro)", part.lower()) for part in path.parts)
+    ]
+    if not found:
+        raise FileNotFoundError(FILES.explain(root))
+    yield from reading.each(found, lambda each: _parse(*each, reading), lambda each: str(each[0]))
 
 
-def _read_trial(path: Path) -> Iterator[Recording]:
-    code, _, trial = path.parent.name.partition("_")
-    if code not in ACTIVITIES:
-        raise ValueError(f"{path} lies in {path.parent.name}, expected a folder of {list(ACTIVITIES)}_N; remove it")
-    rows = to_numbers(read_named(path, where=str(path), columns=COLUMNS), where=str(path))
-    found = re.search(r"\d+", path.stem)
-    subject = path.stem if found is None else found.group()
-    yield Recording(
-        accel=(-STANDARD_GRAVITY * (rows[:, None, 0:3] + rows[:, None, 3:6])).astype(np.float32),
-        gyro=rows[:, None, 6:9].astype(np.float32),
-        gravity_included=True,
-        rate_hz=RATE_HZ,
-        labels=ACTIVITIES[code],
-        subject=subject,
-        trial=f"motionsense/{subject}/{code}_{trial}",
-        placements=("left_pocket",),
-        mounting=MOUNTING,
+def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording]:
+    code, trial, subject = match.group(1).lower(), int(match.group(2)), str(int(match.group(3)))
+    table = parse_named_table(path.read_bytes(), str(path))
+    gravity, user, rate = (
+        table.numbers([f"{name}.{axis}" for axis in "xyz"]) for name in ("gravity", "userAcceleration", "rotationRate")
     )
+    return [
+        record_even(
+            -(gravity + user)[:, None] * unit_factor("g", "accel"),
+            rate[:, None],
+            name_one(code, ACTIVITIES, str(path)),
+            Facts(subject, f"motionsense/{code}_{trial}/{subject}", MOUNTING, str(path)),
+            placements=PLACEMENTS,
+            rate_hz=RATE_HZ,
+            reading=reading,
+        )
+    ]

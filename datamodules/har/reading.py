@@ -1,125 +1,149 @@
-"""What all readers of real sets share: options, files one by one, and an account of what was passed over."""
+"""What all readers share: how to find the files, what to do about a bad one, and the tally of what was read."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Literal, TypeVar
 
 from datamodules.har.recording import Recording
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-ON_BAD_FILE: Final = ("raise", "skip")
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """How a reader treats what is wrong in files.
-
-    Attributes:
-        on_bad_file: ``raise``, or ``skip``: a file that cannot be read is named in the log, counted and left out.
-        max_gap_s: longest step between two samples that is bridged; a longer one parts a recording in two [s].
-        max_missing_s: longest run of missing values that is interpolated; a longer one stays missing [s].
-
-    Raises:
-        ValueError: a value is out of range.
-    """
-
-    on_bad_file: str = "raise"
-    max_gap_s: float = 0.5
-    max_missing_s: float = 0.1
-
-    def __post_init__(self) -> None:
-        if self.on_bad_file not in ON_BAD_FILE:
-            raise ValueError(f"on_bad_file is {self.on_bad_file!r}, must be one of {list(ON_BAD_FILE)}")
-        if not self.max_gap_s > 0 or self.max_missing_s < 0:
-            raise ValueError(
-                f"max_gap_s is {self.max_gap_s} and max_missing_s {self.max_missing_s}, expected above 0 and at least 0"
-            )
-
-
-DEFAULT_OPTIONS: Final = ReadOptions()
+OnBadFile = Literal["error", "skip"]
+Source = TypeVar("Source")
 
 
 @dataclass
-class ReadingAccount:
-    """What was found and mended while a set was read; it says so in the log when the set is through.
+class Reading:
+    """One pass over a data set: the rules it is read by, and what was left out.
 
     Attributes:
-        set_name: of the set.
-        counts: how often each thing was found, by its name in words.
-    """
-
-    set_name: str
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def add(self, what: str, count: int = 1) -> None:
-        """Count something, if there is anything to count."""
-        if count:
-            self.counts[what] += count
-
-    def __str__(self) -> str:
-        found = ", ".join(f"{count} {what}" for what, count in sorted(self.counts.items())) or "nothing out of order"
-        return f"{self.set_name}: {found}"
-
-
-def find_files(root: Path | None, patterns: Sequence[str], *, set_name: str, layout: str, source: str) -> list[Path]:
-    """List the files of a set, sorted as people count (subject2 before subject10).
-
-    Args:
-        root: folder that holds the set.
-        patterns: globs below ``root``; the first that finds anything is taken.
-        set_name: of the set, for the message.
-        layout: what the files are called, for the message.
-        source: where to get them, for the message.
+        on_bad_file: ``error`` stops at the first bad file; ``skip`` leaves it out and counts it.
+        max_gap_s: longest stretch to interpolate over [s]; a longer gap in the time stamps splits the recording, a
+            longer run of missing values stays NaN.
+        skipped: file -> why it was left out.
 
     Raises:
-        FileNotFoundError: there is no root, or nothing in it fits.
+        ValueError: an attribute is out of range.
     """
-    if root is not None and root.is_dir():
-        for pattern in patterns:
-            found = [path for path in root.glob(pattern) if path.is_file() and not path.name.startswith("._")]
+
+    on_bad_file: OnBadFile = "error"
+    max_gap_s: float = 0.25
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.on_bad_file not in ("error", "skip"):
+            raise ValueError(f"on_bad_file is {self.on_bad_file!r}, expected error or skip")
+        if not self.max_gap_s >= 0:
+            raise ValueError(f"max_gap_s is {self.max_gap_s}, expected >= 0 seconds")
+
+    def max_run(self, rate_hz: float) -> int:
+        """Longest run of missing samples to fill at that rate."""
+        return int(self.max_gap_s * rate_hz + 1e-9)
+
+    def each(
+        self,
+        sources: Iterable[Source],
+        parse: Callable[[Source], Iterable[Recording]],
+        name: Callable[[Source], str] = str,
+    ) -> Iterator[Recording]:
+        """Read source after source; a bad one stops it all or is left out, as ``on_bad_file`` says.
+
+        Args:
+            sources: files, or groups of files that belong together.
+            parse: reads one of them.
+            name: how to call a source in messages.
+
+        Raises:
+            ValueError: a source is bad, or each of them was and was left out.
+        """
+        count = 0
+        for source in sources:
+            count += 1
+            try:
+                found = list(parse(source))
+            except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                message = " ".join(str(error).split())
+                if self.on_bad_file == "error":
+                    raise ValueError(message) from None
+                self.skipped[name(source)] = message
+                logger.warning("left out %s: %s", name(source), message)
+                continue
+            yield from found
+        if count and len(self.skipped) >= count:
+            first, why = next(iter(self.skipped.items()))
+            raise ValueError(f"none of {count} files could be read; the first, {first}: {why}")
+
+
+@dataclass(frozen=True)
+class SetFiles:
+    """What the files of a set are called, and where to get them.
+
+    Attributes:
+        pattern: regular expression that the end of a file's path below the root matches, in any capitals; its first
+            character is matched at a ``/``.
+        layout: the layout in words, for messages.
+        download: page to get the set from.
+    """
+
+    pattern: str
+    layout: str
+    download: str
+
+    def find(self, root: Path | None) -> list[tuple[Path, re.Match[str]]]:
+        """All files of that name below a root, in natural order, extra files and folders ignored.
+
+        Args:
+            root: folder that holds the set, at any depth.
+
+        Raises:
+            FileNotFoundError: there is no such folder or no such file; says where to get the set.
+        """
+        if root is not None and root.is_dir():
+            expression = re.compile(rf"(?:^|.*?/){self.pattern}", re.IGNORECASE)
+            found = []
+            for path in root.rglob("*"):
+                inside = path.relative_to(root).as_posix()
+                match = expression.fullmatch(inside)
+                if match and path.is_file() and not is_hidden(inside):
+                    found.append((path, match))
             if found:
-                return sorted(found, key=_as_counted)
-    raise FileNotFoundError(
-        f"no {layout} of {set_name} in root {root}; either give a different root or download it from {source}"
-    )
+                return sorted(found, key=lambda item: natural_key(item[0].relative_to(root).as_posix()))
+        raise FileNotFoundError(self.explain(root))
 
-
-def _as_counted(path: Path) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path)) if part]
-
-
-def read_each(
-    files: Iterable[Path],
-    parse: Callable[[Path], Iterable[Recording]],
-    options: ReadOptions,
-    account: ReadingAccount,
-) -> Iterator[Recording]:
-    """Parse files one after the other, skip bad ones if asked to, and log the account at the end.
-
-    Raises:
-        ValueError: a file is bad and is not to be skipped; or no file is left.
-    """
-    yielded, total = 0, 0
-    for path in files:
-        total += 1
+    def is_there(self, root: Path) -> bool:
+        """Whether a root holds such files."""
         try:
-            # All of a file or nothing: half a file that turned out bad must not have been handed out.
-            recordings = list(parse(path))
-        except ValueError as error:
-            if options.on_bad_file == "raise":
-                raise
-            log.warning("skipped: %s", error)
-            account.add("files skipped")
-            continue
-        yielded += len(recordings)
-        yield from recordings
-    log.info("%s", account)
-    if not yielded:
-        raise ValueError(f"none of the {total} files of {account.set_name} holds a recording ({account}); check root")
+            return bool(self.find(root))
+        except FileNotFoundError:
+            return False
+
+    def explain(self, root: Path | None) -> str:
+        """Why nothing was found and what to do, in one line."""
+        if root is not None and root.is_dir():
+            inside = [path.name for path in sorted(root.iterdir())[:5]]
+            zips = [path.name for path in root.rglob("*.zip")][:1]
+            hint = f"; unpack {zips[0]} first" if zips else ""
+            what = f"it holds {', '.join(inside)}{hint}" if inside else "the folder is empty"
+        else:
+            what = "no folder was given" if root is None else "there is no such folder"
+        return (
+            f"no {self.layout} found in root {root} ({what}); either give a different root or download it from "
+            f"{self.download}"
+        )
+
+
+def is_hidden(inside: str) -> bool:
+    """Whether a path has a hidden part or one that the Mac's Finder adds."""
+    return any(part == "__MACOSX" or part.startswith(".") for part in inside.split("/"))
+
+
+def natural_key(text: str) -> list[tuple[int, str]]:
+    """Sort key that puts 2 before 10."""
+    return [(int(part), "") if part.isdigit() else (-1, part.lower()) for part in re.split(r"(\d+)", text)]

@@ -6,6 +6,7 @@ import logging
 from typing import Literal
 
 from datamodules.har.augmentations import Turning
+from datamodules.har.reading import OnBadFile
 from datamodules.har.recording import Recording
 from datamodules.har.registry import RealSet, check_name, load_recordings, real_set
 from datamodules.har.window_module import WindowDataModule
@@ -21,7 +22,7 @@ class RealIMUDataModule(WindowDataModule):
     Args:
         name: one of :data:`datamodules.har.registry.READERS`.
         root: folder that holds the set; None for a set that a pip package brings.
-        on_bad_file: ``raise``, or ``skip`` to leave out files that cannot be read and say so.
+        on_bad_file: ``error`` stops at the first file that cannot be read; ``skip`` leaves it out and says so.
         classes: activities to tell apart, by the set's names or, through ``label_map``, by your own.
         label_map: the set's label -> class, for labels that differ from the classes.
         window_s: length of a window [s].
@@ -48,7 +49,7 @@ class RealIMUDataModule(WindowDataModule):
         name: str,
         root: str | None = None,
         *,
-        on_bad_file: str = "raise",
+        on_bad_file: OnBadFile = "error",
         classes: list[str],
         label_map: dict[str, str] | None = None,
         window_s: float = 2.56,

@@ -1,127 +1,128 @@
-"""RealWorld 2016: seven phones and watches on 15 people, eight activities, 50 Hz, each with stamps of its own.
+"""RealWorld 2016: seven phones and watches on the bodies of 15 people, 8 activities, 50 Hz.
 
-Sztyler and Stuckenschmidt 2016, On-body localization of wearable devices: an investigation of position-aware activity
-recognition, doi:10.1109/PERCOM.2016.7456521. Android's units (m/s^2 with gravity, rad/s) and axes.
+Sztyler, Stuckenschmidt 2016, On-body localization of wearable devices, doi 10.1109/PERCOM.2016.7456521. The user
+downloads it. Layout: the archives themselves (``readMe`` in each states the devices and their rates).
 """
 
 from __future__ import annotations
 
-import io
+import logging
 import re
-import zipfile
-from collections.abc import Iterator
-from functools import partial
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-import numpy as np
-
-from datamodules.har.reading import DEFAULT_OPTIONS, ReadingAccount, ReadOptions, find_files, read_each
+from datamodules.har.archives import read_zip
+from datamodules.har.building import Facts, SensorTrack, record_tracks
+from datamodules.har.named_table import parse_named_table
+from datamodules.har.reading import Reading, SetFiles
 from datamodules.har.recording import Recording
-from datamodules.har.tables import read_named, to_numbers
-from datamodules.har.timing import Floats, align_streams
+from datamodules.har.stamps import ClockRule
+from datamodules.har.units import unit_factor
 
-RATE_HZ = 50.0
-ACTIVITIES = {
-    "climbingdown": "descending_stairs", "climbingup": "ascending_stairs", "jumping": "jumping", "lying": "lying",
-    "running": "running", "sitting": "sitting", "standing": "standing", "walking": "walking",
-}  # fmt: skip
-LABELS = tuple(ACTIVITIES.values())
-POSITIONS = {
-    "chest": "chest", "forearm": "left_forearm", "head": "head", "shin": "left_shank", "thigh": "left_thigh",
-    "upperarm": "left_upper_arm", "waist": "waist",
-}  # fmt: skip
-"""Names of the positions, and the sites they stand for; which side is not stated in the files."""
+logger = logging.getLogger(__name__)
 
-PLACEMENTS = tuple(POSITIONS.values())
-MOUNTING = "not stated and not the same for all people; axes of Android: x right, y to the top, z out of the screen"
-SOURCE = "https://www.uni-mannheim.de/dws/research/projects/activity-recognition/dataset/dataset-realworld/"
-MAX_BYTES = 2 << 30
-"""Most that one archive may unpack to."""
+CLOCK = ClockRule(rate_hz=50.0, duplicates="average", backwards="sort")
 
-_FILE = re.compile(r"(acc|gyr)[a-z]*_([a-z]+)(?:_(\d+))?_([a-z]+)(?:_(\d+))?\.csv", re.IGNORECASE)
+SITES: Mapping[str, str] = {
+    **{"chest": "chest", "forearm": "left_forearm", "head": "head", "shin": "left_shank", "thigh": "left_thigh"},
+    **{"upperarm": "left_upper_arm", "waist": "waist"},
+}
+"""Position in the names of files -> placement; *the side of the limbs is shown in the paper's figure only."""
+
+ACTIVITIES: Mapping[str, str] = {
+    **{"climbingdown": "walking_downstairs", "climbingup": "walking_upstairs", "jumping": "jumping"},
+    **{"lying": "lying", "running": "running", "sitting": "sitting", "standing": "standing", "walking": "walking"},
+}
+"""Activity in the names of files -> activity."""
+
+MOUNTING = (
+    "Android devices fixed at the sites; axes: x to the right of the screen, y to its top, z out of it. How each was "
+    "turned is not documented*: read it off gravity with imuforge recordings inspect realworld2016 ROOT"
+)
+
+FILES = SetFiles(
+    r"proband(\d+)/(?:data/)?(?:.*/)?(acc|gyr)_([a-z]+)(?:_\d+)?_csv(?:\.zip|/(?:acc|gyroscope|gyr)_[a-z]+_.*\.csv)",
+    "probandN/data/acc_walking_csv.zip of RealWorld 2016",
+    "https://www.uni-mannheim.de/dws/research/projects/activity-recognition/dataset/dataset-realworld/",
+)
+
+_ENTRY = re.compile(r"(acc|gyroscope|gyr)_([a-z]+)_(?:(\d+)_)?([a-z]+?)(?:_(\d+))?\.csv", re.IGNORECASE)
 
 
-def read_realworld2016(root: Path | None = None, options: ReadOptions = DEFAULT_OPTIONS) -> Iterator[Recording]:
-    """Read RealWorld 2016 from its archives, accelerometer and gyroscope of all positions together.
+def read_realworld2016(root: Path | None, reading: Reading) -> Iterator[Recording]:
+    """Read RealWorld 2016: for each activity an archive of accelerometer and one of gyroscope files, one a position.
 
-    Positions are brought to one even 50 Hz over the time that all that are there cover; a position without a file, and
-    samples in gaps, are NaN. Nothing is unpacked to disk.
+    A file has ``id,attr_time,attr_x,attr_y,attr_z``: ms, and m/s^2 (gravity included) or rad/s, as Android gives them.
+    Each has stamps of its own; all positions are brought onto one grid of 50 Hz over the time that all cover. An
+    activity done in several parts comes as archives inside the archive. Unpacked archives are read as well. A position
+    without a gyroscope's file has NaN there; it is named in the log.
 
     Args:
-        root: folder that holds ``probandN/data/acc_ACTIVITY_csv.zip``; archives inside archives are looked into.
-        options: what to do about bad files and gaps.
+        root: folder that holds ``proband1`` to ``proband15``.
+        reading: rules of this pass.
 
     Yields:
-        One recording for each person, activity and part.
+        One recording for each person, activity and part, or several where samples are missing for long.
 
     Raises:
-        FileNotFoundError: there are no such files; says where to get them.
-        ValueError: an archive is damaged, unpacks to too much, or a table in it is damaged.
+        FileNotFoundError: there are no such archives; says where to get them.
+        ValueError: an archive or a file in it is damaged.
     """
-    account = ReadingAccount("realworld2016")
-    patterns = [f"{folder}proband*/data/acc_*_csv.zip" for folder in ("", "realworld2016_dataset/", "*/")]
-    files = find_files(
-        root, patterns, set_name="RealWorld 2016", layout="probandN/data/acc_walking_csv.zip", source=SOURCE
+    trials: dict[tuple[str, str], list[Path]] = {}
+    for path, match in FILES.find(root):
+        trials.setdefault((match.group(1), match.group(3).lower()), []).append(path)
+    yield from reading.each(
+        trials.items(), lambda each: _parse(*each[0], each[1], reading), lambda each: str(each[1][0])
     )
-    yield from read_each(files, partial(_read_activity, options=options, account=account), options, account)
 
 
-def _read_activity(path: Path, *, options: ReadOptions, account: ReadingAccount) -> Iterator[Recording]:
-    other = path.with_name(path.name.replace("acc_", "gyr_", 1))
-    parts: dict[str, dict[tuple[str, str], tuple[Floats, Floats]]] = {}
-    activity = ""
-    for archive in (path, *([other] if other.is_file() else [])):
-        for name, content in _list_tables(archive):
-            found = _FILE.fullmatch(name)
-            if found is None or found.group(2).lower() not in ACTIVITIES or found.group(4).lower() not in POSITIONS:
-                account.add("tables of other names left out")
+def _parse(subject: str, activity: str, paths: list[Path], reading: Reading) -> Iterator[Recording]:
+    if activity not in ACTIVITIES:
+        raise ValueError(f"{paths[0]} is of activity {activity!r}, expected one of {list(ACTIVITIES)}")
+    parts: dict[str, dict[tuple[str, str], SensorTrack]] = {}
+    origin: dict[tuple[str, str, str], str] = {}
+    for path in paths:
+        for name, data in _contents(path):
+            entry = _ENTRY.fullmatch(name.replace("\\", "/").split("/")[-1].split("!")[-1])
+            if entry is None or entry.group(4).lower() not in SITES:
                 continue
-            sensor, activity = found.group(1).lower(), ACTIVITIES[found.group(2).lower()]
-            where = f"{archive}: {name}"
-            columns = ("attr_time", "attr_x", "attr_y", "attr_z")
-            rows = to_numbers(read_named(content, where=where, columns=columns), where=where)
-            part = found.group(3) or found.group(5) or "1"
-            parts.setdefault(part, {})[sensor, found.group(4).lower()] = (rows[:, 0] / 1000, rows[:, 1:])
-    subject = path.parent.parent.name.removeprefix("proband")
-    for part, streams in parts.items():
-        keys = [key for key, (time_s, _) in streams.items() if len(time_s) > 1]
-        _, values = align_streams(
-            [streams[key] for key in keys], rate_hz=RATE_HZ, options=options, account=account, where=f"{path}, {part}"
-        )
-        units = np.full((len(values), 2, len(POSITIONS), 3), np.nan, dtype=np.float32)
-        for index, (sensor, position) in enumerate(keys):
-            site = list(POSITIONS).index(position)
-            units[:, ("acc", "gyr").index(sensor), site] = values[:, 3 * index : 3 * index + 3]
-        yield Recording(
-            accel=units[:, 0],
-            gyro=units[:, 1],
-            gravity_included=True,
-            rate_hz=RATE_HZ,
-            labels=activity,
-            subject=subject,
-            trial=f"realworld2016/{subject}/{activity}_{part}",
-            placements=PLACEMENTS,
-            mounting=MOUNTING,
-        )
+            kind, site = "accel" if entry.group(1).lower() == "acc" else "gyro", SITES[entry.group(4).lower()]
+            part = entry.group(3) or entry.group(5) or _part_of(f"{path.name}!{name}") or "1"
+            where = f"{path}, {name}"
+            if (part, site, kind) in origin:
+                raise ValueError(f"{where} and {origin[part, site, kind]} are of the same trial; remove one of them")
+            origin[part, site, kind] = where
+            parts.setdefault(part, {})[site, kind] = _track(data, where, site, kind)
+    if not parts:
+        raise ValueError(f"{paths[0]} holds no acc_{activity}_POSITION.csv; download it anew")
+    for part, sensors in sorted(parts.items()):
+        sites = [site for site in SITES.values() if (site, "accel") in sensors]
+        if not sites:
+            raise ValueError(f"part {part} of {activity} of proband{subject} has no accelerometer; download it anew")
+        bare = [site for site in sites if (site, "gyro") not in sensors]
+        if bare:
+            logger.warning("realworld2016 proband%s %s: no gyroscope at %s", subject, activity, ", ".join(bare))
+        tracks = [sensors[site, kind] for site in sites for kind in ("accel", "gyro") if (site, kind) in sensors]
+        source = " and ".join(str(path) for path in paths[:2]) + (f" part {part}" if len(parts) > 1 else "")
+        facts = Facts(subject, f"realworld2016/{subject}/{activity}_{part}", MOUNTING, source)
+        yield from record_tracks(tracks, ACTIVITIES[activity], facts, CLOCK, reading)
 
 
-def _list_tables(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of each table of an archive, also of those in archives inside it."""
-    try:
-        yield from _walk(archive.read_bytes(), str(archive), depth=0)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, zipfile.LargeZipFile) as error:
-        raise ValueError(f"{archive} is no readable archive ({error}); download it anew") from None
+def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
+    if path.suffix.lower() == ".zip":
+        yield from read_zip(path, suffixes=(".csv",))
+    else:
+        yield f"{path.parent.name}/{path.name}", path.read_bytes()
 
 
-def _walk(content: bytes, where: str, *, depth: int) -> Iterator[tuple[str, bytes]]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        for entry in archive.infolist():
-            path = PurePosixPath(entry.filename.replace("\\", "/"))
-            if path.is_absolute() or ".." in path.parts:
-                raise ValueError(f"{where} has an entry {entry.filename!r} that leads out of it; do not use this file")
-            if entry.file_size > MAX_BYTES:
-                raise ValueError(f"{where}: {entry.filename} unpacks to {entry.file_size} bytes, expected far less")
-            if path.suffix == ".csv" and "__MACOSX" not in path.parts:
-                yield path.name, archive.read(entry)
-            elif path.suffix == ".zip" and depth < 1:
-                yield from _walk(archive.read(entry), f"{where}: {entry.filename}", depth=depth + 1)
+def _part_of(name: str) -> str | None:
+    """Part of an activity as the archive or folder around a file names it: ``acc_climbingup_2_csv``."""
+    match = re.search(r"_(\d+)_csv", name)
+    return match.group(1) if match else None
+
+
+def _track(data: bytes, where: str, site: str, kind: str) -> SensorTrack:
+    table = parse_named_table(data, where)
+    time_s = table.numbers(["attr_time"])[:, 0] * unit_factor("ms", "time")
+    values = table.numbers(["attr_x", "attr_y", "attr_z"])
+    return SensorTrack(site, "accel" if kind == "accel" else "gyro", time_s, values)

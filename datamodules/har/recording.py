@@ -10,13 +10,45 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
+class TimingReport:
+    """What was wrong with the clock and the samples of a source, and what the reader made of it.
+
+    A source that was split at gaps gives several recordings; they share one report.
+
+    Attributes:
+        native_rate_hz: samples per second in the source, from the median step [Hz].
+        jitter_s: standard deviation of the steps, gaps left out [s].
+        gaps: steps longer than allowed; the recording is split there.
+        gap_s: their length in all [s].
+        bridged: steps longer than one and a half usual ones but within what is allowed; interpolated over.
+        duplicates: samples with a time stamp that another sample of the track has; averaged.
+        disordered: samples that came after a later one; sorted.
+        filled: missing samples of a sensor that were interpolated, since their run was short.
+        missing: missing samples of a sensor that stay NaN.
+        resampled: whether the samples were interpolated onto an even grid; False leaves values as they were.
+    """
+
+    native_rate_hz: float
+    jitter_s: float = 0.0
+    gaps: int = 0
+    gap_s: float = 0.0
+    bridged: int = 0
+    duplicates: int = 0
+    disordered: int = 0
+    filled: int = 0
+    missing: int = 0
+    resampled: bool = False
+
+
+@dataclass(frozen=True)
 class Recording:
     """What real sensors wrote, converted by a reader to SI units.
 
     Attributes:
         accel: acceleration in the sensor frame ``(T, S, 3)`` [m/s^2]; specific force (rest reads +9.80665 along up)
             when ``gravity_included``, gravity-free otherwise.
-        gyro: angular rate in the sensor frame ``(T, S, 3)`` [rad/s], or None if the set has no gyroscope.
+        gyro: angular rate in the sensor frame ``(T, S, 3)`` [rad/s], NaN at a site without a gyroscope, or None if no
+            site has one.
         gravity_included: whether ``accel`` carries gravity.
         rate_hz: samples per second [Hz].
         labels: one activity for the whole recording, or one per sample ``(T,)``; empty string where unlabelled.
@@ -24,6 +56,8 @@ class Recording:
         trial: what tells recordings of one subject apart.
         placements: name of each of the S sites, in ``sim.placements`` preset vocabulary.
         mounting: how each sensor's axes lie on the body in words, with the source of that knowledge.
+        source: the file or files it was read from; empty string where a reader does not say.
+        timing: what the reader found and mended; None for a set that comes as an even grid without gaps.
     """
 
     accel: NDArray[np.float32]
@@ -35,6 +69,8 @@ class Recording:
     trial: str
     placements: Sequence[str]
     mounting: str
+    source: str = ""
+    timing: TimingReport | None = None
 
     def __post_init__(self) -> None:
         shape = self.accel.shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from datamodules.har import (
@@ -14,15 +14,19 @@ from datamodules.har import (
     hapt,
     mhealth,
     motionsense,
+    opportunity,
     pamap2,
     realworld2016,
     spsw_har,
     uci_har,
+    umafall,
     usc_had,
     utd_mhad,
     wisdm,
+    wisdm_2010,
 )
-from datamodules.har.reading import ReadOptions
+from datamodules.har.pass_over import Recordings
+from datamodules.har.reading import OnBadFile, Reading
 from datamodules.har.recording import Recording
 
 
@@ -31,27 +35,24 @@ class RealSet:
     """What is known of a real data set before it is read.
 
     Attributes:
-        read: the reader; takes the root folder, None for a set that a pip package brings, and what to do about what is
-            wrong in files.
-        labels: every label that it can return; empty where only the files say.
-        placements: the sensor sites of its recordings; of sets whose recordings hold one each, all there are.
+        read: the reader; takes the root folder, None for a set that a pip package brings, and the rules of the pass.
+        activities: what the set calls an activity in its files -> canonical name; empty string for unlabelled.
+        placements: the sites that windows are cut from where none are named: those with accelerometer and gyroscope
+            in each recording, as far as the set has such.
         is_test: whether a recording belongs to the official test split; None where there is no official split.
         subject_independent: whether the official split keeps people apart; False keeps a set out of significance.
+        labels: every label that it can return, in the set's order.
     """
 
-    read: Callable[[Path | None, ReadOptions], Iterator[Recording]]
-    labels: tuple[str, ...]
+    read: Callable[[Path | None, Reading], Iterator[Recording]]
+    activities: Mapping[str, str]
     placements: tuple[str, ...]
-    is_test: Callable[[Recording], bool] | None
-    subject_independent: bool
+    is_test: Callable[[Recording], bool] | None = None
+    subject_independent: bool = True
+    labels: tuple[str, ...] = field(init=False)
 
-
-Reader = Callable[[Path | None], Iterator[Recording]]
-
-
-def _packaged(read: Reader) -> Callable[[Path | None, ReadOptions], Iterator[Recording]]:
-    """Give a reader of one packaged file the door of the others: there is no file to skip, nor a gap in it."""
-    return lambda root, options: read(root)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(dict.fromkeys(name for name in self.activities.values() if name)))
 
 
 def _is_hapt_test(recording: Recording) -> bool:
@@ -63,25 +64,28 @@ def _is_basic_motions_test(recording: Recording) -> bool:
 
 
 READERS: Mapping[str, RealSet] = {
-    "hapt": RealSet(_packaged(hapt.read_hapt), hapt.LABELS, ("waist",), _is_hapt_test, True),
+    "hapt": RealSet(hapt.read_hapt, hapt.ACTIVITIES, ("waist",), _is_hapt_test),
+    "uci_har": RealSet(uci_har.read_uci_har, uci_har.ACTIVITIES, uci_har.PLACEMENTS, uci_har.is_test),
     "basic_motions": RealSet(
-        _packaged(basic_motions.read_basic_motions), basic_motions.LABELS, ("right_wrist",), _is_basic_motions_test,
-        False,
+        basic_motions.read_basic_motions, basic_motions.ACTIVITIES, ("right_wrist",), _is_basic_motions_test, False
     ),
-    "csv_folder": RealSet(csv_folder.read_csv_folder, (), (), None, True),
-    "dsads": RealSet(dsads.read_dsads, dsads.LABELS, dsads.PLACEMENTS, None, True),
-    "mhealth": RealSet(mhealth.read_mhealth, mhealth.LABELS, mhealth.PLACEMENTS, None, True),
-    "motionsense": RealSet(motionsense.read_motionsense, motionsense.LABELS, ("left_pocket",), None, True),
-    "pamap2": RealSet(pamap2.read_pamap2, pamap2.LABELS, pamap2.PLACEMENTS, None, True),
+    "pamap2": RealSet(pamap2.read_pamap2, pamap2.ACTIVITIES, pamap2.PLACEMENTS),
     "realworld2016": RealSet(
-        realworld2016.read_realworld2016, realworld2016.LABELS, realworld2016.PLACEMENTS, None, True
+        realworld2016.read_realworld2016, realworld2016.ACTIVITIES, tuple(realworld2016.SITES.values())
     ),
-    "spsw_har": RealSet(spsw_har.read_spsw_har, spsw_har.LABELS, tuple(spsw_har.DEVICES.values()), None, True),
-    "uci_har": RealSet(uci_har.read_uci_har, uci_har.LABELS, ("waist",), _is_hapt_test, True),
-    "usc_had": RealSet(usc_had.read_usc_had, usc_had.LABELS, ("right_pocket",), None, True),
-    "utd_mhad": RealSet(utd_mhad.read_utd_mhad, utd_mhad.LABELS, ("right_wrist", "right_thigh"), None, True),
-    "wisdm": RealSet(wisdm.read_wisdm, wisdm.LABELS, tuple(wisdm.DEVICES.values()), None, True),
-}  # fmt: skip
+    "mhealth": RealSet(mhealth.read_mhealth, mhealth.ACTIVITIES, mhealth.PLACEMENTS[1:]),
+    "dsads": RealSet(dsads.read_dsads, dsads.ACTIVITIES, dsads.PLACEMENTS),
+    "usc_had": RealSet(usc_had.read_usc_had, usc_had.ACTIVITIES, usc_had.PLACEMENTS),
+    "utd_mhad": RealSet(utd_mhad.read_utd_mhad, utd_mhad.ACTIVITIES, ("right_wrist",), utd_mhad.is_test),
+    "motionsense": RealSet(motionsense.read_motionsense, motionsense.ACTIVITIES, motionsense.PLACEMENTS),
+    "opportunity": RealSet(
+        opportunity.read_opportunity, opportunity.ACTIVITIES, opportunity.PLACEMENTS, opportunity.is_test, False
+    ),
+    "spsw_har": RealSet(spsw_har.read_spsw_har, spsw_har.ACTIVITIES, spsw_har.PLACEMENTS),
+    "umafall": RealSet(umafall.read_umafall, umafall.ACTIVITIES, umafall.PLACEMENTS[1:]),
+    "wisdm": RealSet(wisdm.read_wisdm, {**wisdm.ACTIVITIES, **wisdm_2010.V1_ACTIVITIES}, ("right_wrist",)),
+    "csv_folder": RealSet(csv_folder.read_csv_folder, csv_folder.ACTIVITIES, ()),
+}
 """Every real data set; a new one is a reader and a line here."""
 
 
@@ -96,31 +100,29 @@ def real_set(name: str) -> RealSet:
 
 
 def load_recordings(
-    name: str,
-    root: str | Path | None = None,
-    *,
-    on_bad_file: str = "raise",
-    max_gap_s: float = 0.5,
-    max_missing_s: float = 0.1,
-) -> Iterator[Recording]:
+    name: str, root: str | Path | None = None, *, on_bad_file: OnBadFile = "error", max_gap_s: float = 0.25
+) -> Recordings:
     """Read a real data set.
+
+    What was mended and left out is written to the log at the end, and stands in the result.
 
     Args:
         name: one of :data:`READERS`.
-        root: folder that holds it; None for a set that a pip package brings (``hapt``, ``basic_motions``).
-        on_bad_file: ``raise``, or ``skip``: a file that cannot be read is named in the log, counted and left out.
-        max_gap_s: longest step between time stamps that is bridged; a longer one parts a recording in two [s].
-        max_missing_s: longest run of missing values that is interpolated; a longer one stays NaN [s].
+        root: folder that holds it; None for a set that a pip package brings (``hapt``, ``basic_motions``); for
+            ``csv_folder`` the YAML that describes the set.
+        on_bad_file: ``error`` stops at the first bad file; ``skip`` leaves it out and counts it.
+        max_gap_s: longest stretch to interpolate over [s]; longer gaps in the time stamps split a recording, longer
+            runs of missing values stay NaN.
 
     Returns:
         Its recordings, one after the other, in SI units.
 
     Raises:
-        ValueError: there is no set of that name, an option is out of range, or a file is damaged.
+        ValueError: there is no set of that name, or a rule is out of range.
         FileNotFoundError: the set is not there; says where to get it.
     """
-    options = ReadOptions(on_bad_file, max_gap_s, max_missing_s)
-    return real_set(name).read(None if root is None else Path(root), options)
+    reading = Reading(on_bad_file, max_gap_s)
+    return Recordings(name, real_set(name).read(None if root is None else Path(root).expanduser(), reading), reading)
 
 
 def check_name(name: str, valid: tuple[str, ...], what: str) -> None:

@@ -1,88 +1,138 @@
-"""UCI HAR: smartphone on the waist of 30 people, six activities, 50 Hz; the older cut of what HAPT holds whole.
+"""UCI HAR: smartphone on the waist of 30 people, six activities, 50 Hz, published as overlapping windows.
 
 Anguita, Ghio, Oneto, Parra, Reyes-Ortiz 2013, A public domain dataset for human activity recognition using
-smartphones, ESANN; UCI data set 240. Its windows overlap by half, so each sample is in the files twice; here they are
-joined again. Training and test people are those of HAPT.
+smartphones, ESANN; UCI data set 240, CC BY 4.0. The user downloads it. Layout, units and labels: its README.txt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.har import hapt
-from datamodules.har.reading import DEFAULT_OPTIONS, ReadingAccount, ReadOptions, find_files, read_each
+from datamodules.har.building import Facts, record_even
+from datamodules.har.number_table import read_number_table
+from datamodules.har.reading import Reading, SetFiles
 from datamodules.har.recording import Recording
-from datamodules.har.tables import read_numbers
-from sim.conventions import STANDARD_GRAVITY
+from datamodules.har.tables import name_codes
+from datamodules.har.units import unit_factor
 
-LABELS = hapt.LABELS[:6]
-SAMPLES, STEP = 128, 64
-SOURCE = "https://archive.ics.uci.edu/dataset/240/human+activity+recognition+using+smartphones"
+RATE_HZ = 50.0
+
+SAMPLES = 128
+"""Samples in a window of 2.56 s; the next one starts 64 samples later."""
+
+PLACEMENTS = ("waist",)
+
+ACTIVITIES: Mapping[str, str] = {
+    **{"1": "walking", "2": "walking_upstairs", "3": "walking_downstairs"},
+    **{"4": "sitting", "5": "standing", "6": "lying"},
+}
+"""Number in y_train.txt -> activity (activity_labels.txt)."""
+
+MOUNTING = (
+    "phone on the waist (README.txt); the same recordings as HAPT's, where standing reads gravity along +x: x up, z "
+    "outward, y horizontal"
+)
+
+FILES = SetFiles(
+    r"(train|test)/inertial signals/total_acc_x_(?:train|test)\.txt",
+    "train/Inertial Signals/total_acc_x_train.txt of UCI HAR",
+    "https://archive.ics.uci.edu/dataset/240/human+activity+recognition+using+smartphones",
+)
 
 
-def read_uci_har(root: Path | None = None, options: ReadOptions = DEFAULT_OPTIONS) -> Iterator[Recording]:
-    """Read UCI HAR from its inertial signals: ``total_acc`` in g (with gravity), ``body_gyro`` in rad/s.
+def is_test(recording: Recording) -> bool:
+    """Whether a recording belongs to the official test split."""
+    return recording.trial.startswith("uci_har/test/")
 
-    Windows that follow one another in a file, of one person and activity, whose halves agree become one recording.
+
+def read_uci_har(root: Path | None, reading: Reading) -> Iterator[Recording]:
+    """Read UCI HAR: one file for each axis, a window of 128 samples a line; total_acc in g, body_gyro in rad/s.
+
+    Windows of one person whose first half repeats the last half of the window before are joined again, so that no
+    sample comes twice. Where the two halves' labels differ, the samples they share are unlabelled.
 
     Args:
-        root: the folder ``UCI HAR Dataset``, or one that holds it.
-        options: what to do about bad files.
+        root: folder that holds ``UCI HAR Dataset``, or that folder.
+        reading: rules of this pass.
 
     Yields:
-        One recording for each run of windows, training people first.
+        One recording for each stretch of joined windows.
 
     Raises:
-        FileNotFoundError: the files are not there; says where to get them.
-        ValueError: a file is damaged, or files do not hold the same number of windows.
+        FileNotFoundError: there are no such files; says where to get them.
+        ValueError: files are missing, damaged or of different lengths.
     """
-    account = ReadingAccount("uci_har")
-    patterns = [f"{folder}t*/y_t*.txt" for folder in ("", "UCI HAR Dataset/", "*/")]
-    files = find_files(root, patterns, set_name="UCI HAR", layout="train/y_train.txt", source=SOURCE)
-    yield from read_each([*reversed(files)], _read_split, options, account)
+    found = {match.group(1).lower(): path for path, match in FILES.find(root)}
+    yield from reading.each(found.items(), lambda each: _parse(each[0], each[1], reading), lambda each: str(each[1]))
 
 
-def _read_split(labels_file: Path) -> Iterator[Recording]:
-    folder, split = labels_file.parent, labels_file.stem.removeprefix("y_")
-    names = [f"{kind}_{axis}_{split}" for kind in ("total_acc", "body_gyro") for axis in "xyz"]
-    columns = [_read(folder / "Inertial Signals" / f"{name}.txt", SAMPLES) for name in names]
-    codes, subjects = (_read(folder / f"{name}_{split}.txt", 1)[:, 0].astype(int) for name in ("y", "subject"))
-    counts = {len(item) for item in (*columns, codes, subjects)}
-    if len(counts) != 1:
-        raise ValueError(f"files of {folder} hold {sorted(counts)} windows, expected as many each; download it anew")
-    if not set(codes.tolist()) <= set(range(1, len(LABELS) + 1)):
-        raise ValueError(f"{labels_file} holds labels {sorted(set(codes.tolist()))}, expected 1 to {len(LABELS)}")
-    windows = np.stack(columns, axis=-1)
-    for number, (first, last) in enumerate(_find_runs(windows, codes, subjects)):
-        joined = np.concatenate([windows[first], *windows[first + 1 : last, STEP:]])
-        yield Recording(
-            accel=(joined[:, None, :3] * STANDARD_GRAVITY).astype(np.float32),
-            gyro=joined[:, None, 3:].astype(np.float32),
-            gravity_included=True,
-            rate_hz=hapt.RATE_HZ,
-            labels=LABELS[codes[first] - 1],
-            subject=str(subjects[first]),
-            trial=f"uci_har/{split}/{subjects[first]}/{number}",
-            placements=("waist",),
-            mounting=hapt.MOUNTING,
+def _parse(split: str, total_acc_x: Path, reading: Reading) -> list[Recording]:
+    folder = total_acc_x.parent
+    signals = []
+    for name in ("total_acc", "body_gyro"):
+        axes = [
+            read_number_table(_beside(folder / f"{name}_{axis}_{split}.txt"), columns=SAMPLES, take=range(SAMPLES))
+            for axis in "xyz"
+        ]
+        if len({len(axis) for axis in axes}) > 1:
+            raise ValueError(f"the axes of {name} in {folder} have {[len(a) for a in axes]} windows, expected as many")
+        signals.append(np.stack(axes, axis=-1))
+    accel, gyro = signals
+    codes, people = (
+        read_number_table(_beside(folder.parent / f"{name}_{split}.txt"), columns=1, take=[0])[:, 0]
+        for name in ("y", "subject")
+    )
+    counts = {"total_acc": len(accel), "body_gyro": len(gyro), "y": len(codes), "subject": len(people)}
+    if len(set(counts.values())) > 1:
+        raise ValueError(f"files of {split} in {folder.parent} have {counts} windows, expected as many; download anew")
+    labels = name_codes(codes, ACTIVITIES, str(folder.parent / f"y_{split}.txt"))
+    values = np.concatenate([accel * unit_factor("g", "accel"), gyro], axis=-1)
+    recordings, numbers = [], dict[int, int]()
+    for a, b in _joined_runs(values, people):
+        joined, names = join_windows(values[a:b], labels[a:b])
+        person = int(people[a])
+        numbers[person] = numbers.get(person, -1) + 1
+        facts = Facts(str(person), f"uci_har/{split}/{person}/{numbers[person]}", MOUNTING, str(total_acc_x))
+        recordings.append(
+            record_even(
+                joined[:, None, :3],
+                joined[:, None, 3:],
+                names,
+                facts,
+                placements=PLACEMENTS,
+                rate_hz=RATE_HZ,
+                reading=reading,
+            )
         )
+    return recordings
 
 
-def _find_runs(
-    windows: NDArray[np.float64], codes: NDArray[np.int64], subjects: NDArray[np.int64]
-) -> Iterator[tuple[int, int]]:
-    """Yield first and one past the last window of each run that goes on: same person and label, halves that agree."""
-    agree = np.isclose(windows[:-1, STEP:], windows[1:, :STEP], atol=1e-6).all(axis=(1, 2))
-    goes_on = agree & (codes[1:] == codes[:-1]) & (subjects[1:] == subjects[:-1])
-    starts = [0, *(np.flatnonzero(~goes_on) + 1).tolist()]
-    yield from zip(starts, [*starts[1:], len(windows)], strict=True)
+def join_windows(
+    windows: NDArray[np.float64], labels: NDArray[np.str_]
+) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    """Join windows ``(N, T, C)`` that overlap by half -> samples ``((N + 1) T / 2, C)`` and their labels."""
+    half = windows.shape[1] // 2
+    samples = np.concatenate([windows[0, :half], windows[:, half:].reshape(-1, windows.shape[2])])
+    shared = np.where(labels[1:] == labels[:-1], labels[1:], "")
+    return samples, np.repeat(np.concatenate([labels[:1], shared, labels[-1:]]), half)
 
 
-def _read(path: Path, num_columns: int) -> NDArray[np.float64]:
+def _joined_runs(windows: NDArray[np.float64], people: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """First and last (exclusive) of windows that follow on one another."""
+    half = windows.shape[1] // 2
+    follows = (people[1:] == people[:-1]) & np.isclose(windows[1:, :half], windows[:-1, half:], atol=1e-6).all(
+        axis=(1, 2)
+    )
+    edges = [0, *(np.flatnonzero(~follows) + 1).tolist(), len(windows)]
+    return list(pairwise(edges))
+
+
+def _beside(path: Path) -> Path:
     if not path.is_file():
-        raise FileNotFoundError(f"{path} of UCI HAR not found; the download is not complete, get it anew from {SOURCE}")
-    return read_numbers(path, where=str(path), num_columns=num_columns, separator=r"\s+")
+        raise ValueError(f"{path} is missing beside the other files of UCI HAR; download the set anew")
+    return path

@@ -1,70 +1,77 @@
-"""USC-HAD: one MotionNode unit on the front right hip of 14 people, 12 activities, 100 Hz.
+"""USC-HAD: MotionNode at the front right hip of 14 people, 12 activities, 100 Hz.
 
-Zhang and Sawchuk 2012, USC-HAD: a daily activity dataset for ubiquitous activity recognition using wearable sensors,
-doi:10.1145/2370216.2370438. Units and codes after its Readme.
+Zhang, Sawchuk 2012, USC-HAD: a daily activity dataset for ubiquitous activity recognition using wearable sensors,
+doi 10.1145/2370216.2370438. The user downloads it. Layout, units (g, deg/s) and activity numbers: the set's Readme.txt.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-
-from datamodules.har.matlab import read_matlab_array
-from datamodules.har.reading import DEFAULT_OPTIONS, ReadingAccount, ReadOptions, find_files, read_each
+from datamodules.har.building import Facts, record_even
+from datamodules.har.mat_files import read_mat
+from datamodules.har.reading import Reading, SetFiles
 from datamodules.har.recording import Recording
-from sim.conventions import STANDARD_GRAVITY
+from datamodules.har.tables import name_one
+from datamodules.har.units import unit_factor
 
 RATE_HZ = 100.0
-LABELS = (
-    *("walking_forward", "walking_left", "walking_right", "ascending_stairs", "descending_stairs", "running"),
-    *("jumping", "sitting", "standing", "sleeping", "elevator_up", "elevator_down"),
+
+PLACEMENTS = ("right_hip",)
+
+ACTIVITIES: Mapping[str, str] = {
+    **{"1": "walking", "2": "walking_left", "3": "walking_right", "4": "walking_upstairs"},
+    **{"5": "walking_downstairs", "6": "running", "7": "jumping", "8": "sitting", "9": "standing"},
+    **{"10": "sleeping", "11": "elevator_up", "12": "elevator_down"},
+}
+"""Number after ``a`` in the name of a file -> activity (Readme.txt)."""
+
+MOUNTING = (
+    "MotionNode in a mobile phone pouch at the front right hip (sensor_location in the files); *the paper is said to "
+    "point x to the ground, while standing is said to read about +1 g along x: check the sign with imuforge recordings "
+    "inspect usc_had ROOT"
 )
-"""Names of the activities 1 to 12, in the Readme's order."""
 
-MOUNTING = "a pouch at the front right hip; x points to the ground, y forward, z to the right, as the Readme has it *"
-SOURCE = "https://sipi.usc.edu/had/"
+FILES = SetFiles(r"subject(\d+)/a(\d+)t(\d+)\.mat", "SubjectN/aNtN.mat of USC-HAD", "https://sipi.usc.edu/had/")
 
 
-def read_usc_had(root: Path | None = None, options: ReadOptions = DEFAULT_OPTIONS) -> Iterator[Recording]:
-    """Read USC-HAD: one file for each person, activity and trial; acceleration in g with gravity, rate in deg/s.
+def read_usc_had(root: Path | None, reading: Reading) -> Iterator[Recording]:
+    """Read USC-HAD: MATLAB files with ``sensor_readings`` (T, 6), acceleration in g with gravity, rate in deg/s.
 
-    ``*`` in the mounting: from memory of the Readme, not checked against it.
+    Subject and activity come from the names: the variable with the activity is misspelt in some files
+    (``activity_numbr``) and text in others.
 
     Args:
-        root: folder that holds ``SubjectN/aAtT.mat``.
-        options: what to do about bad files.
+        root: folder that holds ``Subject1`` to ``Subject14``.
+        reading: rules of this pass.
 
     Yields:
         One recording for each file.
 
     Raises:
         FileNotFoundError: there are no such files; says where to get them.
-        ValueError: a file is damaged, or its name states an unknown activity.
+        ValueError: a file is damaged or holds something else.
     """
-    account = ReadingAccount("usc_had")
-    patterns = ["Subject*/a*t*.mat", "USC-HAD/Subject*/a*t*.mat", "*/Subject*/a*t*.mat"]
-    files = find_files(root, patterns, set_name="USC-HAD", layout="SubjectN/aAtT.mat", source=SOURCE)
-    yield from read_each(files, _read_trial, options, account)
+    yield from reading.each(FILES.find(root), lambda found: _parse(*found, reading), lambda found: str(found[0]))
 
 
-def _read_trial(path: Path) -> Iterator[Recording]:
-    name = re.fullmatch(r"a(\d+)t(\d+)", path.stem)
-    code = int(name.group(1)) if name else 0
-    if not 1 <= code <= len(LABELS):
-        raise ValueError(f"{path} is called {path.name}, expected a1t1.mat to a{len(LABELS)}tN.mat; remove it")
-    rows = read_matlab_array(path, "sensor_readings", num_columns=6)
-    subject = path.parent.name.removeprefix("Subject")
-    yield Recording(
-        accel=(rows[:, None, :3] * STANDARD_GRAVITY).astype(np.float32),
-        gyro=np.deg2rad(rows[:, None, 3:]).astype(np.float32),
-        gravity_included=True,
-        rate_hz=RATE_HZ,
-        labels=LABELS[code - 1],
-        subject=subject,
-        trial=f"usc_had/{subject}/{path.stem}",
-        placements=("right_pocket",),
-        mounting=MOUNTING,
-    )
+def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording]:
+    subject, activity, trial = (str(int(text)) for text in match.groups())
+    values = read_mat(path, ["sensor_readings"]).get("sensor_readings")
+    if values is None or values.ndim != 2 or values.shape[1] != 6:
+        shape = "no array" if values is None else f"shape {values.shape}"
+        raise ValueError(f"sensor_readings in {path} has {shape}, expected (T, 6); download it anew")
+    facts = Facts(subject, f"usc_had/{subject}/a{activity}t{trial}", MOUNTING, str(path))
+    return [
+        record_even(
+            values[:, None, :3] * unit_factor("g", "accel"),
+            values[:, None, 3:] * unit_factor("deg/s", "gyro"),
+            name_one(activity, ACTIVITIES, str(path)),
+            facts,
+            placements=PLACEMENTS,
+            rate_hz=RATE_HZ,
+            reading=reading,
+        )
+    ]

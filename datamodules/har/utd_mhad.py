@@ -1,70 +1,88 @@
-"""UTD-MHAD: one unit on the right wrist (21 actions) or the right thigh (6 actions) of eight people, 50 Hz.
+"""UTD-MHAD: one inertial unit on the right wrist or the right thigh of 8 people, 27 actions, 50 Hz.
 
-Chen, Jafari, Kehtarnavaz 2015, UTD-MHAD: a multimodal dataset for human action recognition utilizing a depth camera and
-a wearable inertial sensor, doi:10.1109/ICIP.2015.7350781. Depth and skeleton files are left alone.
+Chen, Jafari, Kehtarnavaz 2015, UTD-MHAD: a multimodal dataset for human action recognition utilizing a depth camera
+and a wearable inertial sensor, doi 10.1109/ICIP.2015.7350781. The user downloads it. Layout, units (g, deg/s), sites
+and actions: the set's page and paper.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-
-from datamodules.har.matlab import read_matlab_array
-from datamodules.har.reading import DEFAULT_OPTIONS, ReadingAccount, ReadOptions, find_files, read_each
+from datamodules.har.building import Facts, record_even
+from datamodules.har.mat_files import read_mat
+from datamodules.har.reading import Reading, SetFiles
 from datamodules.har.recording import Recording
-from sim.conventions import STANDARD_GRAVITY
+from datamodules.har.tables import name_one
+from datamodules.har.units import unit_factor
 
 RATE_HZ = 50.0
-LABELS = (
-    *("swipe_left", "swipe_right", "wave", "clap", "throw", "cross_arms", "basketball_shoot", "draw_x"),
-    *("draw_circle_clockwise", "draw_circle_counter_clockwise", "draw_triangle", "bowling", "boxing"),
-    *("baseball_swing", "tennis_swing", "arm_curl", "tennis_serve", "push", "knock", "catch", "pick_up_and_throw"),
-    *("jogging", "walking", "sit_to_stand", "stand_to_sit", "lunge", "squat"),
+
+FIRST_THIGH_ACTION = 22
+"""Actions 1 to 21 were done with the unit on the wrist, 22 to 27 with it on the thigh."""
+
+ACTIVITIES: Mapping[str, str] = {
+    **{"1": "swipe_left", "2": "swipe_right", "3": "hand_wave", "4": "front_clap", "5": "throwing"},
+    **{"6": "crossing_arms", "7": "basketball_shoot", "8": "draw_x", "9": "draw_circle_clockwise"},
+    **{"10": "draw_circle_counter_clockwise", "11": "draw_triangle", "12": "bowling", "13": "boxing"},
+    **{"14": "baseball_swing", "15": "tennis_forehand", "16": "arm_curl", "17": "tennis_serve"},
+    **{"18": "two_hand_push", "19": "knocking", "20": "catching_object", "21": "picking_up_and_throwing"},
+    **{"22": "jogging_in_place", "23": "walking_in_place", "24": "sit_to_stand", "25": "stand_to_sit"},
+    **{"26": "forward_lunge", "27": "squatting"},
+}
+"""Number after ``a`` in the name of a file -> activity."""
+
+MOUNTING = (
+    "unit on the right wrist (actions 1 to 21) or the right thigh (22 to 27); how its axes lie is shown in a figure of "
+    "the set's page only*: read it off gravity with imuforge recordings inspect utd_mhad ROOT"
 )
-"""Names of the actions 1 to 27; from 22 on the unit is on the thigh."""
 
-FIRST_ON_THIGH = 22
-MOUNTING = "strapped on; the axes are not documented, read them off gravity"
-SOURCE = "https://personal.utdallas.edu/~kehtar/UTD-MHAD.html"
+FILES = SetFiles(
+    r"a(\d+)_s(\d+)_t(\d+)_inertial\.mat",
+    "aN_sN_tN_inertial.mat of UTD-MHAD",
+    "https://personal.utdallas.edu/~kehtar/UTD-MHAD.html",
+)
 
 
-def read_utd_mhad(root: Path | None = None, options: ReadOptions = DEFAULT_OPTIONS) -> Iterator[Recording]:
-    """Read the inertial part of UTD-MHAD: ``d_iner``, acceleration in g with gravity, rate in deg/s.
+def is_test(recording: Recording) -> bool:
+    """Whether a recording is of an even-numbered subject, on whom the paper tests."""
+    return recording.subject is not None and int(recording.subject) % 2 == 0
+
+
+def read_utd_mhad(root: Path | None, reading: Reading) -> Iterator[Recording]:
+    """Read UTD-MHAD: MATLAB files with ``d_iner`` (T, 6), acceleration in g with gravity, rate in deg/s.
 
     Args:
-        root: folder that holds ``Inertial/aA_sS_tT_inertial.mat``, or the files.
-        options: what to do about bad files.
+        root: folder that holds the ``_inertial.mat`` files.
+        reading: rules of this pass.
 
     Yields:
-        One recording for each file; its one site is the right wrist or the right thigh.
+        One recording for each file; its site depends on the action.
 
     Raises:
         FileNotFoundError: there are no such files; says where to get them.
-        ValueError: a file is damaged, or its name states an unknown action.
+        ValueError: a file is damaged or holds something else.
     """
-    account = ReadingAccount("utd_mhad")
-    patterns = [f"{folder}a*_s*_t*_inertial.mat" for folder in ("Inertial/", "", "*/Inertial/", "*/")]
-    files = find_files(root, patterns, set_name="UTD-MHAD", layout="Inertial/aA_sS_tT_inertial.mat", source=SOURCE)
-    yield from read_each(files, _read_trial, options, account)
+    yield from reading.each(FILES.find(root), lambda found: _parse(*found, reading), lambda found: str(found[0]))
 
 
-def _read_trial(path: Path) -> Iterator[Recording]:
-    name = re.fullmatch(r"a(\d+)_s(\d+)_t(\d+)_inertial", path.stem)
-    code = int(name.group(1)) if name else 0
-    if name is None or not 1 <= code <= len(LABELS):
-        raise ValueError(f"{path} is called {path.name}, expected aA_sS_tT_inertial.mat, A to {len(LABELS)}")
-    rows = read_matlab_array(path, "d_iner", num_columns=6)
-    yield Recording(
-        accel=(rows[:, None, :3] * STANDARD_GRAVITY).astype(np.float32),
-        gyro=np.deg2rad(rows[:, None, 3:]).astype(np.float32),
-        gravity_included=True,
-        rate_hz=RATE_HZ,
-        labels=LABELS[code - 1],
-        subject=name.group(2),
-        trial=f"utd_mhad/{name.group(2)}/a{code}t{name.group(3)}",
-        placements=("right_thigh" if code >= FIRST_ON_THIGH else "right_wrist",),
-        mounting=MOUNTING,
-    )
+def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording]:
+    action, subject, trial = (str(int(text)) for text in match.groups())
+    values = read_mat(path, ["d_iner"]).get("d_iner")
+    if values is None or values.ndim != 2 or values.shape[1] != 6:
+        shape = "no array" if values is None else f"shape {values.shape}"
+        raise ValueError(f"d_iner in {path} has {shape}, expected (T, 6); download it anew")
+    facts = Facts(subject, f"utd_mhad/{subject}/a{action}t{trial}", MOUNTING, str(path))
+    return [
+        record_even(
+            values[:, None, :3] * unit_factor("g", "accel"),
+            values[:, None, 3:] * unit_factor("deg/s", "gyro"),
+            name_one(action, ACTIVITIES, str(path)),
+            facts,
+            placements=("right_thigh" if int(action) >= FIRST_THIGH_ACTION else "right_wrist",),
+            rate_hz=RATE_HZ,
+            reading=reading,
+        )
+    ]

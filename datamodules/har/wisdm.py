@@ -1,113 +1,123 @@
-"""WISDM 2019: phone in the pocket and watch on the dominant hand of 51 people, 18 activities, 20 Hz.
+"""WISDM 2019: phone in the pocket and watch on the dominant wrist of 51 people, 18 activities, 20 Hz.
 
 Weiss, Yoneda, Hayajneh 2019, Smartphone and smartwatch-based biometrics using activities of daily living,
-doi:10.1109/ACCESS.2019.2940729; UCI data set 507. Layout and codes after its description; the older WISDM v1.1 (one
-file, accelerometer only) is another set.
+doi 10.1109/ACCESS.2019.2940729; UCI data set 507, CC BY 4.0. The user downloads it. Layout: the set's README.txt and
+activity_key.txt. The accelerometer-only set of 2010 is read by :mod:`datamodules.har.wisdm_2010`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from functools import partial
+import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
-from datamodules.har.reading import DEFAULT_OPTIONS, ReadingAccount, ReadOptions, find_files, read_each
+from datamodules.har.building import Facts, SensorTrack, record_tracks
+from datamodules.har.missing import runs_of
+from datamodules.har.named_table import parse_named_table
+from datamodules.har.reading import Reading, SetFiles
 from datamodules.har.recording import Recording
-from datamodules.har.timing import align_streams
+from datamodules.har.stamps import ClockRule
+from datamodules.har.tables import name_one
+from datamodules.har.units import unit_factor
+from datamodules.har.wisdm_2010 import V1_FILES, read_wisdm_2010
 
-RATE_HZ = 20.0
-ACTIVITIES = {
-    "A": "walking", "B": "jogging", "C": "stairs", "D": "sitting", "E": "standing", "F": "typing",
-    "G": "brushing_teeth", "H": "eating_soup", "I": "eating_chips", "J": "eating_pasta", "K": "drinking",
-    "L": "eating_sandwich", "M": "kicking_ball", "O": "catching_ball", "P": "dribbling_basketball", "Q": "writing",
-    "R": "clapping", "S": "folding_clothes",
-}  # fmt: skip
-"""Names of the codes; there is no N."""
+logger = logging.getLogger(__name__)
 
-LABELS = tuple(ACTIVITIES.values())
-DEVICES = {"phone": "right_pocket", "watch": "right_wrist"}
-"""Which side is not stated; the watch is on the dominant hand."""
+CLOCK = ClockRule(rate_hz=20.0, duplicates="average", backwards="sort")
 
-MOUNTING = "axes of Android: x to the right of the screen, y to its top, z out of it; the phone lies either way round"
-SOURCE = "https://archive.ics.uci.edu/dataset/507/wisdm+smartphone+and+smartwatch+activity+and+biometrics+dataset"
+PLACEMENTS = {"phone": "right_pocket", "watch": "right_wrist"}
+"""Phone in the trouser pocket, watch on the dominant hand; *which side is not stated."""
+
+ACTIVITIES: Mapping[str, str] = {
+    **{"A": "walking", "B": "jogging", "C": "climbing_stairs", "D": "sitting", "E": "standing", "F": "typing"},
+    **{"G": "brushing_teeth", "H": "eating_soup", "I": "eating_chips", "J": "eating_pasta", "K": "drinking"},
+    **{"L": "eating_sandwich", "M": "kicking", "O": "catching", "P": "dribbling", "Q": "writing"},
+    **{"R": "clapping", "S": "folding_laundry"},
+}
+"""Letter in the files -> activity (activity_key.txt; there is no N)."""
+
+MOUNTING = (
+    "axes of Android devices: x to the right of the screen, y to its top, z out of it. Phone loose in the trouser "
+    "pocket, watch on the dominant wrist"
+)
+
+Span = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Time stamps [s] and samples of one go at an activity."""
+
+FILES = SetFiles(
+    r"data_(\d+)_(accel|gyro)_(phone|watch)\.txt",
+    "raw/phone/accel/data_1600_accel_phone.txt of WISDM",
+    "https://archive.ics.uci.edu/dataset/507/wisdm+smartphone+and+smartwatch+activity+and+biometrics+dataset",
+)
 
 
-def read_wisdm(root: Path | None = None, options: ReadOptions = DEFAULT_OPTIONS) -> Iterator[Recording]:
-    """Read WISDM: accelerometer (m/s^2 with gravity) and gyroscope (rad/s) files of each person and device.
+def read_wisdm(root: Path | None, reading: Reading) -> Iterator[Recording]:
+    """Read WISDM: lines ``subject,activity,time [ns],x,y,z;`` in m/s^2 (gravity included) and rad/s.
 
-    The two sensors have stamps of their own (ns) and are brought to an even 20 Hz, activity by activity; gaps stay
-    missing. Stamps out of order, which the collecting app wrote, are put in order and counted.
+    Phone and watch count time from different starts, so each gives recordings of its own. Accelerometer and gyroscope
+    of a device are brought onto one grid of 20 Hz. Within an activity the stamps may stand out of order; they are
+    sorted, and equal ones averaged. Where a gyroscope's file or its time is missing, the recording has none.
 
     Args:
-        root: folder that holds ``raw/DEVICE/accel/data_NNNN_accel_DEVICE.txt``.
-        options: what to do about bad files and gaps.
+        root: folder that holds ``raw/``; one with ``WISDM_ar_v1.1_raw.txt`` is read as the set of 2010.
+        reading: rules of this pass.
 
     Yields:
-        One recording for each person, device and activity.
+        One recording for each person, device and activity, or several where samples are missing for long.
 
     Raises:
         FileNotFoundError: there are no such files; says where to get them.
-        ValueError: a line is damaged or holds an unknown activity; names it.
+        ValueError: a line is damaged or has an unknown activity.
     """
-    account = ReadingAccount("wisdm")
-    patterns = [f"{folder}raw/*/accel/data_*_accel_*.txt" for folder in ("", "wisdm-dataset/", "*/")]
-    layout = "raw/phone/accel/data_1600_accel_phone.txt"
-    files = find_files(root, patterns, set_name="WISDM", layout=layout, source=SOURCE)
-    yield from read_each(files, partial(_read_person, options=options, account=account), options, account)
+    try:
+        found = FILES.find(root)
+    except FileNotFoundError:
+        if root is None or not V1_FILES.is_there(root):
+            raise
+        yield from read_wisdm_2010(root, reading)
+        return
+    devices: dict[tuple[str, str], dict[str, Path]] = {}
+    for path, match in found:
+        subject, sensor, device = (text.lower() for text in match.groups())
+        sensors = devices.setdefault((device, subject), {})
+        if sensor in sensors:
+            raise ValueError(f"{path} and {sensors[sensor]} are of the same trial, expected one; remove one of them")
+        sensors[sensor] = path
+    yield from reading.each(
+        devices.items(), lambda each: _parse(*each[0], each[1], reading), lambda each: " ".join(each[0])
+    )
 
 
-def _read_person(path: Path, *, options: ReadOptions, account: ReadingAccount) -> Iterator[Recording]:
-    name = re.fullmatch(r"data_(\d+)_accel_(phone|watch)", path.stem)
-    if name is None:
-        raise ValueError(f"{path} is called {path.name}, expected data_1600_accel_phone.txt; rename or remove it")
-    subject, device = name.groups()
-    other = path.parents[1] / "gyro" / f"data_{subject}_gyro_{device}.txt"
-    if not other.is_file():
-        raise ValueError(f"{other} not found beside {path.name}; the download is not complete, get it from {SOURCE}")
-    tables = [_read_lines(file) for file in (path, other)]
-    for code in tables[0]["code"].unique():
-        parts = [table[table["code"] == code] for table in tables]
-        if any(len(part) < 2 for part in parts):
-            account.add("activities with one sensor only left out")
-            continue
-        streams = [(part["time"].to_numpy() / 1e9, part[["x", "y", "z"]].to_numpy()) for part in parts]
-        _, values = align_streams(
-            streams, rate_hz=RATE_HZ, options=options, account=account, where=f"{path}, activity {code}"
+def _parse(device: str, subject: str, sensors: Mapping[str, Path], reading: Reading) -> Iterator[Recording]:
+    if "accel" not in sensors:
+        raise ValueError(
+            f"data_{subject}_accel_{device}.txt is missing beside {sensors['gyro']}; download the set anew"
         )
-        yield Recording(
-            accel=values[:, None, :3].astype(np.float32),
-            gyro=values[:, None, 3:].astype(np.float32),
-            gravity_included=True,
-            rate_hz=RATE_HZ,
-            labels=ACTIVITIES[code],
-            subject=subject,
-            trial=f"wisdm/{subject}/{device}/{code}",
-            placements=(DEVICES[device],),
-            mounting=MOUNTING,
-        )
+    spans = {sensor: _spans(path) for sensor, path in sensors.items()}
+    for (code, number), accel in spans["accel"].items():
+        tracks = [SensorTrack(PLACEMENTS[device], "accel", *accel)]
+        gyro = spans.get("gyro", {}).get((code, number))
+        if gyro is not None and min(accel[0].max(), gyro[0].max()) - max(accel[0].min(), gyro[0].min()) > 1.0:
+            tracks.append(SensorTrack(PLACEMENTS[device], "gyro", *gyro))
+        else:
+            logger.warning("%s has no gyroscope at the time of activity %s", sensors["accel"], code)
+        facts = Facts(subject, f"wisdm/{subject}/{device}/{code}{number}", MOUNTING, f"{sensors['accel']} ({code})")
+        activity = name_one(code, ACTIVITIES, str(sensors["accel"]))
+        yield from record_tracks(tracks, activity, facts, CLOCK, reading)
 
 
-def _read_lines(path: Path) -> pd.DataFrame:
-    """Read lines ``subject,code,stamp,x,y,z;`` into columns code, time [ns], x, y and z."""
-    lines = [line.strip().rstrip(";") for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
-    rows = [line.split(",") for line in lines]
-    for number, row in enumerate(rows, start=1):
-        if row == [""]:
-            continue
-        if len(row) != 6 or row[1].strip() not in ACTIVITIES:
-            raise ValueError(
-                f"{path}, line {number} is {lines[number - 1][:60]!r}, expected subject,code,stamp,x,y,z with a "
-                f"code of {', '.join(ACTIVITIES)}; download it anew"
-            )
-    table = pd.DataFrame([row[1:] for row in rows if len(row) == 6], columns=["code", "time", "x", "y", "z"])
-    if table.empty:
-        raise ValueError(f"{path} is empty, expected lines of subject,code,stamp,x,y,z; download it anew")
-    numbers = pd.DataFrame({name: pd.to_numeric(table[name], errors="coerce") for name in ("time", "x", "y", "z")})
-    if numbers.isna().to_numpy().any():
-        bad = int(numbers.isna().to_numpy().any(axis=1).argmax())
-        raise ValueError(f"{path}, line {bad + 1} holds something that is no number; download it anew")
-    return numbers.assign(code=table["code"].str.strip())
+def _spans(path: Path) -> dict[tuple[str, int], Span]:
+    """Each activity of a file; one that was done again later counts on its own."""
+    table = parse_named_table(path.read_bytes().replace(b";", b""), str(path), header=False)
+    codes = table.texts("1")
+    time_s = table.numbers(["2"])[:, 0] * unit_factor("ns", "time")
+    values = table.numbers(["3", "4", "5"])
+    found: dict[tuple[str, int], Span] = {}
+    for code in dict.fromkeys(codes.tolist()):
+        for number, (a, b) in enumerate(runs_of(codes == code)):
+            if b - a > 1:
+                found[code, number] = (time_s[a:b], values[a:b])
+    return found

@@ -12,6 +12,7 @@ from rich.console import Console
 from experiments.bench.accelerator import accelerator_table
 from experiments.bench.body import full_mesh_table, gradient_table, long_recording_table, scaling_table
 from experiments.bench.losses import loss_table
+from experiments.bench.number_table import number_table
 from experiments.bench.real_sensors import real_sensor_table
 from experiments.bench.rigid import error_table, speed_table
 from experiments.bench.sampling import JUDGED, guidance_table, sampler_table
@@ -49,6 +50,7 @@ def main() -> None:
         long_recording_table,
         training_table,
         loss_table,
+        number_table,
         real_sensor_table,
         guidance_table,
         judged_sampler_table,

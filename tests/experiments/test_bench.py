@@ -12,6 +12,7 @@ from experiments.bench.accelerator import count_flops, find_peak_flops, list_ker
 from experiments.bench.body import make_motion, make_placements, simulate_on_full_mesh
 from experiments.bench.losses import make_prediction, prepare_step
 from experiments.bench.methods import all_methods
+from experiments.bench.number_table import number_table
 from experiments.bench.rigid import measure_error
 from experiments.bench.tables import BenchTable, describe_machine, median_seconds, time_in_turns
 from experiments.bench.training import TorchDenoiser, TrainingCase
@@ -155,3 +156,9 @@ def test_accelerations_of_features_are_those_of_their_joints():
     assert found.magnitudes.shape == (1, 27 * 22)
     assert found.mean == pytest.approx(float(expected.mean()), rel=1e-4)
     assert found.high == pytest.approx(float(expected.quantile(0.95)), rel=1e-3)
+
+
+def test_reading_pamap2_is_measured_against_pandas():
+    ((alone, ours, ratio, most),) = number_table(2000).rows
+    assert float(ratio) == pytest.approx(float(ours) / float(alone), rel=0.05)
+    assert most == "1.5"

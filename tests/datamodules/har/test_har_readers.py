@@ -174,3 +174,46 @@ def test_dsads_missing_root_says_where_to_get_it(root, tmp_path):
 def test_unknown_set_names_the_nearest():
     with pytest.raises(ValueError, match=r"'hatp'.*did you mean hapt"):
         load_recordings("hatp")
+
+
+@pytest.fixture(scope="module")
+def spsw_root(shared, tmp_path_factory):
+    root = tmp_path_factory.mktemp("spsw_har")
+    with tarfile.open(shared / "data" / "imu" / "spsw_har.tar.xz") as archive:
+        members = [m for m in archive if "/DATA/s01/" in m.name or "/DATA/s02/" in m.name]
+        archive.extractall(root, members=members, filter="data")
+    return root
+
+
+def test_spsw_har_joins_phone_and_watch(spsw_root):
+    recordings = list(load_recordings("spsw_har", spsw_root))
+    assert {r.subject for r in recordings} == {"s01", "s02"}
+    assert len(recordings) == 6 + 9  # executions of the two, according to subjects_info.csv
+    assert {str(name) for r in recordings for name in r.labels} == set(READERS["spsw_har"].labels)
+    seated = np.concatenate([r.accel[r.labels == "sitting"] for r in recordings])
+    np.testing.assert_allclose(np.median(np.linalg.norm(seated, axis=-1), axis=0), 9.80665, rtol=0.02)
+    assert {r.timing.gaps for r in recordings} == {0}
+    assert all(r.timing.resampled for r in recordings)
+
+
+def test_spsw_har_gyroscope_turns_gravity_as_the_accelerometer_sees_it(spsw_root):
+    """The phone rides on a thigh that turns in sitting down and standing up; both sensors must tell the same turn."""
+    errors, turned = [], []
+    for recording in load_recordings("spsw_har", spsw_root):
+        rows = np.flatnonzero(np.isin(recording.labels, ["sit_to_stand", "stand_to_sit"]))
+        for bout in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
+            if bout[0] < 25 or bout[-1] + 25 > len(recording.accel):
+                continue
+            start = recording.accel[bout[0] - 25 : bout[0] + 1, 0].mean(axis=0).astype(float)
+            up = start.copy()
+            for row in bout:
+                up -= np.cross(recording.gyro[row, 0], up) / recording.rate_hz
+            end = recording.accel[bout[-1] : bout[-1] + 25, 0].mean(axis=0)
+            errors.append(_angle(up, end))
+            turned.append(_angle(start, end))
+    assert np.median(turned) > 45
+    assert np.median(errors) < 15
+
+
+def _angle(a, b):
+    return np.degrees(np.arccos(a @ b / np.linalg.norm(a) / np.linalg.norm(b)))

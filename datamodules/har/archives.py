@@ -1,0 +1,75 @@
+"""Read the entries of a zip archive, and of zip archives inside it, in memory and without trusting its names."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+MAX_ENTRY_BYTES = 4 * 2**30
+"""An entry that claims to be larger is refused [bytes]."""
+
+
+def read_zip(path: Path, *, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    """Entries of an archive whose names end in one of the suffixes, archives inside archives opened as well.
+
+    Nothing is written to disk. Folders of the Mac's Finder (``__MACOSX``) and hidden files are left out.
+
+    Args:
+        path: the archive.
+        suffixes: such as ``(".csv",)``, in small letters.
+
+    Yields:
+        Name inside the archive (``outer.zip!inner.csv`` for nested ones) and content.
+
+    Raises:
+        ValueError: the archive is damaged or cut off, or an entry points outside the archive or is absurdly large.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield from _entries(archive, path.name, suffixes, depth=0)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ValueError(
+            f"{path} is no whole zip archive ({error}), expected one that opens; download it anew"
+        ) from None
+
+
+def _entries(
+    archive: zipfile.ZipFile, where: str, suffixes: tuple[str, ...], depth: int
+) -> Iterator[tuple[str, bytes]]:
+    for entry in archive.infolist():
+        parts = check_entry_name(entry.filename, where).parts
+        if entry.is_dir() or any(part == "__MACOSX" or part.startswith(".") for part in parts):
+            continue
+        if entry.file_size > MAX_ENTRY_BYTES:
+            raise ValueError(
+                f"{where} holds {entry.filename} of {entry.file_size} bytes, expected at most {MAX_ENTRY_BYTES}; "
+                "it is not the data set's archive"
+            )
+        lower = entry.filename.lower()
+        if lower.endswith(".zip") and depth < 3:
+            inner_name = f"{where}!{entry.filename}"
+            with zipfile.ZipFile(io.BytesIO(archive.read(entry))) as inner:
+                yield from (
+                    (f"{entry.filename}!{name}", data)
+                    for name, data in _entries(inner, inner_name, suffixes, depth + 1)
+                )
+        elif lower.endswith(suffixes):
+            yield entry.filename, archive.read(entry)
+
+
+def check_entry_name(name: str, where: str) -> PurePosixPath:
+    """Make sure that an entry's name stays inside its archive.
+
+    Raises:
+        ValueError: it is absolute, names a drive, or climbs out with ``..``.
+    """
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0]):
+        raise ValueError(
+            f"{where} holds the entry {name!r}, which would be written outside its folder; do not unpack this archive, "
+            "download it from the set's own page"
+        )
+    return path

@@ -1,0 +1,100 @@
+"""UMAFall: phone in the pocket and four SensorTags on chest, waist, wrist and ankle of 19 people, falls and daily life.
+
+Casilari, Santoyo-Ramón, Cano-García 2017, UMAFall: a multisensor dataset for the research on automatic fall detection,
+doi 10.1016/j.procs.2017.06.110. The user downloads it. Layout, sensor numbers and units: the set's description and the
+headers of its files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.har.building import Facts, SensorTrack, record_tracks
+from datamodules.har.number_table import parse_numbers
+from datamodules.har.reading import Reading, SetFiles
+from datamodules.har.recording import Recording
+from datamodules.har.stamps import ClockRule
+from datamodules.har.tables import name_one
+from datamodules.har.units import unit_factor
+
+CLOCK = ClockRule(rate_hz=20.0, duplicates="average", backwards="sort")
+"""The SensorTags' rate; the phone's 200 Hz are low-passed to it."""
+
+PLACEMENTS = ("right_pocket", "chest", "waist", "right_wrist", "right_ankle")
+"""Sensor ID 0 to 4: RIGHTPOCKET, CHEST, WAIST, WRIST, ANKLE in the headers; *the side of the last two is not stated."""
+
+ACTIVITIES: Mapping[str, str] = {
+    **{"aplausing": "clapping", "applauding": "clapping", "handsup": "hands_up", "makingacall": "making_a_call"},
+    **{"openingdoor": "opening_door", "sittinggettinguponachair": "sitting_down_and_getting_up"},
+    **{"walking": "walking", "bending": "bending", "hopping": "hopping", "jogging": "jogging"},
+    **{"lyingdown": "lying_down_and_getting_up", "lyingdownonabed": "lying_down_and_getting_up"},
+    **{"godownstairs": "walking_downstairs", "goupstairs": "walking_upstairs"},
+    **{"backwardfall": "fall_backward", "forwardfall": "fall_forward", "lateralfall": "fall_lateral"},
+}
+"""Movement in the name of a file, in small letters without underscores -> activity."""
+
+MOUNTING = (
+    "phone in the right trouser pocket, SensorTags on elastic bands (the set's description, figure 1); how their axes "
+    "lie has not been verified*: read it off gravity with imuforge recordings inspect umafall ROOT"
+)
+
+FILES = SetFiles(
+    r"umafall_subject_(\d+)_(adl|fall)_([a-z_]+?)_(\d+)_([\d-]+_[\d-]+)\.csv",
+    "UMAFall_Subject_01_ADL_Walking_1_DATE_TIME.csv of UMAFall",
+    "https://doi.org/10.6084/m9.figshare.4214283",
+)
+
+_ACCEL, _GYRO = 0, 1
+"""Sensor Type; 2 is the magnetometer."""
+
+
+def read_umafall(root: Path | None, reading: Reading) -> Iterator[Recording]:
+    """Read UMAFall: lines ``time [ms]; sample; x; y; z; sensor type; sensor ID`` after a header of lines with ``%``.
+
+    Acceleration comes in g with gravity, angular rate in deg/s; *units as the description gives them. The phone's rate
+    is NaN where it recorded none. A sensor with fewer than two samples in a file is left out.
+
+    Args:
+        root: folder that holds the files.
+        reading: rules of this pass.
+
+    Yields:
+        One recording for each file, or several where samples are missing for longer than ``max_gap_s``.
+
+    Raises:
+        FileNotFoundError: there are no such files; says where to get them.
+        ValueError: a line does not hold 7 numbers, or a movement is unknown.
+    """
+    yield from reading.each(FILES.find(root), lambda found: _parse(*found, reading), lambda found: str(found[0]))
+
+
+def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording]:
+    subject, kind, movement, trial, stamp = match.groups()
+    subject = str(int(subject))
+    lines = path.read_bytes().splitlines()
+    # Blank lines in place of the header keep the numbers of lines in messages true.
+    body = b"\n".join(b"" if re.match(rb"\s*(%|[A-Za-z])", line) else line.rstrip(b"; \t\r") for line in lines) + b"\n"
+    table = parse_numbers(body, str(path), columns=7, take=range(7), delimiter=";")
+    tracks = []
+    for number, placement in enumerate(PLACEMENTS):
+        for sensor in (_ACCEL, _GYRO):
+            rows = table[(table[:, 5] == sensor) & (table[:, 6] == number)]
+            if len(rows) > 1:
+                tracks.append(_track(rows, placement, sensor))
+    if not any(track.kind == "accel" for track in tracks):
+        raise ValueError(f"{path} holds no accelerometer of sensor ID 0 to 4; download it anew")
+    activity = name_one(movement.lower().replace("_", ""), ACTIVITIES, str(path))
+    facts = Facts(subject, f"umafall/{subject}/{kind.lower()}_{movement}_{trial}/{stamp}", MOUNTING, str(path))
+    return record_tracks(tracks, activity, facts, CLOCK, reading)
+
+
+def _track(rows: NDArray[np.float64], placement: str, sensor: int) -> SensorTrack:
+    time_s = rows[:, 0] * unit_factor("ms", "time")
+    if sensor == _ACCEL:
+        return SensorTrack(placement, "accel", time_s, rows[:, 2:5] * unit_factor("g", "accel"))
+    return SensorTrack(placement, "gyro", time_s, rows[:, 2:5] * unit_factor("deg/s", "gyro"))
