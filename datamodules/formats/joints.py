@@ -64,14 +64,13 @@ def read_joints(path: str | Path, arrays: Arrays, *, fps: float | None = None, b
         raise ValueError(f"{path}: {error}") from error
 
 
-def read_features(path: str | Path, arrays: Arrays, *, fps: float | None = None, body: Body | None = None) -> Motion:
+def read_features(path: str | Path, arrays: Arrays, *, fps: float | None = None) -> Motion:
     """Turn HumanML3D features into a motion.
 
     Args:
         path: the file, for messages.
         arrays: features ``(T, 263)``, not normalised.
         fps: frame rate [Hz]; None takes HumanML3D's 20.
-        body: whose bones to fit; None takes ``Body.default()``.
 
     Raises:
         ValueError: a feature is not finite.
@@ -80,7 +79,7 @@ def read_features(path: str | Path, arrays: Arrays, *, fps: float | None = None,
     bad = int((~features.isfinite()).any(dim=1).sum())
     if bad or len(features) < 1:
         raise ValueError(f"{path}: {bad} of {len(features)} frames are not finite, expected features without NaN")
-    return features_to_motion(features, fps=FEATURE_FPS if fps is None else fps, body=body)
+    return features_to_motion(features, fps=FEATURE_FPS if fps is None else fps)
 
 
 def _as_numbers(path: str | Path, arrays: Arrays, key: str) -> torch.Tensor:

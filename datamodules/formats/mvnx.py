@@ -89,7 +89,7 @@ def read_mvnx(path: str | Path, *, fps: float | None = None) -> SkeletonMotion:
     if not np.abs(norms - 1).max() < 0.01:
         frame = int(np.abs(norms - 1).max(axis=1).argmax())
         raise ValueError(f"{path}: frame {frame} has a quaternion of length {norms[frame].min():.3f}, expected 1")
-    turns = Rotation.from_quat(quaternions.reshape(-1, 4), scalar_first=True).as_matrix().reshape(*norms.shape, 3, 3)
+    turns = Rotation.from_quat(quaternions.reshape(-1, 4)[:, [1, 2, 3, 0]]).as_matrix().reshape(*norms.shape, 3, 3)
     rotations = TO_WORLD @ turns @ TO_WORLD.T
     positions = np.stack(contents.positions)[:, order] @ TO_WORLD.T
     parents = tuple(-1 if name == "Pelvis" else names.index(PARENTS[name]) for name in names)
