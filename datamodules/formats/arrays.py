@@ -31,7 +31,9 @@ def read_arrays(path: str | Path) -> Arrays:
         first = file.read(2)
     if first not in (b"PK", b"\x93N"):
         what = "a pickle, which could run code" if first[:1] == b"\x80" else "neither a zip archive nor an array"
-        raise ValueError(f"{path} is no .npz archive ({what}), expected an {kind} written by numpy.save or savez")
+        raise ValueError(
+            f"{path} is no {kind}; expected a file written by Motion.save, or plain arrays of numpy, found {what}"
+        )
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):

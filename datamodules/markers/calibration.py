@@ -19,7 +19,7 @@ from sim.conventions import JOINT_INDEX
 TRUNK: Final[tuple[int, ...]] = tuple(
     JOINT_INDEX[name] for name in ("pelvis", "spine1", "spine2", "spine3", "left_collar", "right_collar")
 )
-SHAPE_SPREADS: Final[float] = 2.5
+SHAPE_SPREADS: Final[float] = 1.0
 """Standard deviations of the population within which a shape is taken as usual."""
 
 ROUNDS: Final[int] = 8

@@ -33,6 +33,9 @@ BLOCK_FRAMES: Final[int] = 1500
 
 OVERLAP_FRAMES: Final[int] = 100
 
+LONG_GAP_S: Final[float] = 0.5
+"""Gaps beyond this are told of one by one [s]."""
+
 
 @dataclass(frozen=True, eq=False)
 class MarkerFit:
@@ -41,6 +44,7 @@ class MarkerFit:
     Attributes:
         motion: of that body, at the recording's rate, world Y up, float32.
         body: the body in its fitted shape.
+        set_name: the marker set.
         names: the M markers that were used.
         residual_m: distance of each marker from the body's ``(T, M)`` [m], NaN where it was not seen.
         offset_m: how far each marker lies from where its set says, after fitting ``(M,)`` [m].
@@ -51,6 +55,7 @@ class MarkerFit:
 
     motion: Motion
     body: Body
+    set_name: str
     names: tuple[str, ...]
     residual_m: np.ndarray[tuple[int, int], np.dtype[np.float64]]
     offset_m: np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -67,6 +72,29 @@ class MarkerFit:
     def occluded(self) -> int:
         """Samples of markers that were not seen."""
         return int(np.isnan(self.residual_m).sum())
+
+    def describe(self) -> tuple[str, ...]:
+        """Return in words how well the body fits and what it does not know."""
+        each = np.nanmedian(self.residual_m, axis=0)
+        worst = np.argsort(-each)[:3]
+        lines = [
+            f"marker residual: median {1e3 * self.median_residual_m:.1f} mm, 95% under "
+            f"{1e3 * float(np.nanquantile(self.residual_m, 0.95)):.0f} mm; largest medians "
+            + ", ".join(f"{self.names[index]} {1e3 * each[index]:.0f} mm" for index in worst),
+            f"markers lie {1e3 * float(np.median(self.offset_m)):.0f} mm (median) from where the set says; fitted",
+            f"not seen: {self.occluded} of {self.residual_m.size} samples, bridged by the body",
+            f"no marker tells of {', '.join(self.prior_joints)}: they follow the prior",
+        ]
+        long = [
+            f"{name} for {gap:.1f} s"
+            for name, gap in zip(self.names, self.longest_gap_s, strict=True)
+            if gap > LONG_GAP_S
+        ]
+        if long:
+            lines.append(f"gaps too long to be trusted: {', '.join(long[:6])}{' ...' if len(long) > 6 else ''}")
+        if self.unknown:
+            lines.append(f"markers that the set does not know, left out: {', '.join(self.unknown)}")
+        return tuple(lines)
 
 
 def fit_markers(
@@ -115,6 +143,7 @@ def fit_markers(
     return MarkerFit(
         motion=Motion(pose.rotations.float(), pose.translation.float(), recording.fps),
         body=model.body.with_shape(model.betas).to(dtype=torch.float32),
+        set_name=chosen.name,
         names=tuple(known),
         residual_m=residual.numpy(),
         offset_m=model.offsets.norm(dim=-1).numpy(),
