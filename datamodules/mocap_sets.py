@@ -16,7 +16,15 @@ from datamodules.formats.bvh import read_bvh
 from datamodules.formats.expmap import read_expmap
 from datamodules.formats.skeleton import SkeletonMotion
 from datamodules.retarget import SkeletonMap
-from datamodules.skeleton_maps import ACCLAIM, CGSPEED, CGSPEED_POSER, DAZ, REACTIDLE
+from datamodules.skeleton_maps import (
+    ACCLAIM,
+    BANDAI_NAMCO,
+    CGSPEED,
+    CGSPEED_POSER,
+    CHARACTER_CREATOR,
+    DAZ,
+    REACTIDLE,
+)
 
 CMU: Final[str] = (
     "CMU Graphics Lab Motion Capture Database, mocap.cs.cmu.edu (NSF EIA-0196217): free to use, copy, modify and "
@@ -61,12 +69,14 @@ class MocapSet:
         licence: terms in short.
         ships: whether weights trained on the set may be shipped.
         list_files: finds the files under the set's folder.
+        about: what its rules put right, in words.
     """
 
     folder: str
     licence: str
     ships: bool
     list_files: Callable[[Path], Iterator[MocapFile]]
+    about: str = ""
 
 
 def _name(path: Path, folder: Path) -> str:
@@ -176,14 +186,73 @@ def _list_reactidle(folder: Path) -> Iterator[MocapFile]:
         yield MocapFile(name, path, "standing", None, REACTIDLE, read, group=group)
 
 
+FLATTENED: Final[frozenset[str]] = frozenset({"002_01", "002_02", "002_03", "007_01"})
+"""Character Creator conversions whose pelvis was put at one height."""
+
+_T_POSED: Final[frozenset[str]] = frozenset(f"007_{number:02d}" for number in range(3, 13))
+"""Conversions that do begin with a T-pose; those of the other subjects begin with the recording."""
+
+
+def _list_iclone(folder: Path) -> Iterator[MocapFile]:
+    for path in sorted(folder.glob("*.bvh*")):
+        name = path.name.split(".")[0]
+        subject, _, trial = name.partition("_")
+
+        def read(path: Path = path, drop: int = int(name in _T_POSED)) -> SkeletonMotion:
+            return read_bvh(path, unit_m=0.01, fps=60.0, drop_first=drop)
+
+        cmu = f"{int(subject):02d}_{trial}" if subject.isdigit() else None
+        yield MocapFile(_name(path, folder), path, "motion", cmu, CHARACTER_CREATOR, read, group=f"cmu/{cmu}")
+
+
+_BANDAI_ACTIVITIES: Final = {"walk": "walking", "run": "running", "dance": "dancing", "kick": "kicking"}
+
+
+def _list_bandai(folder: Path) -> Iterator[MocapFile]:
+    for path in sorted(folder.rglob("*.bvh")):
+
+        def read(path: Path = path) -> SkeletonMotion:
+            return read_bvh(path, unit_m=0.01, fps=30.0)
+
+        content = path.name.split("_")[1].split("-")[0] if "_" in path.name else ""
+        activity = _BANDAI_ACTIVITIES.get(content, content or "motion")
+        name = _name(path, folder)
+        yield MocapFile(name, path, activity, None, BANDAI_NAMCO, read, group=name)
+
+
 MOCAP_SETS: Final[tuple[MocapSet, ...]] = (
-    MocapSet("cmu_expmap8", CMU, True, _list_expmap8),
-    MocapSet("cmu35_asfamc", CMU, True, _list_acclaim),
-    MocapSet("cmu_asfamc", CMU, True, _list_acclaim),
-    MocapSet("cmu_16_15", CMU, True, _list_acclaim),
-    MocapSet("cmu_cgspeed_bvh", CMU, True, _list_cgspeed),
-    MocapSet("cmu_daz_bvh_dance_martial", CMU, True, _list_daz),
-    MocapSet("reactidle_bvh", MIT, True, _list_reactidle),
+    MocapSet("cmu_expmap8", CMU, True, _list_expmap8, "row 0 dropped, thorax put back, root's angles reordered"),
+    MocapSet("cmu35_asfamc", CMU, True, _list_acclaim, "30 fps, CMU's unit"),
+    MocapSet("cmu_asfamc", CMU, True, _list_acclaim, "120 fps, CMU's unit"),
+    MocapSet("cmu_16_15", CMU, True, _list_acclaim, "120 fps, CMU's unit, four first frames dropped"),
+    MocapSet("cmu_cgspeed_bvh", CMU, True, _list_cgspeed, "CMU's unit, T-pose of frame 0 dropped"),
+    MocapSet(
+        "cmu_daz_bvh_dance_martial", CMU, True, _list_daz, "T-pose and blend of eight frames dropped, salsa is 60 fps"
+    ),
+    MocapSet("reactidle_bvh", MIT, True, _list_reactidle, "24 fps, no metric scale"),
 )
-"""The sets that are read; all of them allow weights trained on them to be shipped. Others in such a collection
-(conversions without a licence, non-commercial sets, optical markers) are left alone."""
+"""The sets that are trained on; all of them allow weights trained on them to be shipped."""
+
+RESEARCH_SETS: Final[tuple[MocapSet, ...]] = (
+    MocapSet(
+        "cmu_iclone_bvh",
+        "CMU motion, conversion without a licence",
+        False,
+        _list_iclone,
+        "centimetres, 60 fps, T-pose of frame 0 dropped where there is one; the avatar is 1.13 times the subject; "
+        f"{', '.join(sorted(FLATTENED))} have no vertical motion of the pelvis",
+    ),
+    MocapSet("bandai_namco_bvh", "CC BY-NC 4.0", False, _list_bandai, "centimetres, 30 fps"),
+)
+"""Sets that are read and inspected, but that no collection gives for training."""
+
+
+def find_declared(path: Path) -> tuple[MocapFile, MocapSet] | None:
+    """Return a file's entry in a known set, by the name of the folder that it lies in, or None."""
+    for rules in (*MOCAP_SETS, *RESEARCH_SETS):
+        for folder in path.resolve().parents:
+            if folder.name == rules.folder:
+                for file in rules.list_files(folder):
+                    if file.path == path.resolve():
+                        return file, rules
+    return None
