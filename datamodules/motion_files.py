@@ -10,9 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import torch
-
 from datamodules.formats.acclaim import read_acclaim
 from datamodules.formats.amass import KEYS as AMASS_KEYS
 from datamodules.formats.amass import read_amass
@@ -161,10 +158,12 @@ def move_skeleton(
         notes.append("the rest pose is no pose of a person; joint frames were found from the motion")
     aligned = align_rest(source, skeleton)
     # Where joint frames were found, feet lie along the source's; elsewhere the map knows whether they do.
-    fitting = replace(skeleton, aligned_feet=True) if aligned is not source and not is_standing(source, skeleton) else skeleton
-    return MotionFile(
-        retarget(aligned, fitting), format_name, name, map_joints(source, skeleton), tuple(notes)
+    fitting = (
+        replace(skeleton, aligned_feet=True)
+        if aligned is not source and not is_standing(source, skeleton)
+        else skeleton
     )
+    return MotionFile(retarget(aligned, fitting), format_name, name, map_joints(source, skeleton), tuple(notes))
 
 
 def _read_bvh(path: Path, options: ReadOptions) -> MotionFile:
@@ -203,13 +202,25 @@ def _find_asf(path: Path) -> Path:
 
 
 def _read_expmap(path: Path, options: ReadOptions) -> MotionFile:
-    folders = list(path.resolve().parents)[:4]
-    skeleton = next((one / "skeleton.json" for one in folders if (one / "skeleton.json").is_file()), None)
+    skeleton = find_skeleton_json(path)
     if skeleton is None:
         raise FileNotFoundError(f"{path} needs skeleton.json in its folder or one of the three above; copy it there")
     fps = options.fps if options.fps is not None else CMU_FPS
     source = read_expmap(path, skeleton, fps=fps, drop_first=options.drop_first)
     return move_skeleton(source, CGSPEED, options, format_name="exponential-map CSV", name="cgspeed")
+
+
+def find_skeleton_json(path: Path) -> Path | None:
+    """Return the skeleton of a table of exponential maps: in its folder or one of the three above."""
+    return next(
+        (one / "skeleton.json" for one in list(path.resolve().parents)[:4] if (one / "skeleton.json").is_file()), None
+    )
+
+
+def is_deepmimic(path: Path) -> bool:
+    """Say whether a text is one of DeepMimic's, JSON with frames."""
+    text = read_text(path).lstrip() if suffix_of(path) == ".txt" else ""
+    return text[:1] == "{" and '"Frames"' in text
 
 
 def _read_deepmimic(path: Path, options: ReadOptions) -> MotionFile:
@@ -287,10 +298,6 @@ def carry_over(motion: Motion, source: Body, target: Body) -> Motion:
     return put_on_floor(replace(motion, translation=motion.translation * scale), body=target)
 
 
-def _is_text_of(first: str) -> Callable[[Path], bool]:
-    return lambda path: read_text(path).lstrip()[:1] == first
-
-
 def _holds(keys: frozenset[str]) -> Callable[[Path], bool]:
     def claims(path: Path) -> bool:
         arrays: Arrays = read_arrays(path)
@@ -308,7 +315,7 @@ FORMATS: Final[tuple[MotionFormat, ...]] = (
     MotionFormat("Xsens MVNX", (".mvnx",), _read_mvnx),
     MotionFormat("TRC markers", (".trc",), _markers(read_trc, "TRC markers")),
     MotionFormat("C3D markers", (".c3d",), _markers(read_c3d, "C3D markers")),
-    MotionFormat("DeepMimic", (".txt",), _read_deepmimic, _is_text_of("{")),
+    MotionFormat("DeepMimic", (".txt",), _read_deepmimic, is_deepmimic),
     MotionFormat("exponential-map CSV", (".txt", ".csv"), _read_expmap),
 )
 """The formats that are read; of several with one suffix the first that claims a file, else the last."""

@@ -117,7 +117,7 @@ def map_joints(source: SkeletonMotion, skeleton: SkeletonMap) -> FloatArray:
 
 
 def _retell(source: SkeletonMotion, frames: FloatArray) -> SkeletonMotion:
-    """Tell a motion from another rest pose, in which joint j is turned by the inverse of ``frames[j]`` ``(J, 3, 3)``."""
+    """Tell a motion from another rest pose: joint j is turned in it by the inverse of ``frames[j]`` ``(J, 3, 3)``."""
     offsets = source.offsets.copy()
     for joint, parent in enumerate(source.parents):
         if parent >= 0:
@@ -152,9 +152,7 @@ def _find_frames(source: SkeletonMotion, skeleton: SkeletonMap, body: Body) -> F
     return found
 
 
-def _settle(
-    mean: FloatArray, source: SkeletonMotion, skeleton: SkeletonMap, name: str, rest: FloatArray
-) -> FloatArray:
+def _settle(mean: FloatArray, source: SkeletonMotion, skeleton: SkeletonMap, name: str, rest: FloatArray) -> FloatArray:
     """Turn a measured frame so that the bone lies exactly on the source's, and its twist on the nearest axis."""
     bone = _own_bone(source, skeleton, name)
     if bone is None:

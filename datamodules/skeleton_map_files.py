@@ -63,5 +63,7 @@ def _check(path: str | Path, joint: str, name: str, names: Collection[str]) -> s
     if name not in names:
         near = get_close_matches(name, names, 1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"{path}: {joint} is {name!r}, which the skeleton lacks; {hint}it has {sorted(names)[:12]} ...")
+        raise ValueError(
+            f"{path}: {joint} is {name!r}, which the skeleton lacks; {hint}it has {sorted(names)[:12]} ..."
+        )
     return name

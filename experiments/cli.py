@@ -1,4 +1,4 @@
-"""The command ``imuforge``: everything that ``lightning`` does, and ``synth``, ``show``, ``report``, ``inspect``, ``motions``."""
+"""The command ``imuforge``: what ``lightning`` does, and ``synth``, ``show``, ``report``, ``inspect``, ``motions``."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ JUMP_M_S2: Final[float] = 1000.0
 LEG_M: Final[tuple[float, float]] = (0.55, 1.1)
 """Lengths of a person's leg, hip to ankle [m]; others mean another unit."""
 
-T_POSE_COSINE: Final[float] = 0.97
+T_POSE_COSINE: Final[float] = 0.93
 """Both arms this level and straight out are a T-pose."""
 
 SHOWN: Final[int] = 8
@@ -48,7 +48,9 @@ def read_declared(path: Path, options: ReadOptions) -> tuple[MotionFile, str | N
     if declared is None:
         return read_motion(path, options), None
     file, rules = declared
-    told = move_skeleton(file.read(), file.skeleton, options, format_name=path.suffixes[0][1:].upper(), name="its set's")
+    told = move_skeleton(
+        file.read(), file.skeleton, options, format_name=path.suffixes[0][1:].upper(), name="its set's"
+    )
     return told, f"read by the rules of the set {rules.folder}: {rules.about or 'units, rate and first frames'}"
 
 
@@ -184,7 +186,12 @@ def draw_motion(motion: Motion, path: Path, *, title: str) -> str:
         for axes, across, name in ((side, 2, "from its left: z [m]"), (front, 0, "from the front: x [m]")):
             for place, frame in enumerate(moments):
                 _draw_figure(axes, joints[frame] - joints[frame, 0] * [1, 0, 1], across, 1.2 * place)
-            axes.set(aspect="equal", ylabel="height [m]", xlabel=f"{name}, each 1.2 m on", title=title if across == 2 else None)
+            axes.set(
+                aspect="equal",
+                ylabel="height [m]",
+                xlabel=f"{name}, each 1.2 m on",
+                title=title if across == 2 else None,
+            )
             axes.axhline(0, color="0.7", linewidth=0.8)
         times = np.arange(len(joints)) / motion.fps
         for joint in ("pelvis", "left_wrist", "right_wrist", "left_ankle", "right_ankle"):

@@ -22,7 +22,6 @@ from datamodules.formats.skeleton import (
     run_forward_kinematics,
 )
 
-
 _CHANNELS: Final = frozenset(f"{axis}{kind}" for axis in "xyz" for kind in ("position", "rotation"))
 
 
@@ -96,8 +95,11 @@ def _parse_hierarchy(lines: list[str], path: str | Path) -> _Hierarchy:
             open_joints.pop()
         elif word == "OFFSET" and open_joints and len(rest) == 3:
             hierarchy.offsets[open_joints[-1]] = _parse_offset(rest, line, path)
-        elif word == "CHANNELS" and open_joints and rest[:1] == [str(len(rest) - 1)] and _CHANNELS.issuperset(
-            channel.lower() for channel in rest[1:]
+        elif (
+            word == "CHANNELS"
+            and open_joints
+            and rest[:1] == [str(len(rest) - 1)]
+            and _CHANNELS.issuperset(channel.lower() for channel in rest[1:])
         ):
             hierarchy.channels[open_joints[-1]] = [channel.lower() for channel in rest[1:]]
         elif word != "HIERARCHY":

@@ -126,7 +126,9 @@ def _parse(text: str, path: str | Path) -> _Contents:
                     contents.positions.append(_numbers(element, "position", 3, number, contents, path))
                 element.clear()
     except ET.ParseError as error:
-        raise ValueError(f"{path} is no whole XML file ({error}), expected MVNX of Xsens MVN; export it anew") from error
+        raise ValueError(
+            f"{path} is no whole XML file ({error}), expected MVNX of Xsens MVN; export it anew"
+        ) from error
     return contents
 
 

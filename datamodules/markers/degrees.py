@@ -18,7 +18,7 @@ from torch import Tensor
 from sim.conventions import JOINT_INDEX, NUM_JOINTS
 from sim.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
-HINGE_STOP_RAD: Final[float] = math.radians(2.0)
+HINGE_STOP_RAD: Final[float] = math.radians(0.4)
 """Beyond straight a hinge gives by this much (standard deviation) [rad]."""
 
 
@@ -105,7 +105,9 @@ def _both(
     name: str, middle: tuple[float, float, float], spread: tuple[float, float, float], hinge: int | None = None
 ) -> tuple[Group, Group]:
     """A group on the left side and its mirror image: turns about y and z change sign with the side."""
-    flexion = (None, None) if hinge is None else ((hinge, 1.0), (hinge, 1.0)) if hinge == 0 else ((hinge, -1.0), (hinge, 1.0))
+    flexion = (
+        (None, None) if hinge is None else ((hinge, 1.0), (hinge, 1.0)) if hinge == 0 else ((hinge, -1.0), (hinge, 1.0))
+    )
     return (
         Group((f"left_{name}",), middle, spread, flexion[0]),
         Group((f"right_{name}",), (middle[0], -middle[1], -middle[2]), spread, flexion[1]),

@@ -168,7 +168,13 @@ def _fit(
     for number in range(STEPS):
         pose = _step_in_blocks(calibrated, pose, observed, seen, freedom, fps, cutoff_hz)
         if number == 1:
-            calibrated = fit_shape(calibrated, Pose(pose.rotations[keys], pose.translation[keys]), observed[keys], seen[keys], looseness=1.0)
+            calibrated = fit_shape(
+                calibrated,
+                Pose(pose.rotations[keys], pose.translation[keys]),
+                observed[keys],
+                seen[keys],
+                looseness=1.0,
+            )
     return calibrated, pose
 
 
@@ -180,9 +186,7 @@ def _step_in_blocks(
     for start in range(0, frames, BLOCK_FRAMES):
         low, high = max(0, start - OVERLAP_FRAMES), min(frames, start + BLOCK_FRAMES + OVERLAP_FRAMES)
         part = Pose(pose.rotations[low:high], pose.translation[low:high])
-        moved = step_together(
-            model, part, observed[low:high], seen[low:high], freedom, fps=fps, cutoff_hz=cutoff_hz
-        )
+        moved = step_together(model, part, observed[low:high], seen[low:high], freedom, fps=fps, cutoff_hz=cutoff_hz)
         stop = min(frames, start + BLOCK_FRAMES)
         rotations[start:stop] = moved.rotations[start - low : stop - low]
         translation[start:stop] = moved.translation[start - low : stop - low]

@@ -94,8 +94,8 @@ def choose_marker_set(labels: Sequence[str], origin: str | Path) -> MarkerSet:
     if len(known) < MIN_SHARE * (len(known) + len(unknown)) or len(known) < 6:
         raise ValueError(
             f"{origin} fits no marker set (known: {', '.join(one.name for one in sets)}); the nearest, {best.name}, "
-            f"does not know {', '.join(unknown[:10])}{' ...' if len(unknown) > 10 else ''}; name them in a YAML file as "
-            "datamodules/assets/marker_sets.yaml shows, and give it as the marker set (--markers FILE)"
+            f"does not know {', '.join(unknown[:10])}{' ...' if len(unknown) > 10 else ''}; name them in a YAML file "
+            "as datamodules/assets/marker_sets.yaml shows, and give it as the marker set (--markers FILE)"
         )
     return best
 
