@@ -33,6 +33,9 @@ FACING_COSINE: Final[float] = float(np.cos(np.deg2rad(20.0)))
 SNAP_COSINE: Final[float] = float(np.cos(np.deg2rad(35.0)))
 """A joint's frame this near to its bone's own axes is moved onto them."""
 
+HAND_PRIOR: Final[float] = 0.3
+"""Weight of the forearm's frame against the hand's own measured one."""
+
 MAX_FRAMES: Final[int] = 400
 """Frames that the mean is taken over, evenly spread."""
 
@@ -143,7 +146,7 @@ def _find_frames(source: SkeletonMotion, skeleton: SkeletonMap, body: Body) -> F
                         mean = Rotation.from_matrix(between).mean().as_matrix()
                         if name.endswith("wrist"):
                             # A hand may be bent through a whole clip; its frame is seldom laid unlike the forearm's.
-                            mean = mean + frames[source.index(_first(skeleton, name.replace("wrist", "elbow")))]
+                            mean = mean + HAND_PRIOR * frames[source.index(_first(skeleton, name.replace("wrist", "elbow")))]
                         frames[index] = _settle(mean, source, skeleton, name, rest)
     found = np.empty((len(source.names), 3, 3))
     for joint, parent in enumerate(source.parents):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def read_c3d(path: str | Path, *, fps: float | None = None, unit_m: float | None
     kept = [index for index, label in enumerate(labels) if label and labels.index(label) == index]
     positions = mark_unseen(points.transpose(2, 1, 0)[:, kept]) * scale
     notes = (f"{len(labels) - len(kept)} points share a label with another or have none",) * (len(kept) < len(labels))
-    up = "y" if "Y" in screen.upper() else "z"
+    up: Literal["y", "z"] = "y" if "Y" in screen.upper() else "z"
     return MarkerRecording(tuple(labels[index] for index in kept), positions, rate, up, notes)
 
 
