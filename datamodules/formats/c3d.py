@@ -5,13 +5,21 @@ The format is that of https://www.c3d.org; ezc3d is Michaud & Begon 2021, doi:10
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from datamodules.formats.marker_recording import MarkerRecording, mark_unseen, unit_in_metres
+
+
+BLOCK: Final[int] = 512
+KEY: Final[int] = 0x50
+INTEL: Final[int] = 84
+MIPS: Final[int] = 86
+"""Sizes and marks of the format: bytes of a block, second byte of every file, and processors."""
 
 
 def read_c3d(path: str | Path, *, fps: float | None = None, unit_m: float | None = None) -> MarkerRecording:
@@ -39,6 +47,7 @@ def read_c3d(path: str | Path, *, fps: float | None = None, unit_m: float | None
         raise ModuleNotFoundError(
             f"{path} is C3D, which needs the package ezc3d; install it with pip install 'imuforge[c3d]'"
         ) from error
+    check_layout(Path(path))
     try:
         file = ezc3d.c3d(str(path))
     except (OSError, RuntimeError, ValueError, IndexError, MemoryError) as error:
@@ -61,6 +70,44 @@ def read_c3d(path: str | Path, *, fps: float | None = None, unit_m: float | None
     notes = (f"{len(labels) - len(kept)} points share a label with another or have none",) * (len(kept) < len(labels))
     up: Literal["y", "z"] = "y" if "Y" in screen.upper() else "z"
     return MarkerRecording(tuple(labels[index] for index in kept), positions, rate, up, notes)
+
+
+def check_layout(path: Path) -> None:
+    """Check that a C3D file is whole: ezc3d reads on and on in one that is not.
+
+    Looked at are the key of the header, the chain of parameters, and whether the frames that the header counts are
+    there.
+
+    Raises:
+        ValueError: one of these is not so.
+    """
+    data = path.read_bytes()
+    expected = "expected a whole C3D file; fetch it again"
+    if len(data) < 2 * BLOCK or data[1] != KEY or BLOCK * (data[0] - 1) + 4 > len(data) or data[0] < 2:
+        raise ValueError(f"{path} ({len(data)} bytes) does not begin as C3D does, {expected}")
+    start = BLOCK * (data[0] - 1)
+    order = ">" if data[start + 3] == MIPS else "<"
+    position = start + 4
+    # Each group or parameter: length of its name, its group, its name, and how far on the next one is; 0 is the last.
+    while position + 2 < len(data) and data[position] != 0:
+        length = abs(int.from_bytes(data[position : position + 1], signed=True))
+        pointer = position + 2 + length
+        if pointer + 2 > len(data):
+            raise ValueError(f"{path} ends within its parameters, {expected}")
+        (ahead,) = struct.unpack_from(f"{order}H", data, pointer)
+        if ahead == 0:
+            break
+        position = pointer + ahead
+    else:
+        if position + 2 >= len(data):
+            raise ValueError(f"{path} has parameters that lead beyond its end, {expected}")
+    points, analogue, first, last = struct.unpack_from(f"{order}4H", data, 2)
+    (block,) = struct.unpack_from(f"{order}H", data, 16)
+    # Words are of four bytes where the scale is negative. VAX's floats have their sign in the second byte as well.
+    size = 4 if (data[12] if order == ">" else data[15 if data[start + 3] == INTEL else 13]) & 0x80 else 2
+    need = BLOCK * (block - 1) + max(0, last - first + 1) * size * (4 * points + analogue)
+    if need > len(data):
+        raise ValueError(f"{path} has {len(data)} bytes, its header promises {need} at least: cut off, {expected}")
 
 
 def _values(group: Mapping[str, Mapping[str, Sequence[object]]], name: str) -> Sequence[object]:
