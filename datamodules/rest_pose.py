@@ -146,7 +146,10 @@ def _find_frames(source: SkeletonMotion, skeleton: SkeletonMap, body: Body) -> F
                         mean = Rotation.from_matrix(between).mean().as_matrix()
                         if name.endswith("wrist"):
                             # A hand may be bent through a whole clip; its frame is seldom laid unlike the forearm's.
-                            mean = mean + HAND_PRIOR * frames[source.index(_first(skeleton, name.replace("wrist", "elbow")))]
+                            mean = (
+                                mean
+                                + HAND_PRIOR * frames[source.index(_first(skeleton, name.replace("wrist", "elbow")))]
+                            )
                         frames[index] = _settle(mean, source, skeleton, name, rest)
     found = np.empty((len(source.names), 3, 3))
     for joint, parent in enumerate(source.parents):

@@ -103,9 +103,7 @@ def test_humanml3d_features(tmp_path: Path, golden: Callable[[str], np.lib.npyio
     # The reference's positions, on bones of another length: directions of the limbs agree.
     theirs = features_to_joints(torch.from_numpy(features)).numpy()
     for start, end in (("left_hip", "left_knee"), ("right_elbow", "right_wrist"), ("left_knee", "left_ankle")):
-        one, other = (
-            values[:, JOINT_INDEX[end]] - values[:, JOINT_INDEX[start]] for values in (theirs, read.joints)
-        )
+        one, other = (values[:, JOINT_INDEX[end]] - values[:, JOINT_INDEX[start]] for values in (theirs, read.joints))
         cosine = (one * other).sum(-1) / np.linalg.norm(one, axis=-1) / np.linalg.norm(other, axis=-1)
         assert np.rad2deg(np.arccos(np.clip(cosine, -1, 1))).max() < 1.0
 

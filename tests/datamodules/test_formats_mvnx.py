@@ -78,7 +78,12 @@ def test_a_motion_written_as_mvnx_comes_back(tmp_path: Path, walk: Motion) -> No
     read = read_motion(write_mvnx(tmp_path / "a.mvnx", walk))
     assert (read.motion.fps, read.motion.num_frames) == (walk.fps, walk.num_frames)
     joints = BODY.joints(walk).numpy()
-    assert np.abs(BODY.joints(read.motion).numpy() - joints - (read.motion.translation - walk.translation)[:, None].numpy()).max() < 1e-4
+    assert (
+        np.abs(
+            BODY.joints(read.motion).numpy() - joints - (read.motion.translation - walk.translation)[:, None].numpy()
+        ).max()
+        < 1e-4
+    )
     # On the floor of its own, but the path is the same.
     assert float((read.motion.translation - walk.translation).std(dim=0).max()) < 1e-4
     for _, turns in [BODY.forward_kinematics(read.motion)]:

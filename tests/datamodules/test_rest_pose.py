@@ -32,9 +32,7 @@ def walk() -> Motion:
 
 def name_joints(skeleton: SkeletonMap) -> list[str]:
     """One source joint for each of SMPL's 22; where two are averaged, the last."""
-    return [
-        driver if isinstance(driver := skeleton.drivers[name], str) else driver[-1] for name in JOINT_NAMES
-    ]
+    return [driver if isinstance(driver := skeleton.drivers[name], str) else driver[-1] for name in JOINT_NAMES]
 
 
 def write_bvh(
@@ -88,13 +86,10 @@ def angles_between(first: Motion, second: Motion) -> np.ndarray:
     return np.rad2deg(between).reshape(one.shape[:2])
 
 
-@pytest.mark.parametrize("name", ["Mixamo", "LAFAN1", "Xsens", "Character Creator", "Bandai-Namco", "DAZ", "cgspeed"])
+@pytest.mark.parametrize("name", ["Mixamo", "LAFAN1", "Xsens", "Character Creator", "Bandai-Namco", "cgspeed"])
 def test_a_t_pose_of_any_naming_gives_the_motion_back(tmp_path: Path, walk: Motion, name: str) -> None:
     skeleton = BVH_MAPS[name]
     names = name_joints(skeleton)
-    for place, wanted in skeleton.joints.items():
-        if wanted.endswith("_end"):
-            pytest.skip(f"{name} has no joint at the {place}, only an end")
     # Joints that the map knows and SMPL lacks are not written; the map's pairs share one of theirs.
     skeleton = replace(
         skeleton,
@@ -216,6 +211,11 @@ def test_each_map_is_chosen_by_its_own_joints_alone(name: str) -> None:
     )
     count = len(names)
     still = SkeletonMotion(
-        tuple(names), (-1, *range(count - 1)), np.zeros((count, 3)), np.zeros((1, count, 3, 3)), np.zeros((1, count, 3)), 30.0
+        tuple(names),
+        (-1, *range(count - 1)),
+        np.zeros((count, 3)),
+        np.zeros((1, count, 3, 3)),
+        np.zeros((1, count, 3)),
+        30.0,
     )
     assert name_map(still, "x.bvh") == name
