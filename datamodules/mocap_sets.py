@@ -18,10 +18,8 @@ from datamodules.formats.skeleton import SkeletonMotion
 from datamodules.retarget import SkeletonMap
 from datamodules.skeleton_maps import (
     ACCLAIM,
-    BANDAI_NAMCO,
     CGSPEED,
     CGSPEED_POSER,
-    CHARACTER_CREATOR,
     DAZ,
     REACTIDLE,
 )
@@ -79,7 +77,8 @@ class MocapSet:
     about: str = ""
 
 
-def _name(path: Path, folder: Path) -> str:
+def name_file(path: Path, folder: Path) -> str:
+    """Return ``set/file`` without suffixes."""
     return f"{folder.name}/{path.relative_to(folder).as_posix().split('.')[0]}"
 
 
@@ -100,7 +99,7 @@ def _list_expmap8(folder: Path) -> Iterator[MocapFile]:
             return read_expmap(path, skeleton, fps=120.0, drop_first=1, root_axes=("yxz", "xyz"))
 
         activity = _EXPMAP_ACTIVITIES.get(path.parent.name, path.parent.name)
-        name = _name(path, folder)
+        name = name_file(path, folder)
         yield MocapFile(name, path, activity, None, CGSPEED, read, group=name)
 
 
@@ -127,7 +126,7 @@ def _list_acclaim(folder: Path) -> Iterator[MocapFile]:
 
         spoken = {"walk": "walking", "jog": "running"}.get(parts[2] if len(parts) > 2 else "")
         activity = spoken or _ASFAMC_ACTIVITIES.get(trial, "walking")
-        yield MocapFile(_name(path, folder), path, activity, trial, ACCLAIM, read, group=f"cmu/{trial}")
+        yield MocapFile(name_file(path, folder), path, activity, trial, ACCLAIM, read, group=f"cmu/{trial}")
 
 
 _CGSPEED_ACTIVITIES: Final = {
@@ -147,7 +146,7 @@ def _list_cgspeed(folder: Path) -> Iterator[MocapFile]:
 
         skeleton = CGSPEED_POSER if trial.startswith("131") else CGSPEED
         activity = _CGSPEED_ACTIVITIES.get(trial, "walking")
-        yield MocapFile(_name(path, folder), path, activity, trial, skeleton, read, group=f"cmu/{trial}")
+        yield MocapFile(name_file(path, folder), path, activity, trial, skeleton, read, group=f"cmu/{trial}")
 
 
 _DAZ_CAPTIONS: Final = {
@@ -165,7 +164,7 @@ def _list_daz(folder: Path) -> Iterator[MocapFile]:
             return read_bvh(path, unit_m=0.01, fps=60.0 if style == "salsa" else 120.0, drop_first=8)
 
         activity = "martial_arts" if style == "martial" else "dancing"
-        name = _name(path, folder)
+        name = name_file(path, folder)
         group, captions = name, _DAZ_CAPTIONS.get(style, ())
         if style == "salsa":
             # Files 1 to 15 and 16 to 30 are the two partners of the same dances.
@@ -180,44 +179,10 @@ def _list_reactidle(folder: Path) -> Iterator[MocapFile]:
             # No metric scale: retargeting by leg length supplies it.
             return read_bvh(path, unit_m=1.0, fps=24.0)
 
-        name = _name(path, folder)
+        name = name_file(path, folder)
         # One number is one person, who stood once at ease and once acting so.
         group = f"{folder.name}/{path.name.split('_')[0]}"
         yield MocapFile(name, path, "standing", None, REACTIDLE, read, group=group)
-
-
-FLATTENED: Final[frozenset[str]] = frozenset({"002_01", "002_02", "002_03", "007_01"})
-"""Character Creator conversions whose pelvis was put at one height."""
-
-_T_POSED: Final[frozenset[str]] = frozenset(f"007_{number:02d}" for number in range(3, 13))
-"""Conversions that do begin with a T-pose; those of the other subjects begin with the recording."""
-
-
-def _list_iclone(folder: Path) -> Iterator[MocapFile]:
-    for path in sorted(folder.glob("*.bvh*")):
-        name = path.name.split(".")[0]
-        subject, _, trial = name.partition("_")
-
-        def read(path: Path = path, drop: int = int(name in _T_POSED)) -> SkeletonMotion:
-            return read_bvh(path, unit_m=0.01, fps=60.0, drop_first=drop)
-
-        cmu = f"{int(subject):02d}_{trial}" if subject.isdigit() else None
-        yield MocapFile(_name(path, folder), path, "motion", cmu, CHARACTER_CREATOR, read, group=f"cmu/{cmu}")
-
-
-_BANDAI_ACTIVITIES: Final = {"walk": "walking", "run": "running", "dance": "dancing", "kick": "kicking"}
-
-
-def _list_bandai(folder: Path) -> Iterator[MocapFile]:
-    for path in sorted(folder.rglob("*.bvh")):
-
-        def read(path: Path = path) -> SkeletonMotion:
-            return read_bvh(path, unit_m=0.01, fps=30.0)
-
-        content = path.name.split("_")[1].split("-")[0] if "_" in path.name else ""
-        activity = _BANDAI_ACTIVITIES.get(content, content or "motion")
-        name = _name(path, folder)
-        yield MocapFile(name, path, activity, None, BANDAI_NAMCO, read, group=name)
 
 
 MOCAP_SETS: Final[tuple[MocapSet, ...]] = (
@@ -232,27 +197,3 @@ MOCAP_SETS: Final[tuple[MocapSet, ...]] = (
     MocapSet("reactidle_bvh", MIT, True, _list_reactidle, "24 fps, no metric scale"),
 )
 """The sets that are trained on; all of them allow weights trained on them to be shipped."""
-
-RESEARCH_SETS: Final[tuple[MocapSet, ...]] = (
-    MocapSet(
-        "cmu_iclone_bvh",
-        "CMU motion, conversion without a licence",
-        False,
-        _list_iclone,
-        "centimetres, 60 fps, T-pose of frame 0 dropped where there is one; the avatar is 1.13 times the subject; "
-        f"{', '.join(sorted(FLATTENED))} have no vertical motion of the pelvis",
-    ),
-    MocapSet("bandai_namco_bvh", "CC BY-NC 4.0", False, _list_bandai, "centimetres, 30 fps"),
-)
-"""Sets that are read and inspected, but that no collection gives for training."""
-
-
-def find_declared(path: Path) -> tuple[MocapFile, MocapSet] | None:
-    """Return a file's entry in a known set, by the name of the folder that it lies in, or None."""
-    for rules in (*MOCAP_SETS, *RESEARCH_SETS):
-        for folder in path.resolve().parents:
-            if folder.name == rules.folder:
-                for file in rules.list_files(folder):
-                    if file.path == path.resolve():
-                        return file, rules
-    return None

@@ -18,7 +18,9 @@ from datamodules.clips import Clip
 from datamodules.embedded import embedded_split, load_embedded
 from datamodules.gait_loops import loop_gait
 from datamodules.mocap_sets import MOCAP_SETS, MocapFile, MocapSet
-from datamodules.motion_files import find_skeleton_json, is_deepmimic, known_suffixes, read_motion, suffix_of
+from datamodules.motion_file import suffix_of
+from datamodules.motion_files import known_suffixes, read_motion
+from datamodules.motion_readers import find_skeleton_json, is_deepmimic
 from datamodules.retarget import retarget
 from datamodules.splits import Split
 from sim.body import Body

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from datamodules.motion_files import ReadOptions, known_suffixes
+from datamodules.motion_file import ReadOptions
+from datamodules.motion_files import known_suffixes
 from experiments.errors import OneLineArgumentParser, one_line_errors
 from experiments.inspection import inspect_path
 from experiments.motion_inspection import draw_motion, inspect_motion, write_motion_page

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from datamodules.motion_files import known_suffixes, suffix_of
+from datamodules.motion_file import suffix_of
+from datamodules.motion_files import known_suffixes
 from experiments.har_eval_results import RESULTS, read_results
 from experiments.report_text import state_findings
 from experiments.synth import load_motion

@@ -11,8 +11,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from datamodules.mocap_sets import find_declared
-from datamodules.motion_files import MotionFile, ReadOptions, move_skeleton, read_motion
+from datamodules.mocap_research_sets import find_declared
+from datamodules.motion_file import MotionFile, ReadOptions, move_skeleton
+from datamodules.motion_files import read_motion
 from datamodules.retarget import LEGS, SIDES
 from sim.body import Body
 from sim.conventions import JOINT_INDEX, JOINT_NAMES, PARENTS

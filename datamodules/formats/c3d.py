@@ -14,7 +14,6 @@ import numpy as np
 
 from datamodules.formats.marker_recording import MarkerRecording, mark_unseen, unit_in_metres
 
-
 BLOCK: Final[int] = 512
 KEY: Final[int] = 0x50
 INTEL: Final[int] = 84

@@ -151,7 +151,8 @@ def choose_freedom(carrying: Iterable[str]) -> tuple[Freedom, tuple[str, ...]]:
             f"{side}_knee": {f"{side}_knee", f"{side}_ankle"},
             f"{side}_ankle": {f"{side}_ankle", f"{side}_foot"},
         }
-    kept, prior = [ALL_GROUPS[0]], []
+    kept = [ALL_GROUPS[0]]
+    prior: list[str] = []
     for group in ALL_GROUPS[1:]:
         if tells[group.names[-1]] & seen:
             kept.append(group)

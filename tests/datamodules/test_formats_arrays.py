@@ -14,7 +14,8 @@ from scipy.spatial.transform import Rotation
 from datamodules.embedded import load_embedded
 from datamodules.formats.amass import read_amass
 from datamodules.formats.arrays import read_arrays
-from datamodules.motion_files import ReadOptions, read_motion
+from datamodules.motion_file import ReadOptions
+from datamodules.motion_files import read_motion
 from sim import Body, Motion
 from sim.conventions import JOINT_INDEX
 from sim.features import features_to_joints, joints_to_features

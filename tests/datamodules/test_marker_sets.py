@@ -10,10 +10,13 @@ from datamodules.markers.marker_sets import choose_marker_set, load_marker_sets,
 from datamodules.markers.model import build_model
 from sim import Body
 
-CMU_41 = (
-    "LFHD RFHD LBHD RBHD C7 T10 CLAV STRN RBAC LSHO LUPA LELB LFRM LWRA LWRB LFIN RSHO RUPA RELB RFRM RWRA RWRB RFIN "
-    "LFWT RFWT LBWT RBWT LTHI LKNE LSHN LANK LHEL LMT5 LTOE RTHI RKNE RSHN RANK RHEL RMT5 RTOE"
-).split()
+# As CMU's own drawing names them.
+CMU_41 = [
+    *("LFHD", "RFHD", "LBHD", "RBHD", "C7", "T10", "CLAV", "STRN", "RBAC"),
+    *("LSHO", "LUPA", "LELB", "LFRM", "LWRA", "LWRB", "LFIN", "RSHO", "RUPA", "RELB", "RFRM", "RWRA", "RWRB", "RFIN"),
+    *("LFWT", "RFWT", "LBWT", "RBWT", "LTHI", "LKNE", "LSHN", "LANK", "LHEL", "LMT5", "LTOE"),
+    *("RTHI", "RKNE", "RSHN", "RANK", "RHEL", "RMT5", "RTOE"),
+]
 
 
 def test_cmus_41_markers_are_known_whole() -> None:

@@ -85,7 +85,7 @@ def test_size_of_the_body_is_found(person: Tensor, walked: tuple[Motion, MarkerR
 
 
 def test_occlusions_are_bridged_and_counted(walked: tuple[Motion, MarkerRecording, MarkerFit]) -> None:
-    motion, recording, whole = walked
+    _motion, recording, whole = walked
     positions = recording.positions.copy()
     lost = {"r_knee": slice(20, 40), "L_ankle": slice(30, 55), "r.ASIS": slice(0, 25)}
     for name, frames in lost.items():

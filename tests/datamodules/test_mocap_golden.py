@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from datamodules.mocap_sets import FLATTENED, RESEARCH_SETS, find_declared
-from datamodules.motion_files import ReadOptions, move_skeleton, read_motion
+from datamodules.mocap_research_sets import FLATTENED, RESEARCH_SETS, find_declared
+from datamodules.motion_file import ReadOptions, move_skeleton
+from datamodules.motion_files import read_motion
 from sim import Body, Motion
 from sim.conventions import JOINT_INDEX, JOINT_NAMES
 from sim.trajectory import resample_motion

@@ -12,7 +12,8 @@ import torch
 
 from datamodules.embedded import load_embedded
 from datamodules.mocap_sets import MOCAP_SETS
-from datamodules.motion_files import FORMATS, ReadOptions, carry_over, known_suffixes, read_motion
+from datamodules.motion_file import ReadOptions, carry_over
+from datamodules.motion_files import FORMATS, known_suffixes, read_motion
 from datamodules.motion_sources import list_items
 from datamodules.retarget import retarget
 from sim import Body, Motion

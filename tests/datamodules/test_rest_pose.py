@@ -12,7 +12,8 @@ from scipy.spatial.transform import Rotation
 from datamodules.embedded import load_embedded
 from datamodules.formats.bvh import read_bvh
 from datamodules.formats.skeleton import SkeletonMotion
-from datamodules.motion_files import ReadOptions, read_motion
+from datamodules.motion_file import ReadOptions
+from datamodules.motion_files import read_motion
 from datamodules.rest_pose import align_rest, is_standing
 from datamodules.retarget import SkeletonMap, retarget
 from datamodules.skeleton_maps import BVH_MAPS, LAFAN1, MIXAMO, name_map, strip_prefix
