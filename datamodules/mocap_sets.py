@@ -16,7 +16,13 @@ from datamodules.formats.bvh import read_bvh
 from datamodules.formats.expmap import read_expmap
 from datamodules.formats.skeleton import SkeletonMotion
 from datamodules.retarget import SkeletonMap
-from datamodules.skeleton_maps import ACCLAIM, CGSPEED, CGSPEED_POSER, DAZ, REACTIDLE
+from datamodules.skeleton_maps import (
+    ACCLAIM,
+    CGSPEED,
+    CGSPEED_POSER,
+    DAZ,
+    REACTIDLE,
+)
 
 CMU: Final[str] = (
     "CMU Graphics Lab Motion Capture Database, mocap.cs.cmu.edu (NSF EIA-0196217): free to use, copy, modify and "
@@ -61,15 +67,18 @@ class MocapSet:
         licence: terms in short.
         ships: whether weights trained on the set may be shipped.
         list_files: finds the files under the set's folder.
+        about: what its rules put right, in words.
     """
 
     folder: str
     licence: str
     ships: bool
     list_files: Callable[[Path], Iterator[MocapFile]]
+    about: str = ""
 
 
-def _name(path: Path, folder: Path) -> str:
+def name_file(path: Path, folder: Path) -> str:
+    """Return ``set/file`` without suffixes."""
     return f"{folder.name}/{path.relative_to(folder).as_posix().split('.')[0]}"
 
 
@@ -90,7 +99,7 @@ def _list_expmap8(folder: Path) -> Iterator[MocapFile]:
             return read_expmap(path, skeleton, fps=120.0, drop_first=1, root_axes=("yxz", "xyz"))
 
         activity = _EXPMAP_ACTIVITIES.get(path.parent.name, path.parent.name)
-        name = _name(path, folder)
+        name = name_file(path, folder)
         yield MocapFile(name, path, activity, None, CGSPEED, read, group=name)
 
 
@@ -117,7 +126,7 @@ def _list_acclaim(folder: Path) -> Iterator[MocapFile]:
 
         spoken = {"walk": "walking", "jog": "running"}.get(parts[2] if len(parts) > 2 else "")
         activity = spoken or _ASFAMC_ACTIVITIES.get(trial, "walking")
-        yield MocapFile(_name(path, folder), path, activity, trial, ACCLAIM, read, group=f"cmu/{trial}")
+        yield MocapFile(name_file(path, folder), path, activity, trial, ACCLAIM, read, group=f"cmu/{trial}")
 
 
 _CGSPEED_ACTIVITIES: Final = {
@@ -137,7 +146,7 @@ def _list_cgspeed(folder: Path) -> Iterator[MocapFile]:
 
         skeleton = CGSPEED_POSER if trial.startswith("131") else CGSPEED
         activity = _CGSPEED_ACTIVITIES.get(trial, "walking")
-        yield MocapFile(_name(path, folder), path, activity, trial, skeleton, read, group=f"cmu/{trial}")
+        yield MocapFile(name_file(path, folder), path, activity, trial, skeleton, read, group=f"cmu/{trial}")
 
 
 _DAZ_CAPTIONS: Final = {
@@ -155,7 +164,7 @@ def _list_daz(folder: Path) -> Iterator[MocapFile]:
             return read_bvh(path, unit_m=0.01, fps=60.0 if style == "salsa" else 120.0, drop_first=8)
 
         activity = "martial_arts" if style == "martial" else "dancing"
-        name = _name(path, folder)
+        name = name_file(path, folder)
         group, captions = name, _DAZ_CAPTIONS.get(style, ())
         if style == "salsa":
             # Files 1 to 15 and 16 to 30 are the two partners of the same dances.
@@ -170,20 +179,21 @@ def _list_reactidle(folder: Path) -> Iterator[MocapFile]:
             # No metric scale: retargeting by leg length supplies it.
             return read_bvh(path, unit_m=1.0, fps=24.0)
 
-        name = _name(path, folder)
+        name = name_file(path, folder)
         # One number is one person, who stood once at ease and once acting so.
         group = f"{folder.name}/{path.name.split('_')[0]}"
         yield MocapFile(name, path, "standing", None, REACTIDLE, read, group=group)
 
 
 MOCAP_SETS: Final[tuple[MocapSet, ...]] = (
-    MocapSet("cmu_expmap8", CMU, True, _list_expmap8),
-    MocapSet("cmu35_asfamc", CMU, True, _list_acclaim),
-    MocapSet("cmu_asfamc", CMU, True, _list_acclaim),
-    MocapSet("cmu_16_15", CMU, True, _list_acclaim),
-    MocapSet("cmu_cgspeed_bvh", CMU, True, _list_cgspeed),
-    MocapSet("cmu_daz_bvh_dance_martial", CMU, True, _list_daz),
-    MocapSet("reactidle_bvh", MIT, True, _list_reactidle),
+    MocapSet("cmu_expmap8", CMU, True, _list_expmap8, "row 0 dropped, thorax put back, root's angles reordered"),
+    MocapSet("cmu35_asfamc", CMU, True, _list_acclaim, "30 fps, CMU's unit"),
+    MocapSet("cmu_asfamc", CMU, True, _list_acclaim, "120 fps, CMU's unit"),
+    MocapSet("cmu_16_15", CMU, True, _list_acclaim, "120 fps, CMU's unit, four first frames dropped"),
+    MocapSet("cmu_cgspeed_bvh", CMU, True, _list_cgspeed, "CMU's unit, T-pose of frame 0 dropped"),
+    MocapSet(
+        "cmu_daz_bvh_dance_martial", CMU, True, _list_daz, "T-pose and blend of eight frames dropped, salsa is 60 fps"
+    ),
+    MocapSet("reactidle_bvh", MIT, True, _list_reactidle, "24 fps, no metric scale"),
 )
-"""The sets that are read; all of them allow weights trained on them to be shipped. Others in such a collection
-(conversions without a licence, non-commercial sets, optical markers) are left alone."""
+"""The sets that are trained on; all of them allow weights trained on them to be shipped."""

@@ -12,14 +12,16 @@ from typing import Final
 import numpy as np
 import torch
 
+from datamodules.caption_files import TABLE, open_captions
 from datamodules.captions import caption_clip, read_cmu_descriptions
 from datamodules.clips import Clip
 from datamodules.embedded import embedded_split, load_embedded
-from datamodules.formats.bvh import read_bvh
 from datamodules.gait_loops import loop_gait
 from datamodules.mocap_sets import MOCAP_SETS, MocapFile, MocapSet
+from datamodules.motion_file import suffix_of
+from datamodules.motion_files import known_suffixes, read_motion
+from datamodules.motion_readers import find_skeleton_json, is_deepmimic
 from datamodules.retarget import retarget
-from datamodules.skeleton_maps import choose_map
 from datamodules.splits import Split
 from sim.body import Body
 from sim.motion import Motion
@@ -41,7 +43,7 @@ LOOPED_SECONDS: Final[float] = 8.0
 
 _HOW_TO_GET: Final[str] = (
     "give the folder of a motion collection (sub-folders cmu_expmap8, cmu35_asfamc, ... and clips.tsv) or of motion "
-    "files (.npz of Motion.save, .bvh); CMU's motions are free at mocap.cs.cmu.edu. 'embedded' needs no folder"
+    "files (.npz, .bvh, .amc, .trc, ...); CMU's motions are free at mocap.cs.cmu.edu. 'embedded' needs no folder"
 )
 
 
@@ -69,7 +71,8 @@ def list_items(source: str) -> list[SourceItem]:
 
     Args:
         source: ``"embedded"``; or a folder that holds ``clips.tsv`` and the sets of ``datamodules.mocap_sets``; or a
-            folder of ``.npz`` (``Motion.save``) and ``.bvh`` files, where a file's folder names its activity.
+            folder of motion files of any format (:mod:`datamodules.motion_files`), where its folder
+            names a file's activity, and its captions lie beside it (:mod:`datamodules.caption_files`).
 
     Raises:
         FileNotFoundError: there is no such folder, or it holds no motion.
@@ -134,23 +137,34 @@ def _make_loader(file: MocapFile, rules: MocapSet, descriptions: dict[str, str])
 
 
 def _folder_items(root: Path) -> Iterator[SourceItem]:
-    for path in sorted([*root.rglob("*.npz"), *root.rglob("*.bvh"), *root.rglob("*.bvh.xz")]):
+    captions = open_captions(root)
+    for path in sorted(path for path in root.rglob("*") if path.is_file() and _is_motion(path)):
         name = path.relative_to(root).as_posix().split(".")[0]
         activity = (path.parent.name if path.parent != root else name.rstrip("0123456789_- ")) or "motion"
+        said = captions.find(path)
 
-        def load(path: Path = path, name: str = name, activity: str = activity) -> list[Clip]:
-            motion = Motion.load(path) if path.suffix == ".npz" else _read_any_bvh(path)
+        def load(
+            path: Path = path, name: str = name, activity: str = activity, said: tuple[str, ...] = said
+        ) -> list[Clip]:
+            motion = read_motion(path).motion
             text = [motion.text] if isinstance(motion.text, str) else list(motion.text or [])
-            return [Clip(name, motion, activity, caption_clip(activity, extra=text), str(root), ships=False)]
+            return [Clip(name, motion, activity, caption_clip(activity, extra=[*text, *said]), str(root), ships=False)]
 
         stat = path.stat()
-        yield SourceItem(f"{root.name}/{name}", _hash(path.resolve(), stat.st_size, stat.st_mtime_ns), name, None, load)
+        key = _hash(path.resolve(), stat.st_size, stat.st_mtime_ns, *said)
+        yield SourceItem(f"{root.name}/{name}", key, name, None, load)
 
 
-def _read_any_bvh(path: Path) -> Motion:
-    # Retargeting goes by the ratio of leg lengths, so the file's unit does not matter.
-    skeleton = read_bvh(path, unit_m=0.01)
-    return retarget(skeleton, choose_map(skeleton, path))
+def _is_motion(path: Path) -> bool:
+    """Say whether a file is a motion, not a table, a text or a statistic that lies among motions."""
+    # Of HumanML3D's two folders the features are read; Mean.npy and Std.npy are one frame.
+    twice = path.parent.name == "new_joints" and (path.parent.parent / "new_joint_vecs").is_dir()
+    if suffix_of(path) not in known_suffixes() or twice or path.name in ("Mean.npy", "Std.npy", "shape.npz"):
+        return False
+    if suffix_of(path) not in (".txt", ".csv"):
+        return True
+    # Texts are motions where a reader of texts finds what it needs.
+    return is_deepmimic(path) or (path.name != TABLE and find_skeleton_json(path) is not None)
 
 
 def cut_at_breaks(motion: Motion) -> list[Motion]:

@@ -97,6 +97,17 @@ def retarget(source: SkeletonMotion, skeleton: SkeletonMap, *, body: Body | None
     return put_on_floor(motion, body=body)
 
 
+def scale_of_legs(rest: FloatArray) -> float:
+    """Return the length of both legs along their bones of rest joints ``(22, 3)`` [m]."""
+    return float(
+        sum(
+            np.linalg.norm(rest[JOINT_INDEX[f"{side}_{lower}"]] - rest[JOINT_INDEX[f"{side}_{upper}"]])
+            for side in SIDES
+            for upper, lower in LEGS
+        )
+    )
+
+
 def put_on_floor(motion: Motion, *, body: Body | None = None) -> Motion:
     """Shift a motion so that its lowest joint, less what the body has below that joint at rest, is at y = 0.
 

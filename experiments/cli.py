@@ -1,4 +1,4 @@
-"""The command ``imuforge``: all of ``lightning``, and ``synth``, ``show``, ``report``, ``inspect``, ``recordings``."""
+"""The command ``imuforge``: all of ``lightning``, and what it says of motions, recordings and runs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from experiments.errors import OneLineArgumentParser, one_line_errors
+from datamodules.motion_files import known_suffixes
+from experiments.errors import OneLineArgumentParser, one_line_errors, print_line
 from experiments.inspection import inspect_path
+from experiments.motion_commands import add_motion_inspection
 from experiments.recordings_inspection import add_inspection, inspect_recordings
 from experiments.report import write_report
 from experiments.synth import DEFAULT_PRIOR, load_motion, synthesise
@@ -50,11 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_synth(commands.add_parser("synth", help="simulate sensors from a prompt or a motion file"))
     page = commands.add_parser("show", help="write a page that plays a clip with its sensors' axes and curves")
-    add_show_arguments(page, kinds=f"{CLIP_KINDS}; or .bvh")
+    add_show_arguments(page, kinds=f"{CLIP_KINDS}; or any of {', '.join(known_suffixes())}")
     page.set_defaults(command=_show)
     report = commands.add_parser("report", help="write report.html of a finished har_eval run again")
     report.add_argument("run", type=Path, help="folder of the run, or its results.json")
     report.set_defaults(command=_report)
+    motions = commands.add_parser("motions", help="look at motion files of any format")
+    add_motion_inspection(motions.add_subparsers(required=True, metavar="what"))
     look = commands.add_parser("inspect", help="say what is in a motion, a recording, weights or a run")
     look.add_argument("path", type=Path)
     look.set_defaults(command=_inspect)
@@ -65,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_synth(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--prompt", help='what the person does, for example "a person walks"')
-    source.add_argument("--motion", type=Path, help="motion file: .npz of Motion.save, or .bvh")
+    source.add_argument("--motion", type=Path, help=f"motion file: {', '.join(known_suffixes())}")
     parser.add_argument("--placement", action="append", required=True, help="where a sensor is worn; may be repeated")
     parser.add_argument("--rate-hz", type=float, default=50.0, help="samples per second (default 50)")
     parser.add_argument("--out", type=Path, required=True, help="recording to write: .parquet or .csv")
@@ -101,23 +103,23 @@ def _synth(arguments: argparse.Namespace) -> None:
         out=arguments.out,
     )
     count = recording.accel.shape[-3]
-    _print(f"{arguments.out}: {count} samples at {recording.rate_hz:g} Hz of {', '.join(recording.names)}")
+    print_line(f"{arguments.out}: {count} samples at {recording.rate_hz:g} Hz of {', '.join(recording.names)}")
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    # What sim.show reads needs no mocap reader; a .bvh does.
-    motion = load_motion(arguments.clip) if arguments.clip.suffix == ".bvh" else None
+    # What sim.show reads needs no mocap reader; a .bvh and its kin do.
+    motion = load_motion(arguments.clip) if arguments.clip.suffix not in (".npz", ".npy") else None
     for line in show(arguments, motion):
-        _print(line)
+        print_line(line)
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    _print(str(write_report(arguments.run)))
+    print_line(str(write_report(arguments.run)))
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
     for line in inspect_path(arguments.path):
-        _print(line)
+        print_line(line)
 
 
 def _inspect_recordings(arguments: argparse.Namespace) -> None:
@@ -125,11 +127,7 @@ def _inspect_recordings(arguments: argparse.Namespace) -> None:
         arguments.name, arguments.root, on_bad_file=arguments.on_bad_file, max_gap_s=arguments.max_gap_s
     )
     for line in lines:
-        _print(line)
-
-
-def _print(line: str) -> None:
-    Console(highlight=False).print(line, soft_wrap=True, markup=False)
+        print_line(line)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Bad input ends in one line on stderr and exit code 2, also where it shows in a worker process."""
+"""What the command line says: lines on stdout, and bad input as one line on stderr with exit code 2."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
+
+from rich.console import Console
 
 from experiments.stages import StageError
 from lightning_modules.cli import readable_errors
@@ -38,3 +40,8 @@ def one_line_errors() -> Iterator[None]:
     except KeyboardInterrupt as error:
         sys.stderr.write("interrupted; finished stages are kept, run the same command again to go on\n")
         raise SystemExit(130) from error
+
+
+def print_line(line: str) -> None:
+    """Print a line as it is: no markup, no colours of numbers, no break at the terminal's width."""
+    Console(highlight=False).print(line, soft_wrap=True, markup=False)

@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from datamodules.motion_file import suffix_of
+from datamodules.motion_files import known_suffixes
 from experiments.har_eval_results import RESULTS, read_results
 from experiments.report_text import state_findings
 from experiments.synth import load_motion
@@ -17,7 +19,7 @@ from sim.body import Body
 from sim.motion import Motion
 from sim.recording import ImuRecording
 
-KINDS = "a motion (.npz, .bvh), a recording (.parquet, .csv), weights (.safetensors, .ckpt) or the folder of a run"
+KINDS = "a motion (.npz, .bvh, ...), a recording (.parquet, .csv), weights (.safetensors, .ckpt) or the folder of a run"
 
 
 def inspect_path(path: Path) -> list[str]:
@@ -31,7 +33,7 @@ def inspect_path(path: Path) -> list[str]:
         raise FileNotFoundError(f"{path} not found, expected {KINDS}")
     if path.is_dir() or path.name == RESULTS:
         return _describe_run(path)
-    if path.suffix in (".npz", ".bvh"):
+    if path.suffix != ".csv" and suffix_of(path) in known_suffixes():
         return _describe_motion(path, load_motion(path))
     if path.suffix in (".parquet", ".csv"):
         return _describe_recording(path, ImuRecording.load(path))

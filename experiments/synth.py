@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
 import torch
 
-from datamodules.formats.bvh import read_bvh
-from datamodules.retarget import retarget
-from datamodules.skeleton_maps import choose_map
+from datamodules.motion_files import read_motion
 from lightning_modules.checkpoints import load_prior
 from lightning_modules.weights import find_weights
 from sim.body import Body
@@ -106,26 +103,13 @@ def synthesise(
 
 
 def load_motion(path: Path) -> Motion:
-    """Read a motion file: ``.npz`` of Motion.save, or ``.bvh``.
+    """Read a motion file of any format that :func:`datamodules.motion_files.read_motion` knows.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the suffix is another one, or the file is damaged.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"motion file {path} not found; check the path")
-    if path.suffix == ".npz":
-        try:
-            return Motion.load(path)
-        except (BadZipFile, EOFError, OSError, ValueError) as error:
-            # numpy takes anything that is no archive for a pickle, and says so.
-            message = str(error) if "Motion.save" in str(error) else f"{path} is no .npz archive"
-            raise ValueError(f"{message}; expected a file written by Motion.save") from None
-    if path.suffix == ".bvh":
-        # Retargeting goes by the ratio of leg lengths, so the file's own unit does not matter.
-        skeleton = read_bvh(path, unit_m=0.01)
-        return retarget(skeleton, choose_map(skeleton, path))
-    raise ValueError(f"{path} ends in {path.suffix!r}, expected .npz (Motion.save) or .bvh")
+    return read_motion(path).motion
 
 
 def _generate(

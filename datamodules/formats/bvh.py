@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -20,6 +21,8 @@ from datamodules.formats.skeleton import (
     read_text,
     run_forward_kinematics,
 )
+
+_CHANNELS: Final = frozenset(f"{axis}{kind}" for axis in "xyz" for kind in ("position", "rotation"))
 
 
 @dataclass
@@ -51,15 +54,17 @@ def read_bvh(path: str | Path, *, unit_m: float, fps: float | None = None, drop_
         FileNotFoundError: there is no such file.
         ValueError: the file is not a whole BVH file; the message names what was found.
     """
-    lines = [line.strip() for line in read_text(path).splitlines()]
-    lines = [line for line in lines if line]
+    numbered = [(number, line.strip()) for number, line in enumerate(read_text(path).splitlines(), start=1)]
+    numbered = [(number, line) for number, line in numbered if line]
+    lines = [line for _, line in numbered]
     if "MOTION" not in lines:
         raise ValueError(f"{path} has no line MOTION, expected a BVH file with HIERARCHY and MOTION")
     split = lines.index("MOTION")
     hierarchy = _parse_hierarchy(lines[:split], path)
     frames, header_fps = _parse_motion_header(lines[split + 1 : split + 3], path)
     width = sum(len(channels) for channels in hierarchy.channels)
-    table = parse_table(lines[split + 3 : split + 3 + frames], width, path)
+    rows = slice(split + 3, split + 3 + frames)
+    table = parse_table(lines[rows], width, path, numbers=[number for number, _ in numbered[rows]])
     if len(table) != frames:
         raise ValueError(f"{path} holds {len(table)} frames, its header says {frames}; fetch it again")
     local, offsets = _read_channels(hierarchy, table[drop_first:])
@@ -89,8 +94,13 @@ def _parse_hierarchy(lines: list[str], path: str | Path) -> _Hierarchy:
         elif word == "}" and open_joints:
             open_joints.pop()
         elif word == "OFFSET" and open_joints and len(rest) == 3:
-            hierarchy.offsets[open_joints[-1]] = [float(value) for value in rest]
-        elif word == "CHANNELS" and open_joints and len(rest) == int(rest[0]) + 1:
+            hierarchy.offsets[open_joints[-1]] = _parse_offset(rest, line, path)
+        elif (
+            word == "CHANNELS"
+            and open_joints
+            and rest[:1] == [str(len(rest) - 1)]
+            and _CHANNELS.issuperset(channel.lower() for channel in rest[1:])
+        ):
             hierarchy.channels[open_joints[-1]] = [channel.lower() for channel in rest[1:]]
         elif word != "HIERARCHY":
             raise ValueError(f"{path}: {line!r} in the hierarchy, expected OFFSET or CHANNELS with their numbers")
@@ -99,17 +109,25 @@ def _parse_hierarchy(lines: list[str], path: str | Path) -> _Hierarchy:
     return hierarchy
 
 
+def _parse_offset(values: list[str], line: str, path: str | Path) -> list[float]:
+    try:
+        return [float(value) for value in values]
+    except ValueError:
+        raise ValueError(f"{path}: {line!r} in the hierarchy, expected three numbers after OFFSET") from None
+
+
 def _parse_motion_header(lines: list[str], path: str | Path) -> tuple[int, float]:
     values = {line.partition(":")[0].strip(): line.partition(":")[2].strip() for line in lines}
-    if set(values) != {"Frames", "Frame Time"}:
-        raise ValueError(f"{path}: {lines} after MOTION, expected 'Frames: N' and 'Frame Time: s'")
-    period_s = float(values["Frame Time"])
-    if period_s <= 0:
+    try:
+        frames, period_s = int(values["Frames"]), float(values["Frame Time"])
+    except (KeyError, ValueError):
+        raise ValueError(f"{path}: {lines} after MOTION, expected 'Frames: N' and 'Frame Time: s'") from None
+    if not 0 < period_s < np.inf:
         raise ValueError(f"{path}: frame time is {period_s} s, expected > 0; pass fps=...")
     rate = 1.0 / period_s
     # Headers round the period to few digits: 0.0083333 means 120 Hz, 0.041667 means 24 Hz.
     nearest = round(rate)
-    return int(values["Frames"]), float(nearest) if abs(rate - nearest) < 2e-3 * rate else rate
+    return frames, float(nearest) if abs(rate - nearest) < 2e-3 * rate else rate
 
 
 def _read_channels(hierarchy: _Hierarchy, table: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -97,8 +97,17 @@ def read_text(path: str | Path) -> str:
         raise ValueError(f"{path} could not be read ({error}), expected a whole text file; fetch it again") from error
 
 
-def parse_table(lines: list[str], width: int, path: str | Path, *, separator: str | None = None) -> FloatArray:
+def parse_table(
+    lines: list[str], width: int, path: str | Path, *, separator: str | None = None, numbers: list[int] | None = None
+) -> FloatArray:
     """Turn lines of numbers into an array ``(len(lines), width)``.
+
+    Args:
+        lines: the rows.
+        width: numbers in each.
+        path: the file, for messages.
+        separator: what stands between numbers; None takes white space.
+        numbers: the row's line in the file, for messages.
 
     Raises:
         ValueError: a line holds another count of numbers or something that is not a finite number.
@@ -107,9 +116,9 @@ def parse_table(lines: list[str], width: int, path: str | Path, *, separator: st
     for number, line in enumerate(lines, start=1):
         values = line.split(separator)
         if len(values) != width:
+            place = f"line {numbers[number - 1]} (data row {number})" if numbers else f"data row {number}"
             raise ValueError(
-                f"{path}: data row {number} has {len(values)} values, expected {width}; the file is cut off or of "
-                "another layout"
+                f"{path}: {place} has {len(values)} values, expected {width}; the file is cut off or of another layout"
             )
         rows.append(values)
     try:

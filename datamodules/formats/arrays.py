@@ -1,0 +1,74 @@
+"""Arrays out of .npz and .npy files of unknown origin: numbers and text only, never objects, never a pickle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[np.generic]]
+
+SINGLE = ""
+"""Key under which the one array of an .npy file stands."""
+
+
+def read_arrays(path: str | Path) -> Arrays:
+    """Read every array of an ``.npz`` file, or the one of an ``.npy`` file under the key ``""``.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, empty, or holds objects, which only executing a pickle could read.
+    """
+    path = Path(path)
+    kind = ".npy array" if path.suffix == ".npy" else ".npz archive"
+    if not path.is_file():
+        raise FileNotFoundError(f"motion file {path} not found; check the path")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty, expected an {kind}; fetch it again")
+    with path.open("rb") as file:
+        first = file.read(2)
+    if first not in (b"PK", b"\x93N"):
+        what = "a pickle, which could run code" if first[:1] == b"\x80" else "neither a zip archive nor an array"
+        raise ValueError(
+            f"{path} is no {kind}; expected a file written by Motion.save, or plain arrays of numpy, found {what}"
+        )
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {SINGLE: loaded}
+        with loaded:
+            return {name: _take(path, name, loaded) for name in loaded.files}
+    except (BadZipFile, EOFError, OSError, KeyError) as error:
+        raise ValueError(f"{path} is damaged ({error}), expected a whole {kind}; fetch it again") from error
+    except ValueError as error:
+        if str(path) in str(error):
+            raise
+        reason = "holds objects, which could run code" if "allow_pickle" in str(error) else f"is damaged ({error})"
+        raise ValueError(f"{path} {reason}; expected plain numbers, save it anew without object arrays") from error
+
+
+def read_number(path: str | Path, arrays: Arrays, key: str, meaning: str) -> float:
+    """Return one positive number.
+
+    Raises:
+        ValueError: the array is not one positive finite number.
+    """
+    value = arrays[key]
+    if value.size != 1 or value.dtype.kind not in "fiu" or not 0 < float(value.reshape(-1)[0]) < np.inf:
+        raise ValueError(f"{path}: {key} is {value!r}, expected one positive number: {meaning}")
+    return float(value.reshape(-1)[0])
+
+
+def _take(path: Path, name: str, archive: np.lib.npyio.NpzFile) -> NDArray[np.generic]:
+    try:
+        array: NDArray[np.generic] = archive[name]
+    except ValueError as error:
+        if "allow_pickle" in str(error):
+            raise ValueError(
+                f"{path}: the array {name!r} holds objects, which could run code, expected numbers; save it anew as "
+                "plain arrays"
+            ) from error
+        raise
+    return array

@@ -1,0 +1,89 @@
+"""Joint positions (T, 22, 3) and HumanML3D features (T, 263) in .npy and .npz files -> Motion.
+
+Positions go through :func:`sim.pose_fit.fit_pose`, features through :func:`sim.features.features_to_motion`: both
+tell which turns cannot be seen in them and follow a stated prior.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from datamodules.formats.arrays import SINGLE, Arrays, read_number
+from sim.body import Body
+from sim.conventions import FEATURE_FPS, NUM_FEATURES, NUM_JOINTS
+from sim.features import features_to_motion
+from sim.motion import Motion
+from sim.pose_fit import fit_pose
+
+HUMANML3D_FOLDERS: Final[tuple[str, ...]] = ("new_joint_vecs", "new_joints")
+"""Folders of HumanML3D: features, and joints at 20 fps."""
+
+
+def find_joints(arrays: Arrays) -> str | None:
+    """Return the key of the array of joints ``(T, 22, 3)``, or None."""
+    found = [key for key, value in arrays.items() if value.ndim == 3 and value.shape[1:] == (NUM_JOINTS, 3)]
+    return "joints" if "joints" in found else found[0] if len(found) == 1 else None
+
+
+def is_features(arrays: Arrays) -> bool:
+    """Say whether an .npy file holds HumanML3D features."""
+    return SINGLE in arrays and arrays[SINGLE].ndim == 2 and arrays[SINGLE].shape[1] == NUM_FEATURES
+
+
+def read_joints(path: str | Path, arrays: Arrays, *, fps: float | None = None, body: Body | None = None) -> Motion:
+    """Fit a motion to joint positions.
+
+    Args:
+        path: the file, for messages; in a folder called ``new_joints`` the rate is HumanML3D's 20 Hz.
+        arrays: ``(T, 22, 3)`` [m], Y up, in SMPL's order; and, in an .npz, ``fps``.
+        fps: frame rate [Hz] where the file states none.
+        body: whose bones to fit; None takes ``Body.default()``.
+
+    Raises:
+        ValueError: there is no rate, or a coordinate is not finite.
+    """
+    key = find_joints(arrays)
+    if key is None:
+        shapes = ", ".join(f"{name or 'array'} {value.shape}" for name, value in arrays.items())
+        raise ValueError(f"{path} holds {shapes}, expected joints (T, {NUM_JOINTS}, 3)")
+    if fps is None:
+        if "fps" in arrays:
+            fps = read_number(path, arrays, "fps", "frames per second [Hz]")
+        elif Path(path).parent.name in HUMANML3D_FOLDERS:
+            fps = FEATURE_FPS
+        else:
+            raise ValueError(f"{path} holds joints {arrays[key].shape} but no frame rate; pass fps=... (--fps 20)")
+    joints = _as_numbers(path, arrays, key)
+    try:
+        return fit_pose(joints, fps=fps, body=body)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def read_features(path: str | Path, arrays: Arrays, *, fps: float | None = None) -> Motion:
+    """Turn HumanML3D features into a motion.
+
+    Args:
+        path: the file, for messages.
+        arrays: features ``(T, 263)``, not normalised.
+        fps: frame rate [Hz]; None takes HumanML3D's 20.
+
+    Raises:
+        ValueError: a feature is not finite.
+    """
+    features = _as_numbers(path, arrays, SINGLE)
+    bad = int((~features.isfinite()).any(dim=1).sum())
+    if bad or len(features) < 1:
+        raise ValueError(f"{path}: {bad} of {len(features)} frames are not finite, expected features without NaN")
+    return features_to_motion(features, fps=FEATURE_FPS if fps is None else fps)
+
+
+def _as_numbers(path: str | Path, arrays: Arrays, key: str) -> torch.Tensor:
+    values = arrays[key]
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"{path}: {key or 'the array'} holds {values.dtype}, expected numbers")
+    return torch.from_numpy(values.astype(np.float32))

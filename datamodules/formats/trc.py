@@ -1,0 +1,95 @@
+"""Track row column files of optical markers (.trc, .trc.xz) -> MarkerRecording.
+
+OpenSim's and Motion Analysis's text layout: five lines of header (rates, counts and unit in the third, marker names in
+the fourth, ``X1 Y1 Z1 ...`` in the fifth), then a frame number, a time and three coordinates a marker in each row,
+separated by tabs. An empty cell is a marker that was not seen.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from datamodules.formats.marker_recording import MarkerRecording, mark_unseen, unit_in_metres
+from datamodules.formats.skeleton import FloatArray, read_text
+
+_HEADER_LINES: Final[int] = 5
+
+
+def read_trc(path: str | Path, *, fps: float | None = None, unit_m: float | None = None) -> MarkerRecording:
+    """Read a TRC file.
+
+    Args:
+        path: ``.trc`` or ``.trc.xz``.
+        fps: frame rate [Hz] where the header's is known to be wrong.
+        unit_m: metres per unit where the header's is known to be wrong.
+
+    Returns:
+        The markers in metres, Y up, as the format has it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not whole; the message names the line.
+    """
+    lines = read_text(path).splitlines()
+    if len(lines) < _HEADER_LINES + 1 or not lines[0].startswith("PathFileType"):
+        raise ValueError(f"{path} has {len(lines)} lines and begins {lines[:1]}, expected TRC (PathFileType ...)")
+    header = dict(zip(lines[1].split("\t"), (cell.strip() for cell in lines[2].split("\t")), strict=False))
+    names = tuple(cell.strip() for cell in lines[3].split("\t")[2:] if cell.strip())
+    if not names or len(set(names)) != len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"{path}, line 4: {f'markers {twice} twice' if twice else 'no marker'}, expected each once")
+    times, positions = _parse_rows(lines, len(names), path)
+    scale = unit_m if unit_m is not None else unit_in_metres(header.get("Units", ""), path)
+    notes = _contradictions(header, times, names)
+    rate = fps if fps is not None else _read_rate(header, times, path)
+    return MarkerRecording(names, mark_unseen(positions) * scale, rate, "y", tuple(notes))
+
+
+def _parse_rows(lines: list[str], count: int, path: str | Path) -> tuple[FloatArray, FloatArray]:
+    width = 2 + 3 * count
+    rows = []
+    for number, line in enumerate(lines[_HEADER_LINES:], start=_HEADER_LINES + 1):
+        cells = [cell.strip() for cell in line.split("\t")]
+        if not any(cells):
+            continue
+        # Cells at the end of a row may be left out, or be followed by empty ones.
+        if len(cells) < 3 or any(cells[width:]):
+            raise ValueError(f"{path}, line {number} has {len(cells)} cells, expected {width} for {count} markers")
+        try:
+            rows.append([float(cell) if cell else np.nan for cell in (cells + [""] * width)[:width]])
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}: {error}, expected numbers between tabs") from error
+    if len(rows) < 2:
+        raise ValueError(f"{path} has {len(rows)} rows of data, expected at least 2; the file is cut off")
+    table = np.array(rows)
+    return table[:, 1], table[:, 2:].reshape(len(rows), count, 3)
+
+
+def _read_rate(header: dict[str, str], times: FloatArray, path: str | Path) -> float:
+    try:
+        rate = float(header.get("DataRate", ""))
+    except ValueError:
+        rate = _rate_of(times)
+    if not 0 < rate < np.inf:
+        raise ValueError(f"{path}: DataRate is {header.get('DataRate')!r}, expected > 0 Hz; pass fps=...")
+    return rate
+
+
+def _rate_of(times: FloatArray) -> float:
+    steps = np.diff(times)
+    step = float(np.median(steps[np.isfinite(steps)])) if np.isfinite(steps).any() else 0.0
+    return 1.0 / step if step > 0 else float("nan")
+
+
+def _contradictions(header: dict[str, str], times: FloatArray, names: tuple[str, ...]) -> list[str]:
+    notes = []
+    for key, found in (("NumFrames", len(times)), ("NumMarkers", len(names))):
+        if header.get(key) and header[key] != str(found):
+            notes.append(f"the header says {key} {header[key]}, the file has {found}")
+    told, measured = header.get("DataRate", ""), _rate_of(times)
+    if told and np.isfinite(measured) and abs(float(told) - measured) > 0.01 * measured:
+        notes.append(f"the header says {told} Hz, the column of times {measured:.4g} Hz; give the true one with fps")
+    return notes

@@ -1,0 +1,1 @@
+"""Optical markers -> a body's shape, and its motion."""

@@ -1,0 +1,227 @@
+"""Fit a body to optical markers: shape once, pose in every frame, smooth in time; and say how well it fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datamodules.formats.marker_recording import MarkerRecording
+from datamodules.markers.calibration import calibrate, fit_shape
+from datamodules.markers.degrees import Freedom, choose_freedom
+from datamodules.markers.marker_sets import MarkerSet, choose_marker_set
+from datamodules.markers.model import MarkerModel, build_model
+from datamodules.markers.solver import Pose, step_together
+from sim.body import Body
+from sim.conventions import JOINT_NAMES
+from sim.motion import Motion
+from sim.trajectory import resample_motion
+
+KEY_RATE_HZ: Final[float] = 12.0
+"""Rate at which poses are first sought [Hz]."""
+
+MAX_KEYS: Final[int] = 120
+"""Most frames of the first search; a longer recording has them farther apart."""
+
+STEPS: Final[int] = 5
+BLOCK_FRAMES: Final[int] = 1500
+"""Frames that are tied together at once; longer recordings are fitted in blocks that overlap."""
+
+OVERLAP_FRAMES: Final[int] = 100
+
+LONG_GAP_S: Final[float] = 0.5
+"""Gaps beyond this are told of one by one [s]."""
+
+
+@dataclass(frozen=True, eq=False)
+class MarkerFit:
+    """A body fitted to markers.
+
+    Attributes:
+        motion: of that body, at the recording's rate, world Y up, float32.
+        body: the body in its fitted shape.
+        set_name: the marker set.
+        names: the M markers that were used.
+        residual_m: distance of each marker from the body's ``(T, M)`` [m], NaN where it was not seen.
+        offset_m: how far each marker lies from where its set says, after fitting ``(M,)`` [m].
+        unknown: markers that the set does not know and that were left out.
+        prior_joints: joints that no marker tells of; they follow the prior (see :mod:`datamodules.markers.degrees`).
+        longest_gap_s: longest time for which each marker was not seen ``(M,)`` [s]; the body bridged it.
+    """
+
+    motion: Motion
+    body: Body
+    set_name: str
+    names: tuple[str, ...]
+    residual_m: np.ndarray[tuple[int, int], np.dtype[np.float64]]
+    offset_m: np.ndarray[tuple[int], np.dtype[np.float64]]
+    unknown: tuple[str, ...]
+    prior_joints: tuple[str, ...]
+    longest_gap_s: np.ndarray[tuple[int], np.dtype[np.float64]]
+
+    @property
+    def median_residual_m(self) -> float:
+        """Median distance over all frames and markers [m]."""
+        return float(np.nanmedian(self.residual_m))
+
+    @property
+    def occluded(self) -> int:
+        """Samples of markers that were not seen."""
+        return int(np.isnan(self.residual_m).sum())
+
+    def describe(self) -> tuple[str, ...]:
+        """Return in words how well the body fits and what it does not know."""
+        each = np.nanmedian(self.residual_m, axis=0)
+        worst = np.argsort(-each)[:3]
+        lines = [
+            f"marker residual: median {1e3 * self.median_residual_m:.1f} mm, 95% under "
+            f"{1e3 * float(np.nanquantile(self.residual_m, 0.95)):.0f} mm; largest medians "
+            + ", ".join(f"{self.names[index]} {1e3 * each[index]:.0f} mm" for index in worst),
+            f"markers lie {1e3 * float(np.median(self.offset_m)):.0f} mm (median) from where the set says; fitted",
+            f"not seen: {self.occluded} of {self.residual_m.size} samples, bridged by the body",
+            f"no marker tells of {', '.join(self.prior_joints)}: they follow the prior",
+        ]
+        long = [
+            f"{name} for {gap:.1f} s"
+            for name, gap in zip(self.names, self.longest_gap_s, strict=True)
+            if gap > LONG_GAP_S
+        ]
+        if long:
+            lines.append(f"gaps too long to be trusted: {', '.join(long[:6])}{' ...' if len(long) > 6 else ''}")
+        if self.unknown:
+            lines.append(f"markers that the set does not know, left out: {', '.join(self.unknown)}")
+        return tuple(lines)
+
+
+def fit_markers(
+    recording: MarkerRecording,
+    *,
+    marker_set: MarkerSet | None = None,
+    body: Body | None = None,
+    static: MarkerRecording | None = None,
+    cutoff_hz: float = 15.0,
+    origin: str | Path = "the recording",
+) -> MarkerFit:
+    """Fit a body's shape and motion to markers.
+
+    Args:
+        recording: the markers.
+        marker_set: where they sit; None chooses a built-in set by their names.
+        body: whose mesh; its shape is fitted. None takes ``Body.default()``.
+        static: a calibration recording of the same person with the same markers, whose shape and marker places are
+            taken over (markers that only one of the two has are allowed).
+        cutoff_hz: smoothness of the poses in time, see :func:`datamodules.markers.solver.step_together` [Hz].
+        origin: where from, for messages.
+
+    Raises:
+        ValueError: no set knows the markers, or too few are seen to place a body.
+    """
+    recording = recording.turned_up()
+    chosen = marker_set if marker_set is not None else choose_marker_set(recording.names, origin)
+    known, unknown = chosen.split(recording.names)
+    columns = [recording.names.index(name) for name in known]
+    observed = torch.from_numpy(recording.positions[:, columns])
+    ever = observed.isfinite().all(dim=-1).any(dim=0)
+    known = [name for name, used in zip(known, ever.tolist(), strict=True) if used]
+    observed = observed[:, ever]
+    seen = observed.isfinite().all(dim=-1).double()
+    observed = observed.nan_to_num()
+    model = build_model([chosen.sites[name] for name in known], body if body is not None else Body.default())
+    freedom, prior_joints = choose_freedom(chosen.sites[name].point.bone for name in known)
+    try:
+        if static is not None:
+            model = _calibrate_on(static.turned_up(), chosen, known, model)
+        model, pose = _fit(model, observed, seen, freedom, recording.fps, cutoff_hz)
+    except ValueError as error:
+        raise ValueError(f"{origin}: {error}") from error
+    markers = torch.cat([_placed(model, pose, start) for start in range(0, len(observed), BLOCK_FRAMES)])
+    residual = torch.where(seen > 0, (markers - observed).norm(dim=-1), torch.nan)
+    return MarkerFit(
+        motion=Motion(pose.rotations.float(), pose.translation.float(), recording.fps),
+        body=model.body.with_shape(model.betas).to(dtype=torch.float32),
+        set_name=chosen.name,
+        names=tuple(known),
+        residual_m=residual.numpy(),
+        offset_m=model.offsets.norm(dim=-1).numpy(),
+        unknown=tuple(unknown),
+        prior_joints=tuple(name for name in JOINT_NAMES if name in prior_joints),
+        longest_gap_s=_longest_gaps(seen) / recording.fps,
+    )
+
+
+def _fit(
+    model: MarkerModel, observed: Tensor, seen: Tensor, freedom: Freedom, fps: float, cutoff_hz: float
+) -> tuple[MarkerModel, Pose]:
+    frames = len(observed)
+    stride = max(1, round(fps / KEY_RATE_HZ), -(-frames // MAX_KEYS))
+    keys = torch.arange(0, frames, stride)
+    calibrated, pose = calibrate(model, observed[keys], seen[keys], freedom)
+    sparse = Motion(pose.rotations, pose.translation, fps / stride)
+    dense = resample_motion(sparse, fps=fps) if len(keys) > 1 else sparse
+    # Frames after the last key start from it.
+    at = torch.arange(frames).clamp_max(dense.num_frames - 1)
+    pose = Pose(dense.rotations[at], dense.translation[at])
+    for number in range(STEPS):
+        pose = _step_in_blocks(calibrated, pose, observed, seen, freedom, fps, cutoff_hz)
+        if number == 1:
+            calibrated = fit_shape(
+                calibrated,
+                Pose(pose.rotations[keys], pose.translation[keys]),
+                observed[keys],
+                seen[keys],
+                looseness=1.0,
+            )
+    return calibrated, pose
+
+
+def _step_in_blocks(
+    model: MarkerModel, pose: Pose, observed: Tensor, seen: Tensor, freedom: Freedom, fps: float, cutoff_hz: float
+) -> Pose:
+    frames = len(observed)
+    rotations, translation = pose.rotations.clone(), pose.translation.clone()
+    for start in range(0, frames, BLOCK_FRAMES):
+        low, high = max(0, start - OVERLAP_FRAMES), min(frames, start + BLOCK_FRAMES + OVERLAP_FRAMES)
+        part = Pose(pose.rotations[low:high], pose.translation[low:high])
+        moved = step_together(model, part, observed[low:high], seen[low:high], freedom, fps=fps, cutoff_hz=cutoff_hz)
+        stop = min(frames, start + BLOCK_FRAMES)
+        rotations[start:stop] = moved.rotations[start - low : stop - low]
+        translation[start:stop] = moved.translation[start - low : stop - low]
+    return Pose(rotations, translation)
+
+
+def _calibrate_on(static: MarkerRecording, chosen: MarkerSet, known: list[str], model: MarkerModel) -> MarkerModel:
+    """Return the model with the shape and the marker places of another recording."""
+    fitted = _calibrated(static, chosen, model.body)
+    offsets = model.offsets.clone()
+    for index, name in enumerate(known):
+        if name in fitted[0]:
+            offsets[index] = fitted[1].offsets[fitted[0].index(name)]
+    return replace(model, betas=fitted[1].betas, offsets=offsets)
+
+
+def _calibrated(static: MarkerRecording, chosen: MarkerSet, body: Body) -> tuple[list[str], MarkerModel]:
+    names = chosen.split(static.names)[0]
+    observed = torch.from_numpy(static.positions[:, [static.names.index(name) for name in names]])
+    keys = torch.linspace(0, len(observed) - 1, min(len(observed), 20)).long()
+    seen = observed[keys].isfinite().all(dim=-1).double()
+    freedom, _ = choose_freedom(chosen.sites[name].point.bone for name in names)
+    model = build_model([chosen.sites[name] for name in names], body)
+    return names, calibrate(model, observed[keys].nan_to_num(), seen, freedom)[0]
+
+
+def _placed(model: MarkerModel, pose: Pose, start: int) -> Tensor:
+    part = slice(start, start + BLOCK_FRAMES)
+    return model.place(pose.rotations[part], pose.translation[part])[0]
+
+
+def _longest_gaps(seen: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the longest run of frames in which each marker was not seen ``(M,)``."""
+    longest = np.zeros(seen.shape[1])
+    for marker, column in enumerate(seen.numpy().T):
+        edges = np.flatnonzero(np.diff(np.concatenate([[1.0], column, [1.0]])))
+        longest[marker] = max((stop - start for start, stop in zip(edges[::2], edges[1::2], strict=True)), default=0)
+    return longest

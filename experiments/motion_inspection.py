@@ -1,0 +1,214 @@
+"""Say what a motion file is, and what looks wrong with it: what ``imuforge motions inspect`` prints and draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from datamodules.mocap_research_sets import find_declared
+from datamodules.motion_file import MotionFile, ReadOptions, move_skeleton
+from datamodules.motion_files import read_motion
+from datamodules.retarget import LEGS, SIDES
+from sim.body import Body
+from sim.conventions import JOINT_INDEX, JOINT_NAMES, PARENTS
+from sim.motion import Motion
+from sim.placements import Placement
+from sim.show import DEFAULT_PLACEMENTS, write_page
+
+JUMP_M_S2: Final[float] = 1000.0
+"""Acceleration of a joint beyond which no person moves it; a foot that lands reaches 880 m/s^2."""
+
+LEG_M: Final[tuple[float, float]] = (0.55, 1.1)
+"""Lengths of a person's leg, hip to ankle [m]; others mean another unit."""
+
+T_POSE_COSINE: Final[float] = 0.93
+"""Both arms this level and straight out are a T-pose."""
+
+SHOWN: Final[int] = 8
+
+Joints = NDArray[np.float64]
+
+
+def read_declared(path: Path, options: ReadOptions) -> tuple[MotionFile, str | None]:
+    """Read a motion file by the rules of its set, if it lies in a known one and nothing else is asked for.
+
+    Returns:
+        The motion, and what rules were followed, in words.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: as :func:`datamodules.motion_files.read_motion`.
+    """
+    declared = find_declared(path) if options == ReadOptions() else None
+    if declared is None:
+        return read_motion(path, options), None
+    file, rules = declared
+    told = move_skeleton(
+        file.read(), file.skeleton, options, format_name=path.suffixes[0][1:].upper(), name="its set's"
+    )
+    return told, f"read by the rules of the set {rules.folder}: {rules.about or 'units, rate and first frames'}"
+
+
+def inspect_motion(path: Path, options: ReadOptions) -> tuple[MotionFile, list[str]]:
+    """Read a motion file and describe it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: as :func:`datamodules.motion_files.read_motion`.
+    """
+    read, rules = read_declared(path, options)
+    joints, fps = read.joints.reshape(-1, *read.joints.shape[-3:])[0], read.motion.fps
+    duration = (len(joints) - 1) / fps
+    lines = [
+        f"{path}: {read.format}, skeleton {read.skeleton}",
+        f"{len(joints)} frames at {fps:g} fps, {duration:.2f} s; carries nothing above {fps / 2:g} Hz",
+        *_describe_size(joints),
+    ]
+    if len(joints) > 2:
+        lines += [*_describe_speed(joints, fps), *find_jumps(joints, fps)]
+    lines += _find_t_pose(joints)
+    lines += [rules] if rules else []
+    return read, [*lines, *read.notes]
+
+
+def _describe_size(joints: Joints) -> list[str]:
+    leg = _leg_length(joints)
+    own = _leg_length(Body.default().rest_joints.double().numpy()[None])
+    rest = Body.default().rest_vertices[:, 1]
+    height = float(rest.max() - rest.min()) * leg / own
+    lowest = joints[..., 1].min(axis=1)
+    floor = float(np.quantile(lowest, 0.02))
+    pelvis = joints[:, 0, 1] - floor
+    lines = [
+        f"legs {leg:.2f} m (hip to ankle), so the body is about {height:.2f} m tall; floor below the lowest joint at "
+        f"{floor:+.3f} m; pelvis {pelvis.min():.2f} to {pelvis.max():.2f} m above it"
+    ]
+    if not LEG_M[0] < leg < LEG_M[1]:
+        lines.append(f"suspicious: legs of {leg:.3g} m; the unit is probably another one, pass --unit-m")
+    up = joints[:, JOINT_INDEX["neck"]] - joints[:, 0]
+    mean = up.mean(axis=0) / max(float(np.linalg.norm(up, axis=1).mean()), 1e-9)
+    if abs(mean[1]) < 0.5 and np.abs(mean).max() > 0.8:
+        lines.append("suspicious: the trunk does not point along y on the average; lying, or pass --up z")
+    elif mean[1] < -0.5:
+        lines.append("suspicious: the head is below the pelvis on the average; upside down?")
+    return lines
+
+
+def _leg_length(joints: Joints) -> float:
+    lengths = [
+        np.linalg.norm(joints[:, JOINT_INDEX[f"{side}_{low}"]] - joints[:, JOINT_INDEX[f"{side}_{high}"]], axis=-1)
+        for side in SIDES
+        for high, low in LEGS
+    ]
+    return float(np.median(np.sum(lengths, axis=0))) / 2
+
+
+def _describe_speed(joints: Joints, fps: float) -> list[str]:
+    ground = np.linalg.norm(np.diff(joints[:, 0], axis=0)[:, [0, 2]], axis=-1) * fps
+    travelled = float(np.linalg.norm((joints[-1, 0] - joints[0, 0])[[0, 2]]))
+    fastest = np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=0) * fps
+    index = int(fastest.argmax())
+    lines = [
+        f"pelvis over ground: median {np.median(ground):.2f} m/s, largest {ground.max():.2f} m/s, "
+        f"{travelled:.2f} m from start to end; fastest joint {JOINT_NAMES[index]} {fastest[index]:.1f} m/s"
+    ]
+    if float(np.ptp(joints[:, 0, 1])) < 1e-4 and float(ground.max()) > 0.3:
+        lines.append("suspicious: the pelvis's height never changes while it travels; vertical motion was taken out")
+    return lines
+
+
+def find_jumps(joints: Joints, fps: float) -> list[str]:
+    """Say which frames no person can have moved through.
+
+    Args:
+        joints: world positions ``(T, 22, 3)`` [m], T > 2.
+        fps: frame rate [Hz].
+    """
+    bend = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1) * fps**2
+    frames = np.flatnonzero(bend.max(axis=1) > JUMP_M_S2) + 1
+    if not len(frames):
+        return [f"no jumps: no joint accelerates beyond {JUMP_M_S2:g} m/s^2 (largest {bend.max():.0f})"]
+    groups = np.split(frames, np.flatnonzero(np.diff(frames) > 2) + 1)
+    told = []
+    for group in groups[:SHOWN]:
+        part = bend[group - 1].max(axis=0)
+        where = f"frame {group[0]}" if len(group) == 1 else f"frames {group[0]} to {group[-1]}"
+        told.append(f"{where} ({JOINT_NAMES[int(part.argmax())]}, {part.max():.0f} m/s^2)")
+    more = f" and {len(groups) - SHOWN} more" if len(groups) > SHOWN else ""
+    return [f"suspicious jumps: {', '.join(told)}{more}"]
+
+
+def _find_t_pose(joints: Joints) -> list[str]:
+    arms = [joints[:5, JOINT_INDEX[f"{side}_wrist"]] - joints[:5, JOINT_INDEX[f"{side}_shoulder"]] for side in SIDES]
+    left, right = (arm / np.maximum(np.linalg.norm(arm, axis=-1, keepdims=True), 1e-9) for arm in arms)
+    level = (np.abs(left[:, 1]) < 0.15) & (np.abs(right[:, 1]) < 0.15)
+    flat = level & ((left * right).sum(axis=-1) < -T_POSE_COSINE)
+    count = len(flat) if flat.all() else int(flat.argmin())
+    if count == 0:
+        return []
+    if count == len(flat):
+        return ["begins in a T-pose that lasts; recorded, or put in by a conversion: look before using it"]
+    words = "frame 0 is a T-pose" if count == 1 else f"frames 0 to {count - 1} are a T-pose"
+    return [f"suspicious: {words}, put in by a conversion; pass --drop-first {count}"]
+
+
+def write_motion_page(motion: Motion, path: Path, *, title: str) -> list[str]:
+    """Write the page of :mod:`sim.show` with sensors at its usual places.
+
+    Raises:
+        ValueError: the page is not .html.
+    """
+    page = write_page(
+        motion, Body.default(), [Placement.preset(name) for name in DEFAULT_PLACEMENTS], path, title=title
+    )
+    return [f"page: {page.path}", *(f"note: {note}" for note in page.notes)]
+
+
+def draw_motion(motion: Motion, path: Path, *, title: str) -> str:
+    """Draw eight moments of a motion from the side and the front, and heights over time, to a .png file.
+
+    Raises:
+        ValueError: the picture is not .png.
+    """
+    if path.suffix != ".png":
+        raise ValueError(f"{path} ends in {path.suffix!r}, expected .png; rename the picture")
+    joints = Body.default().joints(motion).double().numpy()
+    joints = joints.reshape(-1, *joints.shape[-3:])[0]
+    with mpl.rc_context({"font.size": 9}):
+        figure = Figure(figsize=(10, 7), layout="constrained")
+        side, front, heights = figure.subplots(3, 1, height_ratios=(3, 3, 2))
+        moments = np.linspace(0, len(joints) - 1, SHOWN).astype(int)
+        for axes, across, name in ((side, 2, "from its left: z [m]"), (front, 0, "from the front: x [m]")):
+            for place, frame in enumerate(moments):
+                _draw_figure(axes, joints[frame] - joints[frame, 0] * [1, 0, 1], across, 1.2 * place)
+            axes.set(
+                aspect="equal",
+                ylabel="height [m]",
+                xlabel=f"{name}, each 1.2 m on",
+                title=title if across == 2 else None,
+            )
+            axes.axhline(0, color="0.7", linewidth=0.8)
+        times = np.arange(len(joints)) / motion.fps
+        for joint in ("pelvis", "left_wrist", "right_wrist", "left_ankle", "right_ankle"):
+            heights.plot(times, joints[:, JOINT_INDEX[joint], 1], label=joint, linewidth=1)
+        heights.set(xlabel="time [s]", ylabel="height [m]")
+        heights.legend(ncols=5, frameon=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=110)
+    return f"picture: {path}"
+
+
+def _draw_figure(axes: mpl.axes.Axes, joints: Joints, across: int, shift: float) -> None:
+    for joint, parent in enumerate(PARENTS):
+        if parent >= 0:
+            name = JOINT_NAMES[joint]
+            colour = "tab:blue" if name.startswith("left") else "tab:red" if name.startswith("right") else "0.2"
+            ends: Sequence[int] = (parent, joint)
+            # Seen from the front the person's left is on the viewer's right, as +x is.
+            axes.plot(joints[list(ends), across] + shift, joints[list(ends), 1], color=colour, linewidth=1.3)
