@@ -10,19 +10,18 @@ does not depend on the clip.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
+from datamodules.formats.marker_recording import Up
 from datamodules.formats.skeleton import FloatArray, SkeletonMotion
 from datamodules.retarget import ALIGNED_BONES, SIDES, SkeletonMap
 from sim.body import Body
 from sim.conventions import JOINT_INDEX, JOINT_NAMES, NUM_JOINTS
 from sim.pose_fit import fit_pose
-
-Up = Literal["y", "z"]
 
 STANDING_COSINE: Final[float] = 0.5
 """Legs within 60 degrees of straight down from the trunk: the rest pose stands."""

@@ -9,6 +9,8 @@ import numpy as np
 
 from datamodules.formats.skeleton import FloatArray
 
+Up = Literal["y", "z"]
+
 UNITS_M: Final[dict[str, float]] = {"mm": 1e-3, "cm": 1e-2, "dm": 0.1, "m": 1.0}
 """Metres per unit, by the names that files give it."""
 
@@ -28,7 +30,7 @@ class MarkerRecording:
     names: tuple[str, ...]
     positions: FloatArray
     fps: float
-    up: Literal["y", "z"]
+    up: Up
     notes: tuple[str, ...] = ()
 
     def turned_up(self) -> MarkerRecording:

@@ -33,7 +33,8 @@ def read_trc(path: str | Path, *, fps: float | None = None, unit_m: float | None
         FileNotFoundError: there is no such file.
         ValueError: the file is not whole; the message names the line.
     """
-    lines = read_text(path).splitlines()
+    text = read_text(path)
+    lines = text.splitlines()
     if len(lines) < _HEADER_LINES + 1 or not lines[0].startswith("PathFileType"):
         raise ValueError(f"{path} has {len(lines)} lines and begins {lines[:1]}, expected TRC (PathFileType ...)")
     header = dict(zip(lines[1].split("\t"), (cell.strip() for cell in lines[2].split("\t")), strict=False))
@@ -42,6 +43,11 @@ def read_trc(path: str | Path, *, fps: float | None = None, unit_m: float | None
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"{path}, line 4: {f'markers {twice} twice' if twice else 'no marker'}, expected each once")
     times, positions = _parse_rows(lines, len(names), path)
+    told = header.get("NumFrames", "")
+    if not text.endswith(("\n", "\r")) and told.isdigit() and int(told) > len(times):
+        raise ValueError(
+            f"{path} ends within line {len(lines)}, row {len(times)} of {told}, expected a whole file; fetch it again"
+        )
     scale = unit_m if unit_m is not None else unit_in_metres(header.get("Units", ""), path)
     notes = _contradictions(header, times, names)
     rate = fps if fps is not None else _read_rate(header, times, path)

@@ -37,6 +37,10 @@ LONG_GAP_S: Final[float] = 0.5
 """Gaps beyond this are told of one by one [s]."""
 
 
+SPAN_M: Final[tuple[float, float]] = (0.3, 4.0)
+"""Extent of a person's markers in one frame [m]; others mean another unit."""
+
+
 @dataclass(frozen=True, eq=False)
 class MarkerFit:
     """A body fitted to markers.
@@ -126,6 +130,7 @@ def fit_markers(
     columns = [recording.names.index(name) for name in known]
     observed = torch.from_numpy(recording.positions[:, columns])
     ever = observed.isfinite().all(dim=-1).any(dim=0)
+    _check_seen(observed, ever, origin)
     known = [name for name, used in zip(known, ever.tolist(), strict=True) if used]
     observed = observed[:, ever]
     seen = observed.isfinite().all(dim=-1).double()
@@ -151,6 +156,21 @@ def fit_markers(
         prior_joints=tuple(name for name in JOINT_NAMES if name in prior_joints),
         longest_gap_s=_longest_gaps(seen) / recording.fps,
     )
+
+
+def _check_seen(observed: Tensor, ever: Tensor, origin: str | Path) -> None:
+    """Refuse recordings without markers, and those whose markers lie apart as no person's do."""
+    if not bool(ever.any()):
+        raise ValueError(f"{origin}: no marker of the set is seen in {len(observed)} frames, expected some; look at it")
+    flat = observed[:, ever].numpy()
+    seen = np.isfinite(flat).all(axis=(1, 2)) if np.isfinite(flat).all(axis=(1, 2)).any() else slice(None)
+    spans = np.nanmax(flat[seen], axis=1) - np.nanmin(flat[seen], axis=1)
+    span = float(np.nanmedian(np.linalg.norm(spans, axis=1)))
+    if not SPAN_M[0] < span < SPAN_M[1]:
+        raise ValueError(
+            f"{origin}: markers of one frame lie within {span:.3g} m, expected {SPAN_M[0]:g} to {SPAN_M[1]:g} m of a "
+            "person; the unit is another one, pass unit_m (--unit-m 0.001 for mm)"
+        )
 
 
 def _fit(
