@@ -26,7 +26,7 @@ from datamodules.splits import Split
 from sim.body import Body
 from sim.motion import Motion
 
-CONVERSION_VERSION: Final[int] = 5
+CONVERSION_VERSION: Final[int] = 6
 """To be raised whenever readers, rules or retargeting change what comes out, so that caches are made anew."""
 
 MIN_SECONDS: Final[float] = 1.0
