@@ -53,7 +53,7 @@ def read_declared(path: Path, options: ReadOptions) -> tuple[MotionFile, str | N
         return read_motion(path, options), None
     file, rules = declared
     told = move_skeleton(
-        file.read(), file.skeleton, options, format_name=path.suffixes[0][1:].upper(), name="its set's"
+        file.read(), file.skeleton, options, format_name=path.suffixes[0][1:].upper(), name="as its set declares"
     )
     return told, f"read by the rules of the set {rules.folder}: {rules.about or 'units, rate and first frames'}"
 
