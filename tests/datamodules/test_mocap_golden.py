@@ -165,7 +165,7 @@ def tilt_of_standing_feet(motion: Motion) -> tuple[float, float]:
         "cmu_cgspeed_bvh/131_02.bvh.xz",
         "cmu_expmap8/test/walking/walking_1.txt.xz",
         "cmu_iclone_bvh/002_01.bvh.xz",
-        "cmu_daz_bvh_dance_martial/martial/05.bvh.xz",
+        "reactidle_bvh/genuine/003_genuine.bvh.xz",
     ],
 )
 def test_feet_stand_on_their_soles(shared: Path, name: str) -> None:
