@@ -59,3 +59,9 @@ def mark_unseen(positions: FloatArray) -> FloatArray:
     """Return positions with NaN for markers at the very origin, by which most programs write "not seen"."""
     unseen = ~np.isfinite(positions).all(axis=-1) | (positions == 0).all(axis=-1)
     return np.where(unseen[..., None], np.nan, positions)
+
+
+def strip_prefix(labels: list[str]) -> list[str]:
+    """Take a subject's name off markers that all share it: ``bob:LASI`` is ``LASI``."""
+    prefixes = {label.rpartition(":")[0] for label in labels}
+    return [label.rpartition(":")[2] for label in labels] if len(prefixes) == 1 else labels

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from datamodules.formats.marker_recording import MarkerRecording, mark_unseen, unit_in_metres
+from datamodules.formats.marker_recording import MarkerRecording, mark_unseen, strip_prefix, unit_in_metres
 from datamodules.formats.skeleton import FloatArray, read_text
 
 _HEADER_LINES: Final[int] = 5
@@ -38,7 +38,7 @@ def read_trc(path: str | Path, *, fps: float | None = None, unit_m: float | None
     if len(lines) < _HEADER_LINES + 1 or not lines[0].startswith("PathFileType"):
         raise ValueError(f"{path} has {len(lines)} lines and begins {lines[:1]}, expected TRC (PathFileType ...)")
     header = dict(zip(lines[1].split("\t"), (cell.strip() for cell in lines[2].split("\t")), strict=False))
-    names = tuple(cell.strip() for cell in lines[3].split("\t")[2:] if cell.strip())
+    names = tuple(strip_prefix([cell.strip() for cell in lines[3].split("\t")[2:] if cell.strip()]))
     if not names or len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"{path}, line 4: {f'markers {twice} twice' if twice else 'no marker'}, expected each once")
