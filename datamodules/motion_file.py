@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from datamodules.formats.marker_recording import Up
-from datamodules.formats.skeleton import FloatArray, SkeletonMotion
+from datamodules.formats.skeleton import FloatArray, SkeletonMotion, Up
 from datamodules.markers.fit import MarkerFit
 from datamodules.rest_pose import align_rest, is_standing, map_joints, turn_up
 from datamodules.retarget import SkeletonMap, put_on_floor, retarget, scale_of_legs

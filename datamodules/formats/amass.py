@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from datamodules.formats.arrays import Arrays, read_number
+from datamodules.formats.skeleton import Z_UP_TO_Y_UP
 from sim.body import Body
 from sim.conventions import NUM_JOINTS
 from sim.motion import Motion
@@ -26,9 +27,6 @@ KEYS: Final[tuple[frozenset[str], ...]] = (
 """What AMASS's files hold: all rotation vectors in one array, or in parts only, as some of SMPL-X do."""
 
 RATE_KEYS: Final[tuple[str, ...]] = ("mocap_framerate", "mocap_frame_rate")
-
-Z_UP_TO_Y_UP: Final = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]], dtype=torch.float64)
-"""AMASS's world (x, y, z up) to ours (x, z, -y)."""
 
 
 def read_amass(path: str | Path, arrays: Arrays, *, body: Body | None = None, fps: float | None = None) -> Motion:
@@ -64,10 +62,11 @@ def read_amass(path: str | Path, arrays: Arrays, *, body: Body | None = None, fp
             raise ValueError(f"{path}: {name} of frame {bad[0]} is not finite, expected numbers; fetch the file again")
     vectors = torch.from_numpy(poses[:, : 3 * NUM_JOINTS].reshape(frames, NUM_JOINTS, 3)).double()
     rotations = axis_angle_to_matrix(vectors)
-    rotations[:, 0] = Z_UP_TO_Y_UP @ rotations[:, 0]
+    turn = torch.from_numpy(Z_UP_TO_Y_UP)
+    rotations[:, 0] = turn @ rotations[:, 0]
     pelvis = torch.zeros(3, dtype=torch.float64) if body is None else dress(body, arrays).rest_joints[0].double()
     # The pelvis is displaced before the world is turned, whatever the root's rotation.
-    root = (torch.from_numpy(translation).double() + pelvis) @ Z_UP_TO_Y_UP.mT
+    root = (torch.from_numpy(translation).double() + pelvis) @ turn.mT
     return Motion(rotations.float(), root.float(), rate)
 
 

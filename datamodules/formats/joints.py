@@ -12,9 +12,8 @@ from typing import Final
 import numpy as np
 import torch
 
-from datamodules.formats.amass import Z_UP_TO_Y_UP
 from datamodules.formats.arrays import SINGLE, Arrays, read_number
-from datamodules.formats.marker_recording import Up
+from datamodules.formats.skeleton import Z_UP_TO_Y_UP, Up
 from sim.body import Body
 from sim.conventions import FEATURE_FPS, NUM_FEATURES, NUM_JOINTS
 from sim.features import features_to_motion
@@ -66,7 +65,7 @@ def read_joints(
             raise ValueError(f"{path} holds joints {arrays[key].shape} but no frame rate; pass fps=... (--fps 20)")
     joints = _as_numbers(path, arrays, key)
     if up == "z":
-        joints = joints @ Z_UP_TO_Y_UP.to(joints).mT
+        joints = joints @ torch.from_numpy(Z_UP_TO_Y_UP).to(joints).mT
     try:
         return fit_pose(joints, fps=fps, body=body)
     except ValueError as error:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
-from datamodules.formats.skeleton import FloatArray
-
-Up = Literal["y", "z"]
+from datamodules.formats.skeleton import Z_UP_TO_Y_UP, FloatArray, Up
 
 UNITS_M: Final[dict[str, float]] = {"mm": 1e-3, "cm": 1e-2, "dm": 0.1, "m": 1.0}
 """Metres per unit, by the names that files give it."""
@@ -37,8 +35,7 @@ class MarkerRecording:
         """Return the recording with Y up."""
         if self.up == "y":
             return self
-        x, y, z = np.moveaxis(self.positions, -1, 0)
-        return replace(self, positions=np.stack([x, z, -y], axis=-1), up="y")
+        return replace(self, positions=self.positions @ Z_UP_TO_Y_UP.T, up="y")
 
 
 def unit_in_metres(unit: str, path: object) -> float:

@@ -6,11 +6,17 @@ import lzma
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+
+Up = Literal["y", "z"]
+
+Z_UP_TO_Y_UP: Final[FloatArray] = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+"""A world (x, y, z up) to ours (x, z, -y)."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from datamodules.markers.marker_sets import MarkerSet, choose_marker_set
 from datamodules.markers.model import MarkerModel, build_model
 from datamodules.markers.soles import level_soles
 from datamodules.markers.solver import Pose, step_together
+from datamodules.markers.static import calibrate_on
 from sim.body import Body
 from sim.conventions import JOINT_NAMES
 from sim.motion import Motion
@@ -37,10 +38,6 @@ OVERLAP_FRAMES: Final[int] = 100
 LONG_GAP_S: Final[float] = 0.5
 """Gaps beyond this are told of one by one [s]."""
 
-
-STATIC_LOOSE_M: Final[float] = 0.01
-STATIC_SHAPE: Final[float] = 0.3
-"""How far markers [m] and shape (share of the population's spread) may be from those of a calibration recording."""
 
 SPAN_M: Final[tuple[float, float]] = (0.3, 4.0)
 """Extent of a person's markers in one frame [m]; others mean another unit."""
@@ -144,7 +141,7 @@ def fit_markers(
     freedom, prior_joints = choose_freedom(chosen.sites[name].point.bone for name in known)
     try:
         if static is not None:
-            model = _calibrate_on(static.turned_up(), chosen, known, model)
+            model = calibrate_on(static.turned_up(), chosen, known, model)
         model, pose = _fit(model, observed, seen, freedom, recording.fps, cutoff_hz)
         if static is None:
             model, pose = level_soles(model, pose, fps=recording.fps)
@@ -218,36 +215,6 @@ def _step_in_blocks(
         rotations[start:stop] = moved.rotations[start - low : stop - low]
         translation[start:stop] = moved.translation[start - low : stop - low]
     return Pose(rotations, translation)
-
-
-def _calibrate_on(static: MarkerRecording, chosen: MarkerSet, known: list[str], model: MarkerModel) -> MarkerModel:
-    """Return the model with the shape and the marker places of another recording, from which it strays little."""
-    names, fitted = _calibrated(static, chosen, model.body)
-    offsets, loose = model.offsets.clone(), model.loose_m.clone()
-    for index, name in enumerate(known):
-        if name in names:
-            offsets[index], loose[index] = fitted.offsets[names.index(name)], STATIC_LOOSE_M
-    return replace(
-        model,
-        betas=fitted.betas,
-        offsets=offsets,
-        home_betas=fitted.betas,
-        home_offsets=offsets,
-        loose_m=loose,
-        shape_loose=STATIC_SHAPE,
-    )
-
-
-def _calibrated(static: MarkerRecording, chosen: MarkerSet, body: Body) -> tuple[list[str], MarkerModel]:
-    names = chosen.split(static.names)[0]
-    observed = torch.from_numpy(static.positions[:, [static.names.index(name) for name in names]])
-    keys = torch.linspace(0, len(observed) - 1, min(len(observed), 20)).long()
-    seen = observed[keys].isfinite().all(dim=-1).double()
-    freedom, _ = choose_freedom(chosen.sites[name].point.bone for name in names)
-    model = build_model([chosen.sites[name] for name in names], body)
-    fitted, pose = calibrate(model, observed[keys].nan_to_num(), seen, freedom)
-    spacing = max(1.0, (len(observed) - 1) / max(1, len(keys) - 1))
-    return names, level_soles(fitted, pose, fps=static.fps / spacing)[0]
 
 
 def _placed(model: MarkerModel, pose: Pose, start: int) -> Tensor:
