@@ -111,7 +111,6 @@ class Shards:
         number = int(self.shard[clip])
         if number not in self._maps:
             self._maps[number] = map_shard(self.folder, number, self.frames[number], width=NUM_FEATURES)
-            self._maps[number].flags.writeable = False
         start = int(self.start[clip])
         return self._maps[number][start : start + int(self.length[clip])]
 

@@ -70,7 +70,10 @@ def _clear_left_overs(folder: Path) -> None:
     """Remove what killed runs left: of this machine at once, since the lock is ours, of others when it is old."""
     for left_over in folder.glob(f"*{_PART}"):
         host = left_over.name.removesuffix(_PART).rsplit(".", 2)[1:2]
-        changed = max((path.stat().st_mtime for path in (left_over, *left_over.iterdir())), default=0.0)
+        try:
+            changed = max(path.stat().st_mtime for path in (left_over, *left_over.iterdir()))
+        except FileNotFoundError:  # another machine moved it into place meanwhile
+            continue
         if host == [socket.gethostname()] or time.time() - changed > _FORGOTTEN_S:
             shutil.rmtree(left_over)
 
@@ -141,11 +144,8 @@ def check_shards(folder: Path, rows: list[int], *, width: int) -> None:
 
 
 def map_shard(folder: Path, number: int, rows: int, *, width: int) -> NDArray[np.float32]:
-    """Map a file ``(rows, width)``.
-
-    The map is private: writing to it changes no file, which lets torch take it for a tensor without a warning.
-    """
-    return np.memmap(shard_path(folder, number), np.float32, mode="c", shape=(rows, width))
+    """Map a file ``(rows, width)``; what is mapped cannot be written to."""
+    return np.memmap(shard_path(folder, number), np.float32, mode="r", shape=(rows, width))
 
 
 def shard_path(folder: Path, number: int) -> Path:

@@ -20,12 +20,19 @@ from datamodules.har.csv_description import FolderDescription, read_description
 from datamodules.har.named_table import NamedTable, parse_named_table
 from datamodules.har.reading import Reading, is_hidden, natural_key
 from datamodules.har.recording import Recording
+from datamodules.har.sources import files_below
 from datamodules.har.stamps import ClockRule
 from datamodules.har.tables import unknown_label
 from datamodules.har.units import unit_factor
 
 ACTIVITIES: Mapping[str, str] = {name: name for name in CANONICAL}
 """What it can return by itself; a description can add its own."""
+
+
+def list_sources(root: Path | None) -> list[Path]:
+    """The description, and all files of the folder that it describes."""
+    about = read_description(root)
+    return [about.path, *files_below(about.root)]
 
 
 def read_csv_folder(root: Path | None, reading: Reading) -> Iterator[Recording]:

