@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.utils.data import Sampler
+from torch.utils.data import DistributedSampler
 
 
-class MixtureSampler(Sampler[int]):
+class MixtureSampler(DistributedSampler[int]):
     """Draws two parts in a given ratio, each in an order of its own that is begun anew when it ends.
 
     An epoch draws every window at least once: the part that is too small for the ratio is repeated. Seed and epoch
@@ -29,30 +29,24 @@ class MixtureSampler(Sampler[int]):
         self, first: int, second: int, *, share: float | None, ranks: int = 1, rank: int = 0, seed: int = 0
     ) -> None:
         self._sizes = (first, second)
-        self._ranks, self._rank, self._seed, self.epoch = ranks, rank, seed, 0
         if share is None:
             self._draws = self._sizes
         else:
             total = max(math.ceil(first / (1 - share)), math.ceil(second / share))
             drawn = round(total * share)
             self._draws = (total - drawn, drawn)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Say which epoch comes next; the Trainer calls this."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return math.ceil(sum(self._draws) / self._ranks)
+        # A DistributedSampler is told the epoch by the Trainer, and is not split among the ranks once more.
+        super().__init__(range(sum(self._draws)), num_replicas=ranks, rank=rank, seed=seed)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(self._seed + (self.epoch << 20))
+        generator = torch.Generator().manual_seed(self.seed + (self.epoch << 20))
         first = _repeat(self._sizes[0], self._draws[0], generator)
         second = _repeat(self._sizes[1], self._draws[1], generator) + self._sizes[0]
         order = torch.cat([first, second])
         order = order[torch.randperm(len(order), generator=generator)]
         # The first ones again where ranks do not divide them, as DistributedSampler has it.
-        padded = torch.cat([order, order[: len(self) * self._ranks - len(order)]])
-        yield from padded[self._rank :: self._ranks].tolist()
+        padded = torch.cat([order, order[: self.total_size - len(order)]])
+        yield from padded[self.rank :: self.num_replicas].tolist()
 
 
 def _repeat(size: int, draws: int, generator: torch.Generator) -> Tensor:
