@@ -81,7 +81,7 @@ def align_tracks(
         nearest = _nearest(times[0], grid)
         stretches.append(Stretch(tuple(pieces), names[nearest]))
     rate_hz, jitter_s = step_statistics(
-        [track.time_s[each.order] for track, each in zip(tracks, ordered, strict=True)], max_gap_s
+        [track.time_s[each.order] for track, each in zip(tracks, ordered, strict=True)], max_gap_s, rule.stamps
     )
     report = TimingReport(
         native_rate_hz=rate_hz,

@@ -22,6 +22,9 @@ SETTINGS = tuple(
 _CALM = 0.05
 """How far from the usual norm, and how restless within a window, acceleration may be to count as gravity."""
 
+_AS_WELL = 0.02
+"""Difference of correlation that decides nothing."""
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -81,9 +84,18 @@ class Turning:
         return Agreement(setting, both / float(np.sqrt(self.turned * told)), both / told)
 
     def best(self) -> Agreement:
-        """The setting of axes that agrees best."""
-        found = [self.agreement(setting) for setting in SETTINGS]
-        return max(found, key=lambda each: -2.0 if np.isnan(each.correlation) else each.correlation)
+        """The setting of axes that agrees best; of those that agree as well, the one that changes least."""
+        found = [each for each in map(self.agreement, SETTINGS) if not np.isnan(each.correlation)]
+        if not found:
+            return self.agreement()
+        top = max(each.correlation for each in found)
+        return min((each for each in found if each.correlation > top - _AS_WELL), key=_count_changes)
+
+
+def _count_changes(agreement: Agreement) -> int:
+    """0 for the axes as they are, then all three turned round, one, two, and last those that change places."""
+    kept = np.diag(agreement.setting)
+    return {3.0: 0, -3.0: 1, 1.0: 2, -1.0: 3}.get(float(kept.sum()), 4) if np.abs(kept).all() else 4
 
 
 def _calm_turns(
