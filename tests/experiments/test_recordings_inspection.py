@@ -97,8 +97,8 @@ def _tumbling(seconds=120.0):
     time_s = np.arange(int(seconds * RATE)) / RATE
     moving = np.clip(time_s - 10.0, 0.0, None)
     # Turning by Euler angles z, then y, then x: the rate in the moving frame follows from their derivatives.
-    z, y, x = 0.9 * np.sin(0.5 * moving), 0.7 * np.sin(0.8 * moving), 1.1 * np.sin(0.65 * moving)
-    dz, dy, dx = 0.45 * np.cos(0.5 * moving), 0.56 * np.cos(0.8 * moving), 0.715 * np.cos(0.65 * moving)
+    z, y, x = 0.9 * np.sin(0.2 * moving), 0.7 * np.sin(0.32 * moving), 1.1 * np.sin(0.26 * moving)
+    dz, dy, dx = 0.18 * np.cos(0.2 * moving), 0.224 * np.cos(0.32 * moving), 0.286 * np.cos(0.26 * moving)
     accel = Rotation.from_euler("ZYX", np.stack([z, y, x], axis=1)).inv().apply([0.0, 0.0, G])
     rate = np.stack(
         [dx - dz * np.sin(y), dy * np.cos(x) + dz * np.cos(y) * np.sin(x), -dy * np.sin(x) + dz * np.cos(y) * np.cos(x)]
