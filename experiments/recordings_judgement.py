@@ -123,5 +123,3 @@ def judge_labels(health: SetHealth) -> list[str]:
     if {subject for subject, _ in health.minutes} == {"unknown"}:
         warnings.append("nobody knows who wore the sensors: no claim about new people can rest on this set")
     return warnings
-
-

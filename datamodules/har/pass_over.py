@@ -24,7 +24,7 @@ class Recordings(Iterator[Recording]):
         self.reading = reading
         self._name, self._source = name, source
         self._origin: dict[str, str] = {}
-        self._reports: dict[str, TimingReport] = {}
+        self._reports: dict[int, TimingReport] = {}
         self._samples = 0
         self._done = False
 
@@ -41,7 +41,7 @@ class Recordings(Iterator[Recording]):
                 break
         self._samples += len(recording.accel)
         if recording.timing is not None:
-            self._reports[recording.source] = recording.timing
+            self._reports[id(recording.timing)] = recording.timing
         return recording
 
     @property
@@ -78,6 +78,7 @@ class Recordings(Iterator[Recording]):
             return False
         message = (
             f"{recording.source} and {other} are of the same trial {recording.trial}, expected one; remove one of them"
+            + (" or tell them apart by a group (?P<trial>...) in files:" if self._name == "csv_folder" else "")
         )
         if self.reading.on_bad_file == "error":
             raise ValueError(message)

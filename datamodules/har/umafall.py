@@ -89,8 +89,9 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
     if grouped:
         row = body.count(b"\n", 0, grouped.start())
         raise ValueError(
-            f"{path}, line {row + 1} has {_field_around(body, grouped.start())!r}, expected a number: a spreadsheet took "
-            "the decimal point for a thousands sign and the value is lost; leave the file out with on_bad_file: skip"
+            f"{path}, line {row + 1} has {_field_around(body, grouped.start())!r}, expected a number: a spreadsheet "
+            "took the decimal point for a thousands sign and the value is lost; leave the file out with on_bad_file: "
+            "skip"
         )
     table = parse_numbers(body, str(path), columns=7, take=range(7), delimiter=";")
     tracks = []

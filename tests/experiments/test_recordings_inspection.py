@@ -130,7 +130,9 @@ def test_axes_that_do_not_belong_together_are_named(tmp_path, accel_axes, gyro_a
 def test_a_rate_stated_twice_too_high_is_named(tmp_path):
     accel, gyro, labels = _tumbling()
     lines = inspect_recordings("csv_folder", _write(tmp_path, accel, gyro, labels, rate_hz=2 * RATE))
-    assert any(re.search(r"multiplied by (2|1\.[89]\d?|2\.[01]\d?) .* the rate of the recording", line) for line in lines)
+    assert any(
+        re.search(r"multiplied by (2|1\.[89]\d?|2\.[01]\d?) .* the rate of the recording", line) for line in lines
+    )
 
 
 def test_a_table_too_wide_comes_in_parts(tmp_path, monkeypatch):
