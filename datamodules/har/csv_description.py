@@ -20,7 +20,7 @@ from sim.placement_presets import find_preset
 _KEYS = (
     *("name", "root", "files", "delimiter", "decimal", "header", "rate_hz", "time", "units", "gravity", "rest_reads"),
     *("sensors", "axes", "mounting", "label_column", "labels", "unlabelled", "own_activities", "max_gap_s"),
-    *("duplicates", "backwards", "subject_column", "trial_column", "skip_lines"),
+    *("duplicates", "backwards", "subject_column", "trial_column", "skip_lines", "stamps"),
 )
 DEFAULT_NAME = "imuforge.yaml"
 WHITESPACE = "whitespace"
@@ -57,6 +57,7 @@ class FolderDescription:
         labels: label of the files -> activity; empty to go by common synonyms.
         unlabelled: labels that mean none.
         max_gap_s: longest stretch to interpolate over [s]; None for the caller's.
+        stamps: whether time stamps tell when a sample was taken or when it arrived.
         duplicates: what to do with equal time stamps.
         backwards: what to do with time stamps that run backwards.
     """
@@ -86,6 +87,7 @@ class FolderDescription:
     labels: Mapping[str, str]
     unlabelled: frozenset[str]
     max_gap_s: float | None
+    stamps: Literal["sampled", "arrival"]
     duplicates: Literal["error", "average"]
     backwards: Literal["error", "sort"]
 
@@ -155,6 +157,7 @@ class _Checker(YamlChecks):
             labels=self._labels(),
             unlabelled=frozenset(["", *map(str, self._list("unlabelled"))]),
             max_gap_s=self._number("max_gap_s") if "max_gap_s" in self._content else None,
+            stamps="arrival" if self._choice("stamps", ("sampled", "arrival"), "sampled") == "arrival" else "sampled",
             duplicates="average" if self._choice("duplicates", ("error", "average"), "error") == "average" else "error",
             backwards="sort" if self._choice("backwards", ("error", "sort"), "error") == "sort" else "error",
         )

@@ -112,7 +112,7 @@ def _record(
     time_s = table.seconds(about.time_column, about.time_unit)
     tracks = [SensorTrack(s, "accel", time_s, _sensor(table, c, about, "accel")) for s, c in about.accel.items()]
     tracks += [SensorTrack(s, "gyro", time_s, _sensor(table, c, about, "gyro")) for s, c in about.gyro.items()]
-    rule = ClockRule(about.rate_hz, duplicates=about.duplicates, backwards=about.backwards)
+    rule = ClockRule(about.rate_hz, stamps=about.stamps, duplicates=about.duplicates, backwards=about.backwards)
     return record_tracks(tracks, labels, facts, rule, reading)
 
 

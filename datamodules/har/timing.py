@@ -63,13 +63,15 @@ def align_tracks(
     names = np.full(len(tracks[0].time_s), labels) if isinstance(labels, str) else labels
     ordered = [order_track(track, rule, max_gap_s=max_gap_s, where=where) for track in tracks]
     names = names[ordered[0].order]
+    # Times since 1970 leave a double no room for the last digits; from here on they count from the first stamp.
+    origin = ordered[0].time_s[0]
     mended, filled, missing = [], 0, 0
     for each in ordered:
         max_run = int(max_gap_s / float(np.median(np.diff(each.time_s))) + 1e-9)
         values, few, many = fill_missing(each.values, max_run=max_run)
         mended.append(values)
         filled, missing = filled + few, missing + many
-    times = [each.time_s for each in ordered]
+    times = [each.time_s - origin for each in ordered]
     stretches, resampled, cuts = [], False, set[tuple[float, float]]()
     for begin, end in _common_runs(times, max_gap_s, step, cuts, where):
         pieces = []
@@ -105,7 +107,9 @@ def _common_runs(
     start, stop = max(time[0] for time in times), min(time[-1] for time in times)
     if stop - start < step:
         spans = ", ".join(f"{time[0]:.3f}-{time[-1]:.3f} s" for time in times)
-        raise ValueError(f"{where} has tracks over {spans}, expected some time in common; check their clocks")
+        raise ValueError(
+            f"{where} has tracks over {spans} from its first time stamp, expected some time in common; check their clocks"
+        )
     gaps: list[tuple[float, float]] = []
     for time in times:
         wide = np.flatnonzero(np.diff(time) > max_gap_s * (1 + 1e-9))

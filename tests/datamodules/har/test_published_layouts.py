@@ -321,6 +321,30 @@ def test_realworld2016_parts_as_archives_of_their_own_and_unpacked(tmp_path):
     assert {r.gyro for r in recordings} == {None}
 
 
+def test_realworld2016_names_that_the_download_has(tmp_path):
+    """Proband 4: the gyroscope's first archive has no number, files of the second have; walking is _2 from the start."""
+    folder = tmp_path / "proband4" / "data"
+    folder.mkdir(parents=True)
+    for kind in ("acc", "gyr"):
+        (folder / f"{kind}_walking_csv.zip").write_bytes(_realworld_zip(kind, "walking", ("chest",), suffix=""))
+        with zipfile.ZipFile(folder / f"{kind}_climbingdown_csv.zip", "w") as outer:
+            for part in (1, 2):
+                inner = _realworld_zip(
+                    kind, "climbingdown" if part == 1 else "climbingdown_2", ("chest", "head"), start=1.0e9 + 100 * part
+                )
+                number = "" if (kind, part) == ("gyr", 1) else f"_{part}"
+                outer.writestr(f"{kind}_climbingdown{number}_csv.zip", inner)
+        (folder / f"{kind}_walking_csv.zip").write_bytes(_realworld_zip(kind, "walking_2", ("chest",)))
+    first, second, walk = load_recordings("realworld2016", tmp_path)
+    assert (first.trial, second.trial) == ("realworld2016/4/climbingdown_1", "realworld2016/4/climbingdown_2")
+    for recording, label, sites in (
+        (first, "walking_downstairs", 2),
+        (second, "walking_downstairs", 2),
+        (walk, "walking", 1),
+    ):
+        _expect(recording, labels=[label], subject="4", sites=sites)
+
+
 def test_realworld2016_bad_archives(tmp_path):
     folder = tmp_path / "proband1" / "data"
     folder.mkdir(parents=True)
@@ -418,6 +442,51 @@ def test_umafall(tmp_path):
     np.testing.assert_allclose(
         recording.gyro[:, 1:], np.broadcast_to(TURN[1:], (*recording.gyro[:, 1:].shape,)), rtol=1e-4
     )
+
+
+def _umafall_as_published(rng, values="{:.6f}"):
+    """Header as in the download; stamps of arrival in bursts, on an even clock underneath: 200 Hz and 20 Hz."""
+    header = ["%;;UMAFall Dataset", "% 5 Sensors", "%f8:95:c7:f3:ba:82; 0; RIGHTPOCKET; lge-LG-H815-5.1", "", ";;;;;;"]
+    header.append("% TimeStamp; Sample No; X-Axis; Y-Axis; Z-Axis; Sensor Type; Sensor ID")
+    lines = []
+    for sensor, rate, start in ((0, 200, 0.0), (2, 20, 0.1)):
+        true = start + np.arange(rate * 12) / rate
+        stamps = np.maximum.accumulate(np.maximum(true + rng.exponential(0.2 / rate, len(true)), 0.15))
+        swing = np.sin(2 * np.pi * 0.8 * true)
+        for number, (stamp, x) in enumerate(zip(stamps, swing, strict=True)):
+            tail = f"{values.format(0.5 * x)};1;0"
+            lines.append(f"{round(1000 * stamp)};{number + 1};{tail};0;{sensor};")
+            if sensor:
+                lines.append(f"{round(1000 * stamp)};{number + 1};{values.format(30 * x)};0;0;1;{sensor};")
+    return "\n".join([*header, *lines]) + "\n"
+
+
+def test_umafall_spreads_stamps_that_come_in_bursts(tmp_path):
+    (tmp_path / "UMAFall_Subject_03_ADL_Walking_1_2016-06-13_20-27-49.csv").write_text(
+        _umafall_as_published(np.random.default_rng(2))
+    )
+    (recording,) = load_recordings("umafall", tmp_path)
+    assert recording.placements == ("right_pocket", "waist")
+    swing = np.stack([recording.accel[:, 0, 0] / (0.5 * G), recording.accel[:, 1, 0] / (0.5 * G)])
+    swing = np.concatenate([swing, [recording.gyro[:, 1, 0] / (30 * DEG)]])[:, 3:-3]
+    time_s = np.arange(len(recording.accel))[3:-3] / 20
+    # One delay for all of it: what is left is what the bursts would have cost.
+    errors = [np.abs(swing - np.sin(2 * np.pi * 0.8 * (time_s + delay))).max() for delay in np.arange(0.05, 0.2, 0.002)]
+    assert min(errors) < 0.06
+
+
+def test_umafall_lost_decimal_points_are_named(tmp_path):
+    name = "UMAFall_Subject_13_ADL_Walking_3_2016-06-06_16-43-29.csv"
+    text = _umafall_as_published(np.random.default_rng(0))
+    (tmp_path / name).write_text(text + "9;1;1.012.598.156.929.010;0;0;0;2\n")
+    count = text.count("\n") + 1
+    with pytest.raises(ValueError, match=rf"line {count} has '1\.012\.598\.156\.929\.010'.*skip") as caught:
+        list(load_recordings("umafall", tmp_path))
+    assert "\n" not in str(caught.value)
+    (tmp_path / name.replace("_13_", "_14_")).write_text(text)
+    recordings = load_recordings("umafall", tmp_path, on_bad_file="skip")
+    assert [r.subject for r in recordings] == ["14"]
+    assert len(recordings.skipped) == 1
 
 
 # --- the waist phone of UCI
