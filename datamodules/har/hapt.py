@@ -19,6 +19,7 @@ from datamodules.har.number_table import read_number_table
 from datamodules.har.packages import locate_in_package
 from datamodules.har.reading import Reading, SetFiles
 from datamodules.har.recording import Recording
+from datamodules.har.tables import name_codes
 from sim.conventions import STANDARD_GRAVITY
 
 RATE_HZ = 50.0
@@ -32,7 +33,7 @@ LABELS = (
     *("walking", "walking_upstairs", "walking_downstairs", "sitting", "standing", "lying"),
     *("stand_to_sit", "sit_to_stand", "sit_to_lie", "lie_to_sit", "stand_to_lie", "lie_to_stand"),
 )
-"""Names of the labels 1 to 12, in the order of UCI's ``activity_labels.txt``; any other number is unlabelled."""
+"""Names of the labels 1 to 12, in the order of UCI's ``activity_labels.txt``."""
 
 ACTIVITIES: Mapping[str, str] = {str(number + 1): label for number, label in enumerate(LABELS)}
 """Number in the files -> activity."""
@@ -87,7 +88,7 @@ def read_hapt(root: Path | None, reading: Reading) -> Iterator[Recording]:
 def _record(
     accel: NDArray[np.float64], gyro: NDArray[np.float64], code: NDArray[np.int64], facts: Facts, reading: Reading
 ) -> Recording:
-    """One recording; numbers other than 1 to 12 are unlabelled."""
+    """One recording; the package writes other numbers than 1 to 12 where nothing is labelled."""
     names = np.array(["", *LABELS])
     labels = names[np.where((code >= 1) & (code <= len(LABELS)), code, 0)]
     return record_even(
@@ -101,8 +102,12 @@ def _read_raw(root: Path, reading: Reading) -> Iterator[Recording]:
     Its lines are experiment, user, activity, first and last sample, counted from 1.
     """
     pairs: dict[tuple[str, int, int], dict[str, Path]] = {}
+    known: dict[tuple[str, int, int], Path] = {}
     for path, match in FILES.find(root):
         sensor, experiment, user = match.group(1).lower(), int(match.group(2)), int(match.group(3))
+        if known.setdefault((sensor, experiment, user), path) != path:
+            reading.refuse_twin(str(path), str(known[sensor, experiment, user]), f"experiment {experiment} of {user}")
+            continue
         pairs.setdefault((str(path.parent), user, experiment), {})[sensor] = path
     spans: dict[str, NDArray[np.float64]] = {}
     numbers: dict[int, int] = {}
@@ -122,9 +127,14 @@ def _read_raw(root: Path, reading: Reading) -> Iterator[Recording]:
         if len(accel) != len(gyro):
             raise ValueError(f"{files['gyro']} has {len(gyro)} samples, expected {len(accel)} like {files['acc']}")
         code = np.zeros(len(accel), dtype=np.int64)
-        for _, _, activity, first, last in spans[folder][
-            (spans[folder][:, 0] == experiment) & (spans[folder][:, 1] == user)
-        ]:
+        own = (spans[folder][:, 0] == experiment) & (spans[folder][:, 1] == user)
+        name_codes(spans[folder][own, 2], ACTIVITIES, f"{folder}/labels.txt, experiment {experiment}")
+        for _, _, activity, first, last in spans[folder][own]:
+            if last > len(code) + RATE_HZ:
+                raise ValueError(
+                    f"{files['acc']} has {len(code)} samples, expected {int(last)} or more by labels.txt; the file is "
+                    "cut off, download it anew"
+                )
             code[int(first) - 1 : int(last)] = int(activity)
         facts = Facts(str(user), f"hapt/{user}/{numbers[user]}", MOUNTING, str(files["acc"]))
         numbers[user] += 1

@@ -128,6 +128,8 @@ def parse_named_table(
         ValueError: the file is empty, or a line has another number of columns than the first; names the line.
     """
     data = _without_lines(data.removeprefix(b"\xef\xbb\xbf"), skip_lines)
+    if not data.strip():
+        raise ValueError(f"{where} is empty, expected a table; download it anew")
     inked = (number for number, line in enumerate(io.BytesIO(data)) if line.strip())
     first = next(inked, 0)
     first_line = 1 + (next(inked, first) if header else first)

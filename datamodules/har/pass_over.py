@@ -76,14 +76,8 @@ class Recordings(Iterator[Recording]):
         other = self._origin.setdefault(recording.trial, recording.source)
         if other == recording.source:
             return False
-        message = (
-            f"{recording.source} and {other} are of the same trial {recording.trial}, expected one; remove one of them"
-            + (" or tell them apart by a group (?P<trial>...) in files:" if self._name == "csv_folder" else "")
-        )
-        if self.reading.on_bad_file == "error":
-            raise ValueError(message)
-        self.reading.skipped[recording.source] = message
-        logger.warning("left out %s: %s", recording.source, message)
+        hint = " or tell them apart by a group (?P<trial>...) in files:" if self._name == "csv_folder" else ""
+        self.reading.refuse_twin(recording.source, other, recording.trial, hint)
         return True
 
 

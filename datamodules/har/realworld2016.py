@@ -90,7 +90,8 @@ def _parse(subject: str, activity: str, paths: list[Path], reading: Reading) -> 
             part = entry.group(3) or entry.group(5) or _part_of(f"{path.name}!{name}") or "1"
             where = f"{path}, {name}"
             if (part, site, kind) in origin:
-                raise ValueError(f"{where} and {origin[part, site, kind]} are of the same trial; remove one of them")
+                reading.refuse_twin(where, origin[part, site, kind], f"{activity}_{part} of proband{subject}")
+                continue
             origin[part, site, kind] = where
             parts.setdefault(part, {})[site, kind] = _track(data, where, site, kind)
     if not parts:

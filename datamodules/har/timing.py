@@ -108,7 +108,8 @@ def _common_runs(
     if stop - start < step:
         spans = ", ".join(f"{time[0]:.3f}-{time[-1]:.3f} s" for time in times)
         raise ValueError(
-            f"{where} has tracks over {spans} from its first time stamp, expected some time in common; check their clocks"
+            f"{where} has tracks over {spans} from its first time stamp, expected some time in common; check their "
+            "clocks"
         )
     gaps: list[tuple[float, float]] = []
     for time in times:

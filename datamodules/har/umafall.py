@@ -82,9 +82,13 @@ def read_umafall(root: Path | None, reading: Reading) -> Iterator[Recording]:
 def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording]:
     subject, kind, movement, trial, stamp = match.groups()
     subject = str(int(subject))
-    lines = path.read_bytes().splitlines()
+    data = path.read_bytes()
+    end = b"\n" if data.endswith(b"\n") else b""  # a file that ends within a line is cut off
     # Blank lines in place of the header keep the numbers of lines in messages true.
-    body = b"\n".join(b"" if re.match(rb"\s*(%|[A-Za-z])", line) else line.rstrip(b"; \t\r") for line in lines) + b"\n"
+    body = (
+        b"\n".join(b"" if re.match(rb"\s*(%|[A-Za-z])", line) else line.rstrip(b"; \t\r") for line in data.splitlines())
+        + end
+    )
     grouped = re.search(rb"\d\.\d{3}\.\d{3}", body)
     if grouped:
         row = body.count(b"\n", 0, grouped.start())

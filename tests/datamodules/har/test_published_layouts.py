@@ -322,7 +322,7 @@ def test_realworld2016_parts_as_archives_of_their_own_and_unpacked(tmp_path):
 
 
 def test_realworld2016_names_that_the_download_has(tmp_path):
-    """Proband 4: the gyroscope's first archive has no number, files of the second have; walking is _2 from the start."""
+    """Proband 4: the gyroscope's first archive has no number, files of the second have; walking is only _2."""
     folder = tmp_path / "proband4" / "data"
     folder.mkdir(parents=True)
     for kind in ("acc", "gyr"):
@@ -382,6 +382,14 @@ def test_wisdm(tmp_path):
     for recording in recordings:
         _expect(recording, labels=[recording.labels], subject="1600")
         assert recording.rate_hz == 20
+
+
+def test_wisdm_unknown_letter_is_named_with_its_line(tmp_path):
+    path = tmp_path / "raw" / "phone" / "accel" / "data_1600_accel_phone.txt"
+    _wisdm(path, 1600, "A", UP[0])
+    path.write_text(path.read_text() + "1600,N,252217666810782,0,0,9.8;\n")
+    with pytest.raises(ValueError, match=r"data_1600_accel_phone\.txt, line 201 has label 'N', which is not in the"):
+        list(load_recordings("wisdm", tmp_path))
 
 
 def test_wisdm_damaged_line_is_named(tmp_path):
@@ -526,6 +534,55 @@ def test_hapt_raw_layout(tmp_path):
     assert [r.trial for r in (one, two, three)] == ["hapt/1/0", "hapt/1/1", "hapt/2/0"]
     assert set(two.labels) == {"sitting"}
     assert (three.labels == "lie_to_stand").sum() == 10
+
+
+def _hapt_raw(root, labels):
+    raw = root / "RawData"
+    raw.mkdir(parents=True)
+    for sensor, value in (("acc", UP[1] / G), ("gyro", TURN[1])):
+        np.savetxt(raw / f"{sensor}_exp01_user01.txt", np.tile(value, (300, 1)))
+    (raw / "labels.txt").write_text(labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("1 1 5 1 100\n1 1 13 101 200\n", r"labels\.txt, experiment 1, line 2 has label 13, expected one of"),
+        ("1 1 5 1 900\n", r"acc_exp01_user01\.txt has 300 samples, expected 900 or more by labels\.txt; .* cut off"),
+    ],
+)
+def test_hapt_labels_that_do_not_fit_are_named(tmp_path, labels, message):
+    _hapt_raw(tmp_path, labels)
+    with pytest.raises(ValueError, match=message) as caught:
+        list(load_recordings("hapt", tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_second_copies_are_named_and_left_out_only_if_asked(tmp_path):
+    """Sets whose files are put together before they are read notice a second copy as well."""
+    for copy in ("a", "b"):
+        _hapt_raw(tmp_path / "hapt" / copy, "1 1 5 1 100\n")
+        for device in ("accel", "gyro"):
+            path = tmp_path / "wisdm" / copy / "raw" / "phone" / device / f"data_1600_{device}_phone.txt"
+            _wisdm(path, 1600, "A", UP[0])
+        folder = tmp_path / "realworld2016" / copy / "proband1" / "data"
+        folder.mkdir(parents=True)
+        for kind in ("acc", "gyr"):
+            (folder / f"{kind}_walking_csv.zip").write_bytes(_realworld_zip(kind, "walking", ("chest",)))
+        inertial = tmp_path / "uci_har" / copy / "train" / "Inertial Signals"
+        inertial.mkdir(parents=True)
+        for name in ("total_acc", "body_gyro"):
+            for letter in "xyz":
+                np.savetxt(inertial / f"{name}_{letter}_train.txt", np.ones((2, 128)))
+        for name in ("y", "subject"):
+            (inertial.parent / f"{name}_train.txt").write_text("1\n1\n")
+    for name, left_out in (("hapt", 2), ("wisdm", 2), ("realworld2016", 2), ("uci_har", 1)):
+        with pytest.raises(ValueError, match="of the same trial") as caught:
+            list(load_recordings(name, tmp_path / name))
+        assert "\n" not in str(caught.value)
+        recordings = load_recordings(name, tmp_path / name, on_bad_file="skip")
+        assert len(list(recordings)) == 1
+        assert len(recordings.skipped) == left_out
 
 
 def test_hapt_truncated_package_is_named(tmp_path):
