@@ -127,7 +127,9 @@ def _describe_clock(health: SetHealth, recordings: Recordings) -> list[str]:
 def _describe_site(placement: str, site: SiteHealth) -> list[str]:
     gravity = "included" if site.gravity_included else "removed"
     found = site.up_axis()
-    if found is not None:
+    if found is not None and found[2] > 60:
+        up = f"which axis points up in standing cannot be told: people differ by up to {found[2]:.0f} deg"
+    elif found is not None:
         axis, angle, spread = found
         up = f"{axis} points up in standing (off by {angle:.0f} deg, people differ by up to {spread:.0f} deg)"
     else:

@@ -78,7 +78,7 @@ def _judge_turning(turning: Turning) -> list[str]:
         return [f"{said}: looks as if rad/s had been turned from deg/s twice"]
     if not 0.2 < plain.scale < 5.0:
         return [f"{said}: wrong unit or range"]
-    if plain.correlation > 0.7 and not 0.6 < plain.scale < 1.67:
+    if plain.correlation > 0.6 and not 0.6 < plain.scale < 1.67:
         return [f"{said}: its range, or the rate of the recording, is off by about that"]
     return []
 
@@ -104,6 +104,9 @@ def judge_clock(health: SetHealth, recordings: Recordings) -> list[str]:
     nominal = health.rates_hz.most_common(1)[0][0]
     if rates and abs(np.median(rates) / nominal - 1) > 0.1:
         warnings.append(f"time stamps give {np.median(rates):.1f} Hz, the recordings have {nominal:g} Hz")
+    gaps, lost = sum(report.gaps for report in recordings.reports()), sum(r.gap_s for r in recordings.reports())
+    if lost > 0.01 * 60 * sum(health.minutes.values()):
+        warnings.append(f"{gaps} gaps of {lost:.1f} s in all split the recordings")
     jitters = [report.jitter_s for report in recordings.reports() if np.isfinite(report.jitter_s)]
     if jitters and np.median(jitters) * nominal > 0.2:
         warnings.append(

@@ -21,7 +21,10 @@ REST = ("standing", "sitting", "lying")
 """Activities, finer ones included, in which a sensor reads gravity and little else."""
 
 _MIN_CLIP = {"accel": 15.0, "gyro": 3.0}
-"""A flat top below this is no range limit but a still sensor [m/s^2], [rad/s]."""
+"""From here on a flat top is the end of a range [m/s^2], [rad/s]."""
+
+_STILL = {"accel": 10.5, "gyro": 0.5}
+"""A flat top below this is a still sensor; between the two, only a flat top that outnumbers what comes near it counts."""
 
 
 @dataclass
@@ -127,18 +130,22 @@ def _count_samples(site: SiteHealth, accel: NDArray[np.float64], gyro: NDArray[n
             continue
         largest = float(np.nanmax(np.abs(values)))
         site.largest[kind] = max(site.largest.get(kind, 0.0), largest)
-        if largest >= _MIN_CLIP[kind]:
-            site.clipped[kind] += _flat_tops(values)
+        if largest >= _STILL[kind]:
+            site.clipped[kind] += _flat_tops(values, _STILL[kind], _MIN_CLIP[kind])
 
 
-def _flat_tops(values: NDArray[np.float64]) -> int:
+def _flat_tops(values: NDArray[np.float64], least: float, sure: float) -> int:
     """Samples in runs of three or more that stay at an axis' own extreme."""
     count = 0
     for column in np.nan_to_num(values).T:
         for extreme in (column.max(), column.min()):
             at_end = np.abs(column - extreme) <= 1e-4 * abs(extreme)
-            if at_end.sum() >= 3 and abs(extreme) >= 0.5 * np.abs(column).max():
-                count += sum(b - a for a, b in runs_of(at_end) if b - a >= 3 and abs(extreme) > 0)
+            if at_end.sum() < 3 or abs(extreme) < max(least, 0.5 * np.abs(column).max()):
+                continue
+            flat = sum(b - a for a, b in runs_of(at_end) if b - a >= 3)
+            near = int((np.abs(column - extreme) <= 0.03 * abs(extreme)).sum() - at_end.sum())
+            if abs(extreme) >= sure or flat > near:
+                count += flat
     return count
 
 

@@ -22,6 +22,9 @@ from datamodules.har.stamps import ClockRule, Track, order_track, step_statistic
 _ON_GRID = 0.1
 """Largest distance of a time stamp from the grid for its sample to be taken as it is, in sample steps."""
 
+_ENOUGH = 10
+"""Samples from which on a track of nothing but gaps is a mistake and no leftover."""
+
 _EVEN = 0.2
 """Shortest step for which cubic splines are used, in median steps: shorter ones make them overshoot."""
 
@@ -62,6 +65,7 @@ def align_tracks(
     max_gap_s = max(max_gap_s, 2.5 * step)
     names = np.full(len(tracks[0].time_s), labels) if isinstance(labels, str) else labels
     ordered = [order_track(track, rule, max_gap_s=max_gap_s, where=where) for track in tracks]
+    _refuse_gaps_only([each.time_s for each in ordered], max_gap_s, where)
     names = names[ordered[0].order]
     # Times since 1970 leave a double no room for the last digits; from here on they count from the first stamp.
     origin = ordered[0].time_s[0]
@@ -98,6 +102,17 @@ def align_tracks(
         resampled=resampled,
     )
     return stretches, report
+
+
+def _refuse_gaps_only(times: Sequence[NDArray[np.float64]], max_gap_s: float, where: str) -> None:
+    """Make sure that most steps are no gaps, as they are where the unit of the stamps is wrong."""
+    for time_s in times:
+        usual = float(np.median(np.diff(time_s)))
+        if usual > max_gap_s and len(time_s) >= _ENOUGH:
+            raise ValueError(
+                f"time stamps in {where} are {usual:.3g} s apart, expected at most max_gap_s = {max_gap_s:g}; check "
+                "their unit or allow longer gaps"
+            )
 
 
 def _common_runs(

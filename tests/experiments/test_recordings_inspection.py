@@ -164,11 +164,16 @@ def test_clipping_gaps_jitter_and_repeats(tmp_path):
     lines = inspect_recordings("csv_folder", _write(tmp_path, accel, gyro, labels, **changes))
     text = "\n".join(lines)
     assert "2 gaps, 10.1 s" in text or "2 gaps, 10.0 s" in text
+    assert re.search(r"! 2 gaps of 10\.[01] s in all split the recordings", text)
     # Steps differ by two uniform deviates of half width 8 ms: 8 ms * sqrt(2 / 3) = 6.5 ms, give or take the sample.
     assert re.search(r"time stamps jitter by 6\.[3-7] ms, 3[1-4]% of a step", text)
     even = "\n".join(inspect_recordings("csv_folder", _write(tmp_path, accel, gyro, labels)))
     assert "accel is clipped in 20 samples; its range ends at 19.6 m/s^2" in even
     assert "25% of samples repeat the one before" in even
+    accel, gyro, labels = _swinging()
+    narrow = "\n".join(_inspect(tmp_path, np.clip(1.5 * accel, -1.2 * G, 1.2 * G), np.clip(gyro, -0.8, 0.8), labels))
+    assert re.search(r"accel is clipped in \d{4} samples; its range ends at 11\.8 m/s\^2", narrow)
+    assert re.search(r"gyro is clipped in \d+ samples; its range ends at 0\.8 rad/s", narrow)
 
 
 def test_the_command_prints_and_fails_in_one_line(tmp_path, capsys):

@@ -178,6 +178,15 @@ def test_clocks_and_kinds_of_files_give_the_same(tmp_path, unit, clock, kind):
     assert recordings[0].timing.gap_s == pytest.approx(8.02, abs=1e-5)
 
 
+def test_a_wrong_unit_of_time_is_named(tmp_path):
+    _write(tmp_path, frame=_frame(100, t=20.0 * np.arange(100)))
+    _describe(tmp_path, time={"column": "t", "unit": "s"})
+    with pytest.raises(
+        ValueError, match=r"walk_1\.csv are 20 s apart, expected at most max_gap_s = 0\.25; check their un"
+    ):
+        list(load_recordings("csv_folder", tmp_path))
+
+
 def test_lines_to_leave_out_and_lines_in_messages(tmp_path):
     """A table as gaitmap and Shimmer's program write it: a line too many above the names, and one of units below."""
     text = "sep=,\nax,ay,az\ng,g,g\n" + "0.6,0,0.8\n" * 10
