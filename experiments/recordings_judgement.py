@@ -64,9 +64,9 @@ def _judge_turning(turning: Turning) -> list[str]:
     0.74 to 1.2.
     """
     plain, best = turning.agreement(), turning.best()
-    if turning.windows < _ENOUGH_WINDOWS or not best.correlation > 0.6:
+    if turning.windows < _ENOUGH_WINDOWS or not best.correlation > 0.5:
         return []
-    if best.correlation - plain.correlation > 0.25:
+    if best.correlation > 0.6 and best.correlation - plain.correlation > 0.25:
         return [
             f"gyroscope and accelerometer do not share their axes: they agree with r {best.correlation:.2f} if "
             f"{_say_setting(best.setting)}, as they are with r {plain.correlation:.2f}"
@@ -78,7 +78,7 @@ def _judge_turning(turning: Turning) -> list[str]:
         return [f"{said}: looks as if rad/s had been turned from deg/s twice"]
     if not 0.2 < plain.scale < 5.0:
         return [f"{said}: wrong unit or range"]
-    if plain.correlation > 0.6 and not 0.6 < plain.scale < 1.67:
+    if plain.correlation > 0.5 and not 0.55 < plain.scale < 1.8:
         return [f"{said}: its range, or the rate of the recording, is off by about that"]
     return []
 

@@ -24,7 +24,7 @@ _MIN_CLIP = {"accel": 15.0, "gyro": 3.0}
 """From here on a flat top is the end of a range [m/s^2], [rad/s]."""
 
 _STILL = {"accel": 10.5, "gyro": 0.5}
-"""A flat top below this is a still sensor; between the two, only a flat top that outnumbers what comes near it counts."""
+"""A flat top below this is a still sensor; between the two, only one that outnumbers what comes near it counts."""
 
 
 @dataclass
@@ -138,7 +138,7 @@ def _flat_tops(values: NDArray[np.float64], least: float, sure: float) -> int:
     """Samples in runs of three or more that stay at an axis' own extreme."""
     count = 0
     for column in np.nan_to_num(values).T:
-        for extreme in (column.max(), column.min()):
+        for extreme in {column.max(), column.min()}:
             at_end = np.abs(column - extreme) <= 1e-4 * abs(extreme)
             if at_end.sum() < 3 or abs(extreme) < max(least, 0.5 * np.abs(column).max()):
                 continue
