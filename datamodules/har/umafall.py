@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.har.building import Facts, SensorTrack, record_tracks
+from datamodules.har.building import Facts, SensorTrack, drop_short_tracks, record_tracks
 from datamodules.har.number_table import parse_numbers
 from datamodules.har.reading import Reading, SetFiles
 from datamodules.har.recording import Recording
@@ -61,9 +61,9 @@ def read_umafall(root: Path | None, reading: Reading) -> Iterator[Recording]:
     """Read UMAFall: lines ``time [ms]; sample; x; y; z; sensor type; sensor ID`` after a header of lines with ``%``.
 
     Acceleration comes in g with gravity, angular rate in deg/s (headers of the files). The phone's rate is NaN where
-    it recorded none. A sensor with fewer than two samples in a file is left out. Some 20 files of subject 13 are said
-    to have gone through a spreadsheet that took the decimal point for a thousands sign (``1.012.598.156.929.010``):
-    their values cannot be had back, so they count as bad files.
+    it recorded none. A sensor that fell silent in the first half of a file is left out and named in the log. Some 20
+    files of subject 13 are said to have gone through a spreadsheet that took the decimal point for a thousands sign
+    (``1.012.598.156.929.010``): their values cannot be had back, so they count as bad files.
 
     Args:
         root: folder that holds the files.
@@ -108,6 +108,7 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
         raise ValueError(f"{path} holds no accelerometer of sensor ID 0 to 4; download it anew")
     activity = name_one(movement.lower().replace("_", ""), ACTIVITIES, str(path))
     facts = Facts(subject, f"umafall/{subject}/{kind.lower()}_{movement}_{trial}/{stamp}", MOUNTING, str(path))
+    tracks = drop_short_tracks(tracks, str(path))
     return record_tracks(tracks, activity, facts, CLOCK, reading)
 
 

@@ -479,6 +479,17 @@ def test_umafall_spreads_stamps_that_come_in_bursts(tmp_path):
     assert min(errors) < 0.06
 
 
+def test_a_sensor_that_fell_silent_does_not_cut_the_others(tmp_path, caplog):
+    text = _umafall_as_published(np.random.default_rng(2))
+    for number in range(6):
+        text += f"{200 + 50 * number};{number + 1};0;1;0;0;4;\n{200 + 50 * number};{number + 1};0;0;0;1;4;\n"
+    (tmp_path / "UMAFall_Subject_03_ADL_Walking_1_2016-06-13_20-27-49.csv").write_text(text)
+    (recording,) = load_recordings("umafall", tmp_path)
+    assert recording.placements == ("right_pocket", "waist")
+    assert len(recording.accel) > 11 * 20
+    assert "accel at right_ankle left out, it covers 0.2 of 12" in caplog.text.replace("11.9", "12")
+
+
 def test_umafall_lost_decimal_points_are_named(tmp_path):
     name = "UMAFall_Subject_13_ADL_Walking_3_2016-06-06_16-43-29.csv"
     text = _umafall_as_published(np.random.default_rng(0))
