@@ -27,8 +27,9 @@ Record = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], 
 
 
 def read_raw(root: Path, reading: Reading, activities: Mapping[str, str], record: Record) -> Iterator[Recording]:
-    """Read ``RawData``: three columns for each sensor; lines of ``labels.txt`` are experiment, user, activity, first and
-    last sample, counted from 1.
+    """Read ``RawData``: three columns for each sensor, and labels.
+
+    A line of ``labels.txt`` is experiment, user, activity, first and last sample, counted from 1.
 
     Args:
         root: folder that holds ``RawData``.
