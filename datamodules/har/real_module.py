@@ -111,7 +111,8 @@ class RealIMUDataModule(WindowDataModule):
         self._test_subjects = frozenset(test_subjects or ())
         names = tuple(placements or self._set.placements)
         self._cutter = Cutter(tuple(classes), label_map or {}, window_s, overlap, rate_hz, purity, broader)
-        check_classes(self._cutter, self._set)
+        if self._set.labels:  # else only the files say
+            check_classes(self._cutter, self._set.labels)
         check_split(self._set, name, split, self._test_subjects)
         check_placements(names, self._set, name)
         self.source = RealStreams(
@@ -146,6 +147,8 @@ class RealIMUDataModule(WindowDataModule):
             ValueError: a side of the split is empty, or the set does not have what was asked for.
         """
         shards = pack_streams(self.source, self._cache_dir)
+        if not self._set.labels:
+            check_classes(self._cutter, tuple(name for name in shards.runs.names if name))
         windows, report = cut_shards(shards, self._cutter)
         for line in (*shards.notes, str(report)):
             rank_zero_info(line)
@@ -168,22 +171,20 @@ class RealIMUDataModule(WindowDataModule):
         return np.isin(shards.subjects, sorted(people))
 
 
-def check_classes(cutter: Cutter, real: RealSet) -> None:
+def check_classes(cutter: Cutter, labels: tuple[str, ...]) -> None:
     """Make sure that every class can come out of the set.
 
     Raises:
         ValueError: a class is not among its labels, mapped or as they are; names the nearest and all valid ones.
     """
-    if not real.placements:  # only the user's own description says
-        return
     for label in cutter.label_map:
-        check_name(label, real.labels, "label in label_map")
-    reached = {cutter.class_of(label) for label in real.labels}
-    reachable = tuple(dict.fromkeys(cutter.label_map.get(label, label) for label in real.labels))
+        check_name(label, labels, "label in label_map")
+    reached = {cutter.class_of(label) for label in labels}
+    reachable = tuple(dict.fromkeys(cutter.label_map.get(label, label) for label in labels))
     for index, name in enumerate(cutter.classes):
         if index in reached:
             continue
-        finer = [label for label in real.labels if broaden(label, (name,)) == name]
+        finer = [label for label in labels if broaden(label, (name,)) == name]
         if finer:
             raise ValueError(
                 f"activity {name!r} is in the set only as {', '.join(finer)}; give broader: true, or a label_map"

@@ -37,7 +37,8 @@ class RealSet:
 
     Attributes:
         read: the reader; takes the root folder, None for a set that a pip package brings, and the rules of the pass.
-        activities: what the set calls an activity in its files -> canonical name; empty string for unlabelled.
+        activities: what the set calls an activity in its files -> canonical name, empty string for unlabelled; empty
+            where only a description of the files says.
         placements: the sites that windows are cut from where none are named: those with accelerometer and gyroscope
             in each recording, as far as the set has such.
         is_test: whether a recording belongs to the official test split; None where there is no official split.
@@ -92,7 +93,7 @@ READERS: Mapping[str, RealSet] = {
     "spsw_har": RealSet(spsw_har.read_spsw_har, spsw_har.ACTIVITIES, spsw_har.PLACEMENTS),
     "umafall": RealSet(umafall.read_umafall, umafall.ACTIVITIES, umafall.PLACEMENTS[1:]),
     "wisdm": RealSet(wisdm.read_wisdm, {**wisdm.ACTIVITIES, **wisdm_2010.V1_ACTIVITIES}, ("right_wrist",)),
-    "csv_folder": RealSet(csv_folder.read_csv_folder, csv_folder.ACTIVITIES, (), sources=csv_folder.list_sources),
+    "csv_folder": RealSet(csv_folder.read_csv_folder, {}, (), sources=csv_folder.list_sources),
 }
 """Every real data set; a new one is a reader and a line here."""
 

@@ -198,3 +198,16 @@ def test_what_was_read_and_dropped_is_said(root: Path, tmp_path: Path, caplog: p
     assert "other label 3 (running 3)" in said
     assert "recordings shorter than a window: 1" in said
     assert "test: 6 windows of 1 people: walking 3 (50%), standing 3 (50%)" in said
+
+
+def test_a_class_that_only_the_files_could_tell_is_checked_once_they_are_read(root: Path, tmp_path: Path) -> None:
+    data = RealIMUDataModule(
+        "csv_folder",
+        str(root),
+        classes=["waking"],
+        placements=["waist"],
+        split="loso",
+        cache_dir=str(tmp_path / "cache"),
+    )
+    with pytest.raises(ValueError, match=r"unknown activity 'waking', expected one of .*did you mean walking"):
+        data.setup()
