@@ -132,6 +132,32 @@ class WindowDataModule(lightning.LightningDataModule):
             if windows is not None and len(windows):
                 rank_zero_info(describe_windows(name, windows))
 
+    def state_dict(self) -> dict[str, torch.Tensor | list[str]]:
+        """What a checkpoint keeps: the normalisation that its weights were trained with, and the channels it is of."""
+        return {
+            "mean": torch.from_numpy(self.statistics.mean),
+            "std": torch.from_numpy(self.statistics.std),
+            "channels": list(self.train_windows.channels),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, torch.Tensor | list[str]]) -> None:
+        """Normalise as the checkpoint's weights were trained, also where other people are tested on.
+
+        Raises:
+            ValueError: the checkpoint is of other channels.
+        """
+        kept, here = state_dict["channels"], list(self.train_windows.channels)
+        if kept != here:
+            raise ValueError(f"the checkpoint was trained on channels {kept}, expected {here} as the data have")
+        mean, std = (np.asarray(state_dict[name], dtype=np.float32) for name in ("mean", "std"))
+        same = np.allclose(mean, self.statistics.mean, rtol=1e-4) and np.allclose(std, self.statistics.std, rtol=1e-4)
+        if not same:
+            rank_zero_warn(
+                "the data's own mean and standard deviation differ from the checkpoint's; the checkpoint's are used, "
+                "as its weights were trained with them"
+            )
+        self.statistics = ChannelStatistics(mean, std)
+
     def class_counts(self) -> list[int]:
         """Training windows of each class, in the order of the classes; valid after ``setup``."""
         return [int(count) for count in self.train_windows.counts()]

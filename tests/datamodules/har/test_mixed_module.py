@@ -167,6 +167,9 @@ class _Watcher(LightningModule):
         self.seen.append(batch.signals.clone())
         return self.weight.sum()
 
+    def test_step(self, batch, batch_idx):
+        self.seen.append(batch.signals.clone())
+
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
@@ -201,6 +204,31 @@ def test_augmentation_acts_in_training_and_differs_from_epoch_to_epoch(folder: P
     assert float(torch.cat(noise).std()) == pytest.approx(0.1, rel=0.03)
     assert not torch.allclose(noise[0], noise[len(noise) // 2])
     assert all(torch.equal(first, second) for first, second in zip(noisy, again, strict=True))
+
+
+def test_a_checkpoint_carries_the_normalisation_it_was_trained_with(folder: Path, tmp_path: Path) -> None:
+    options = {
+        "accelerator": "cpu",
+        "logger": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "default_root_dir": tmp_path,
+    }
+    trained = _mix(folder, real_subjects=0, val_fraction=0.0)
+    trainer = Trainer(max_epochs=1, enable_checkpointing=False, **options)
+    trainer.fit(_Watcher(), trained)
+    trainer.save_checkpoint(tmp_path / "virtual.ckpt")
+    state = torch.load(tmp_path / "virtual.ckpt", weights_only=True)["MixedIMUDataModule"]
+    torch.testing.assert_close(state["mean"], torch.from_numpy(trained.statistics.mean))
+
+    other, model = _mix(folder, real_subjects=2, val_fraction=0.0), _Watcher()
+    with pytest.warns(UserWarning, match="the checkpoint's are used"):
+        Trainer(enable_checkpointing=False, **options).test(model, other, ckpt_path=tmp_path / "virtual.ckpt")
+    # Real people lie 200 m/s^2 from the simulated ones, whose deviation is 1.
+    assert float(torch.cat(model.seen).mean()) == pytest.approx(200, rel=0.05)
+    state["channels"] = ["accel_x"]
+    with pytest.raises(ValueError, match=r"trained on channels \['accel_x'\]"):
+        other.load_state_dict(state)
 
 
 def test_ranks_draw_windows_of_their_own_equally_many() -> None:
