@@ -4,6 +4,7 @@ from datamodules.clips import Clip
 from datamodules.generated_motion import GeneratedMotionDataModule
 from datamodules.har import (
     READERS,
+    MixedIMUDataModule,
     RealIMUDataModule,
     Recording,
     VirtualIMUDataModule,
@@ -20,6 +21,7 @@ __all__ = [
     "Clip",
     "GeneratedMotionDataModule",
     "HumanML3DDataModule",
+    "MixedIMUDataModule",
     "MotionDataModule",
     "PromptDataModule",
     "RealIMUDataModule",

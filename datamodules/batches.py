@@ -48,7 +48,8 @@ class IMUBatch(NamedTuple):
     """Windows of sensor channels with a class each.
 
     Attributes:
-        signals: normalised channels ``(B, T, C)``.
+        signals: channels ``(B, T, C)``: as recorded [m/s^2, rad/s] in a loader, normalised once the Trainer has moved
+            the batch to the device of the model.
         labels: class index ``(B,)``, int64.
         sample_id: number of the window in its split ``(B,)``, int64, so that copies padded in by a distributed
             sampler can be told apart.

@@ -1,7 +1,6 @@
 """HumanML3D packed once: features of all motions in a few memory-mapped files, everything else in one index.
 
-A pack is a folder named by a hash of what it was made from. It is written under another name and moved into place, so a
-run that is killed leaves no half pack; a lock keeps several processes from packing the same set at once.
+A pack is a folder named by a hash of what it was made from, see :mod:`datamodules.packs`.
 """
 
 from __future__ import annotations
@@ -9,15 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from datamodules.humanml3d_files import (
@@ -29,19 +25,17 @@ from datamodules.humanml3d_files import (
     read_features,
     select_clips,
 )
+from datamodules.packs import INDEX, ShardWriter, check_shards, map_shard, write_index, write_once
 from datamodules.splits import Split
 from sim.conventions import NUM_FEATURES
 
 log = logging.getLogger(__name__)
 
-READER_VERSION: Final = 1
+READER_VERSION: Final = 2
 """Part of a pack's name: raise it with every change of what a pack holds."""
 
 SHARD_FRAMES: Final = 1 << 17
 """A file is closed at the first motion that ends beyond this many frames (138 MB)."""
-
-_FRAME_BYTES: Final = 4 * NUM_FEATURES
-_INDEX: Final = "index.npz"
 
 
 class PackedTexts:
@@ -116,9 +110,7 @@ class Shards:
         """Return the features of a clip ``(T, 263)``, a view of the mapped file that cannot be written to."""
         number = int(self.shard[clip])
         if number not in self._maps:
-            self._maps[number] = np.memmap(
-                _shard_path(self.folder, number), np.float32, mode="r", shape=(self.frames[number], NUM_FEATURES)
-            )
+            self._maps[number] = map_shard(self.folder, number, self.frames[number], width=NUM_FEATURES)
         start = int(self.start[clip])
         return self._maps[number][start : start + int(self.length[clip])]
 
@@ -147,21 +139,8 @@ def pack(listing: Listing, cache_dir: str | Path, *, progress: Callable[[int, in
         FileNotFoundError: a motion has no captions.
         ValueError: a motion or its captions are damaged, or a split has no clip of 40 to 199 frames.
     """
-    folder = Path(cache_dir)
-    target = folder / make_key(listing)
-    if (target / _INDEX).is_file():
-        return target
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "pack.lock"):
-        if (target / _INDEX).is_file():
-            return target
-        for left_over in folder.glob("*.part"):  # of a run that was killed: the lock is ours, so nobody writes them
-            shutil.rmtree(left_over)
-        unfinished = folder / f"{target.name}.part"
-        unfinished.mkdir()
-        _write(listing, unfinished, progress or (lambda done, total: None))
-        unfinished.rename(target)
-    return target
+    report = progress or (lambda done, total: None)
+    return write_once(Path(cache_dir), make_key(listing), lambda folder: _write(listing, folder, report))
 
 
 def open_pack(listing: Listing, cache_dir: str | Path) -> Shards:
@@ -172,19 +151,13 @@ def open_pack(listing: Listing, cache_dir: str | Path) -> Shards:
         ValueError: a file of the pack is damaged.
     """
     folder = Path(cache_dir) / make_key(listing)
-    if not (folder / _INDEX).is_file():
+    if not (folder / INDEX).is_file():
         raise FileNotFoundError(f"{listing.root} is not packed in {cache_dir}; call prepare_data() first")
-    with np.load(folder / _INDEX, allow_pickle=False) as data:
+    with np.load(folder / INDEX, allow_pickle=False) as data:
         about = json.loads(str(data["about"]))
         columns = {name: data[name] for name in ("split", "shard", "start", "length", "first_text", "num_texts")}
         names, texts = (PackedTexts(data[f"{name}/data"], data[f"{name}/ends"]) for name in ("names", "texts"))
-    for number, frames in enumerate(about["frames"]):
-        path = _shard_path(folder, number)
-        found = path.stat().st_size if path.is_file() else 0
-        if found != frames * _FRAME_BYTES:
-            raise ValueError(
-                f"{path} has {found} bytes, expected {frames * _FRAME_BYTES}; delete {folder} to pack anew"
-            )
+    check_shards(folder, about["frames"], width=NUM_FEATURES)
     return Shards(folder, names, texts, **columns, **about)
 
 
@@ -198,38 +171,12 @@ def make_key(listing: Listing) -> str:
     return f"humanml3d-{digest.hexdigest()[:20]}"
 
 
-class _ShardWriter:
-    """Puts motions one after the other into files of limited size."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._file: BinaryIO | None = None
-        self.frames: list[int] = []
-
-    def add(self, features: NDArray[np.float32]) -> tuple[int, int]:
-        """Write a motion ``(T, 263)``; returns the file's number and the motion's first frame in it."""
-        if self._file is None or self.frames[-1] >= SHARD_FRAMES:
-            self.close()
-            self._file = _shard_path(self._folder, len(self.frames)).open("wb")
-            self.frames.append(0)
-        self._file.write(np.ascontiguousarray(features, dtype=np.float32).data)
-        self.frames[-1] += len(features)
-        return len(self.frames) - 1, self.frames[-1] - len(features)
-
-    def close(self) -> None:
-        """Close the file, its bytes on the disk: the rename that makes the pack valid must not overtake them."""
-        if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-
-
 def _write(listing: Listing, folder: Path, progress: Callable[[int, int], None]) -> None:
     names: list[str] = []
     texts: list[str] = []
     rows: list[tuple[int, ...]] = []
     skipped = dict.fromkeys(SPLITS, 0)
-    writer = _ShardWriter(folder)
+    writer = ShardWriter(folder, width=NUM_FEATURES, max_rows=SHARD_FRAMES)
     try:
         for split, name in _iterate(listing, progress):
             features = read_features(listing.motion_path(name))
@@ -254,19 +201,17 @@ def _write(listing: Listing, folder: Path, progress: Callable[[int, int], None])
                 f"{len(listing.present(split))} motions; check that they are features at 20 fps"
             )
     missing = {split: len(listing.names[split]) - len(listing.present(split)) for split in SPLITS}
-    about = {"frames": writer.frames, "missing": missing, "skipped": skipped}
+    about = {"frames": writer.rows, "missing": missing, "skipped": skipped}
     columns = dict(zip(("split", "shard", "start", "length", "first_text", "num_texts"), table.T.copy(), strict=True))
-    with (folder / _INDEX).open("wb") as file:
-        np.savez(
-            file,
-            allow_pickle=False,
-            about=np.array(json.dumps(about)),
+    write_index(
+        folder,
+        {
+            "about": np.array(json.dumps(about)),
             **columns,
             **PackedTexts.pack(names).arrays("names"),
             **PackedTexts.pack(texts).arrays("texts"),
-        )
-        file.flush()
-        os.fsync(file.fileno())
+        },
+    )
 
 
 def _iterate(listing: Listing, progress: Callable[[int, int], None]) -> Iterator[tuple[Split, str]]:
@@ -275,7 +220,3 @@ def _iterate(listing: Listing, progress: Callable[[int, int], None]) -> Iterator
         if done % 64 == 0:
             progress(done, len(todo))
         yield item
-
-
-def _shard_path(folder: Path, number: int) -> Path:
-    return folder / f"features-{number:05d}.f32"

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from datamodules.har.manifest import add_to_manifest
 from datamodules.motion_files import known_suffixes
 from experiments.errors import OneLineArgumentParser, one_line_errors, print_line
 from experiments.inspection import inspect_path
@@ -69,6 +70,8 @@ def _add_synth(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--prompt", help='what the person does, for example "a person walks"')
     source.add_argument("--motion", type=Path, help=f"motion file: {', '.join(known_suffixes())}")
     parser.add_argument("--placement", action="append", required=True, help="where a sensor is worn; may be repeated")
+    parser.add_argument("--label", help="activity: also list the recording in the manifest.csv of its folder")
+    parser.add_argument("--subject", default="virtual", help="virtual wearer, for --label (default: virtual)")
     parser.add_argument("--rate-hz", type=float, default=50.0, help="samples per second (default 50)")
     parser.add_argument("--out", type=Path, required=True, help="recording to write: .parquet or .csv")
     parser.add_argument("--errors", default="none", help=f"sensor preset: {', '.join(SENSOR_NAMES)} (default none)")
@@ -102,6 +105,8 @@ def _synth(arguments: argparse.Namespace) -> None:
         steps=arguments.steps,
         out=arguments.out,
     )
+    if arguments.label is not None:
+        add_to_manifest(arguments.out, label=arguments.label, subject=arguments.subject)
     count = recording.accel.shape[-3]
     print_line(f"{arguments.out}: {count} samples at {recording.rate_hz:g} Hz of {', '.join(recording.names)}")
 

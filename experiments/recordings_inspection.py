@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
 
 from datamodules.har.health import SetHealth, SiteHealth
 from datamodules.har.pass_over import Recordings
+from datamodules.har.reading import natural_key
 from datamodules.har.registry import READERS, load_recordings
-from datamodules.har.units import DEG
-from sim.conventions import STANDARD_GRAVITY
+from experiments.recordings_judgement import judge_clock, judge_labels, judge_site
 
 
 def add_inspection(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None]) -> None:
@@ -57,7 +61,7 @@ def inspect_recordings(
         raise ValueError(f"{name} in {root} holds no recording, expected some")
     lines = [recordings.summary(), *_describe_minutes(health), *_describe_clock(health, recordings)]
     lines.append(f"mounting as declared: {mounting}")
-    warnings = _judge_clock(health, recordings) + _judge_labels(health)
+    warnings = judge_clock(health, recordings) + judge_labels(health)
     for placement, site in health.sites.items():
         lines += _describe_site(placement, site)
         warnings += [f"{placement}: {warning}" for warning in judge_site(site)]
@@ -65,93 +69,45 @@ def inspect_recordings(
     return lines + ([f"! {warning}" for warning in warnings] or ["nothing looks wrong"])
 
 
-def judge_site(site: SiteHealth) -> list[str]:
-    """What looks wrong with a site's sensors, in words."""
-    warnings = _judge_rest(site)
-    for kind, count in site.clipped.items():
-        if count:
-            unit = "m/s^2" if kind == "accel" else "rad/s"
-            warnings.append(f"{kind} is clipped in {count} samples; its range ends at {site.largest[kind]:.1f} {unit}")
-    scale, agreement = site.gyro_scale
-    if abs(agreement) > 0.5:
-        warnings += _judge_gyro(scale)
-    if site.missing > 0.01 * site.samples:
-        warnings.append(f"{100 * site.missing / site.samples:.1f}% of samples are missing")
-    if site.repeated > 0.2 * site.samples:
-        warnings.append(
-            f"{100 * site.repeated / site.samples:.0f}% of samples repeat the one before: the sensor is slower than "
-            "its rate, or it froze"
-        )
-    return warnings
-
-
-def _judge_rest(site: SiteHealth) -> list[str]:
-    norm = site.rest_norm
-    if np.isnan(norm):
-        return ["nothing at rest: units and gravity cannot be judged"]
-    said = f"norm at rest is {norm:.3g}"
-    g = STANDARD_GRAVITY
-    if abs(norm / g - 1) < 0.1:
-        return [] if site.gravity_included else [f"{said}: gravity is in it, though the reader says removed"]
-    for expected, what in (
-        (1.0, "looks like g, not m/s^2"),
-        (1000.0, "looks like milli-g, not m/s^2"),
-        (g * g, "looks as if g had been turned into m/s^2 twice"),
-        (1.0 / g, "looks as if g had been divided by 9.81"),
-        (g / 2, "half of gravity: the range or the scale is not what the reader thinks"),
-        (2 * g, "twice gravity: the range or the scale is not what the reader thinks"),
-    ):
-        if abs(norm / expected - 1) < 0.08 and (site.gravity_included or expected != 1.0):
-            return [f"{said}: {what}"]
-    if not site.gravity_included:
-        return [] if norm < 3 else [f"{said}, expected near 0 without gravity"]
-    if norm < 3:
-        return [f"{said}: gravity is not in it, though the reader says included"]
-    return [f"{said} m/s^2, expected {g:.2f}: wrong unit or range, or nobody is at rest"]
-
-
-def _judge_gyro(scale: float) -> list[str]:
-    said = f"the gyroscope has to be multiplied by {scale:.3g} to turn gravity as the accelerometer sees it"
-    if abs(abs(scale) / DEG - 1) < 0.5:
-        return [f"{said}: looks like deg/s, not rad/s"]
-    if scale < 0:
-        return [f"{said}: its sense or an axis is turned round against the accelerometer"]
-    if not 0.2 < scale < 5.0:
-        return [f"{said}: wrong unit or range"]
-    return []
-
-
-def _judge_clock(health: SetHealth, recordings: Recordings) -> list[str]:
-    warnings = []
-    rates = [report.native_rate_hz for report in recordings.reports() if np.isfinite(report.native_rate_hz)]
-    nominal = health.rates_hz.most_common(1)[0][0]
-    if rates and abs(np.median(rates) / nominal - 1) > 0.1:
-        warnings.append(f"time stamps give {np.median(rates):.1f} Hz, the recordings have {nominal:g} Hz")
-    jitters = [report.jitter_s for report in recordings.reports() if np.isfinite(report.jitter_s)]
-    if jitters and np.median(jitters) * nominal > 0.2:
-        warnings.append(
-            f"time stamps jitter by {1000 * np.median(jitters):.1f} ms, "
-            f"{100 * np.median(jitters) * nominal:.0f}% of a step"
-        )
-    return warnings
-
-
-def _judge_labels(health: SetHealth) -> list[str]:
-    total = sum(health.minutes.values())
-    unlabelled = sum(minutes for (_, label), minutes in health.minutes.items() if not label)
-    warnings = []
-    if unlabelled > 0.999 * total:
-        warnings.append("nothing is labelled")
-    if {subject for subject, _ in health.minutes} == {"unknown"}:
-        warnings.append("nobody knows who wore the sensors: no claim about new people can rest on this set")
-    return warnings
-
-
 def _describe_minutes(health: SetHealth) -> list[str]:
-    people: dict[str, list[str]] = {}
-    for (subject, label), minutes in health.minutes.items():
-        people.setdefault(subject, []).append(f"{label or 'unlabelled'} {minutes:.2f}")
-    return [f"subject {subject} [min]: {', '.join(sorted(parts))}" for subject, parts in people.items()]
+    """Minutes of each subject and label as a table, in several parts where the terminal is too narrow for one."""
+    people = sorted({subject for subject, _ in health.minutes}, key=natural_key)
+    labels = sorted({label for _, label in health.minutes}, key=lambda label: (not label, label))
+    rows = {person: [health.minutes.get((person, label), 0.0) for label in labels] for person in people}
+    heads = [(label or "unlabelled").replace("_", "\n") for label in labels]
+    if len(labels) > 1:
+        heads.append("all")
+        rows = {person: [*minutes, sum(minutes)] for person, minutes in rows.items()}
+    if len(people) > 1:
+        rows["all"] = [sum(column) for column in zip(*rows.values(), strict=True)]
+    lines = ["minutes of each subject and label:"]
+    first_width = max(len("subject"), *map(len, rows)) + 3
+    room = shutil.get_terminal_size((120, 24)).columns
+    for part in _parts_that_fit([max(map(len, head.split("\n"))) for head in heads], room - first_width):
+        table = Table("subject", *(heads[i] for i in part), box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for person, minutes in rows.items():
+            table.add_row(person, *(f"{minutes[i]:.2f}" if minutes[i] else "-" for i in part))
+        console = Console(width=10_000, highlight=False, markup=False, color_system=None)
+        with console.capture() as captured:
+            console.print(table)
+        lines += [line.rstrip() for line in captured.get().split("\n") if line.strip()]
+    return lines
+
+
+def _parts_that_fit(widths: list[int], room: int) -> list[list[int]]:
+    """Columns of such widths in parts that each fit the room, numbers of five places and the padding counted."""
+    parts: list[list[int]] = [[]]
+    used = 0
+    for index, width in enumerate(widths):
+        needed = max(width, 5) + 2
+        if parts[-1] and used + needed > room:
+            parts.append([])
+            used = 0
+        parts[-1].append(index)
+        used += needed
+    return parts
 
 
 def _describe_clock(health: SetHealth, recordings: Recordings) -> list[str]:
@@ -171,19 +127,24 @@ def _describe_clock(health: SetHealth, recordings: Recordings) -> list[str]:
 def _describe_site(placement: str, site: SiteHealth) -> list[str]:
     gravity = "included" if site.gravity_included else "removed"
     found = site.up_axis()
-    if found is not None:
+    if found is not None and found[2] > 60:
+        up = f"which axis points up in standing cannot be told: people differ by up to {found[2]:.0f} deg"
+    elif found is not None:
         axis, angle, spread = found
         up = f"{axis} points up in standing (off by {angle:.0f} deg, people differ by up to {spread:.0f} deg)"
     else:
         up = "which axis points up in standing cannot be told: " + (
             "nobody stands" if site.gravity_included else "no gravity"
         )
-    scale, agreement = site.gyro_scale
-    gyro = "no gyroscope" if "gyro" not in site.largest else f"largest {site.largest['gyro']:.1f} rad/s"
-    if np.isfinite(agreement):
-        gyro += f", turns gravity as the accelerometer does with factor {scale:.2f} (r {agreement:.2f})"
+    found_turning = site.turning.agreement()
+    gyro = "none" if "gyro" not in site.largest else f"largest {site.largest['gyro']:.1f} rad/s"
+    if np.isfinite(found_turning.correlation):
+        gyro += (
+            f", turns gravity as the accelerometer does with factor {found_turning.scale:.2f} "
+            f"(r {found_turning.correlation:.2f} in {site.turning.windows} calm quarters of a second)"
+        )
     return [
-        f"{placement}: norm at rest {site.rest_norm:.2f} m/s^2, gravity {gravity} by the reader; {up}; "
-        f"accel largest {site.largest.get('accel', 0.0):.1f} m/s^2, {site.missing} of {site.samples} samples missing; "
-        f"{gyro}"
+        f"{placement}: norm at rest {site.rest_norm:.2f} m/s^2, gravity {gravity} by the reader; {up}",
+        f"{placement}: accelerometer's largest {site.largest.get('accel', 0.0):.1f} m/s^2, {site.missing} of "
+        f"{site.samples} samples missing; gyroscope: {gyro}",
     ]

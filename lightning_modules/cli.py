@@ -26,6 +26,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from datamodules import (
     GeneratedMotionDataModule,
     HumanML3DDataModule,
+    MixedIMUDataModule,
     MotionDataModule,
     PromptDataModule,
     RealIMUDataModule,
@@ -48,6 +49,7 @@ SHORT_NAMES: Final = (
     HARClassifier,
     HumanML3DDataModule,
     LatentMotionDiffusion,
+    MixedIMUDataModule,
     MotionDataModule,
     MotionDiffusion,
     MotionEvaluation,
@@ -82,7 +84,7 @@ class ImuforgeCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Link what model and data must agree on; a class without such a parameter is left alone."""
-        parser.link_arguments("data.init_args.classes", "model.init_args.classes")
+        parser.link_arguments("data.classes", "model.init_args.classes", apply_on="instantiate")
         parser.link_arguments("data.num_channels", "model.init_args.num_channels", apply_on="instantiate")
 
     def before_instantiate_classes(self) -> None:

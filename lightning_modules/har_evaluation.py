@@ -20,7 +20,8 @@ from lightning.pytorch import Callback, Trainer
 from numpy.typing import NDArray
 from torch.utils.data import RandomSampler
 
-from datamodules.har.window_set import WindowDataset, WindowSet, make_loader
+from datamodules.har.window_loading import WindowDataset, make_loader
+from datamodules.har.window_set import WindowSet
 from lightning_modules.har_classifier import HARClassifier, balanced_weights
 from lightning_modules.har_forest import FeatureForest
 from lightning_modules.har_metrics import Predictions, Scores, score

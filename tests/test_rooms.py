@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("sim", "datamodules", "lightning_modules", "experiments")
-VALUE_TYPES = {"datamodules.batches", "datamodules.har.window_set", "datamodules.har.window_module"}
-"""What lightning_modules may take from datamodules: batches, windows, and the loader over windows in memory."""
+VALUE_TYPES = {"datamodules.batches", "datamodules.har.window_loading", "datamodules.har.window_set"}
+"""What lightning_modules may take from datamodules: batches, windows, and the loader over them."""
 
 
 def imported_modules(path: Path) -> set[str]:

@@ -1,6 +1,8 @@
 """Human activity recognition data: one reader per real set, and one way to cut windows for real and virtual alike."""
 
+from datamodules.har.mixed_module import MixedIMUDataModule
 from datamodules.har.pass_over import Recordings
+from datamodules.har.random_augmentations import Augmentation
 from datamodules.har.real_module import RealIMUDataModule
 from datamodules.har.recording import Recording, TimingReport
 from datamodules.har.registry import READERS, load_recordings
@@ -11,6 +13,8 @@ from datamodules.har.windows import WindowReport, windows_from_imu, windows_from
 
 __all__ = [
     "READERS",
+    "Augmentation",
+    "MixedIMUDataModule",
     "RealIMUDataModule",
     "Recording",
     "Recordings",

@@ -29,7 +29,7 @@ def read_zip(path: Path, *, suffixes: tuple[str, ...]) -> Iterator[tuple[str, by
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            yield from _entries(archive, path.name, suffixes, depth=0)
+            yield from _entries(archive, str(path), suffixes, depth=0)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise ValueError(
             f"{path} is no whole zip archive ({error}), expected one that opens; download it anew"

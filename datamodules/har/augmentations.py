@@ -94,13 +94,32 @@ def turn_windows(windows: WindowSet, matrices: NDArray[np.float64]) -> WindowSet
     Raises:
         ValueError: there is not one matrix for each window, or the channels are not triples x, y, z.
     """
-    if matrices.shape != (len(windows), 3, 3):
-        raise ValueError(f"matrices have shape {matrices.shape}, expected {(len(windows), 3, 3)}: one for each window")
-    if [name[-2:] for name in windows.channels] != ["_x", "_y", "_z"] * (windows.num_channels // 3):
-        raise ValueError(f"channels are {windows.channels}, expected triples that end in _x, _y, _z")
-    triples = windows.signals.reshape(*windows.signals.shape[:2], -1, 3)
-    turned = np.einsum("nij,ntgj->ntgi", matrices.astype(np.float32), triples)
-    return replace(windows, signals=turned.reshape(windows.signals.shape))
+    return replace(windows, signals=turn_signals(windows.signals, matrices, windows.channels))
+
+
+def turn_signals(
+    signals: NDArray[np.float32], matrices: NDArray[np.floating], channels: tuple[str, ...]
+) -> NDArray[np.float32]:
+    """Turn the axes of each window: every x, y, z triple of channels becomes ``R v``.
+
+    Args:
+        signals: ``(N, T, C)``.
+        matrices: one rotation for each window ``(N, 3, 3)``, new sensor frame from old.
+        channels: name of each channel.
+
+    Returns:
+        ``(N, T, C)``.
+
+    Raises:
+        ValueError: there is not one matrix for each window, or the channels are not triples x, y, z.
+    """
+    if matrices.shape != (len(signals), 3, 3):
+        raise ValueError(f"matrices have shape {matrices.shape}, expected {(len(signals), 3, 3)}: one for each window")
+    if [name[-2:] for name in channels] != ["_x", "_y", "_z"] * (len(channels) // 3):
+        raise ValueError(f"channels are {channels}, expected triples that end in _x, _y, _z")
+    triples = signals.reshape(*signals.shape[:2], -1, 3)
+    turned: NDArray[np.float32] = np.einsum("nij,ntgj->ntgi", matrices.astype(np.float32), triples)
+    return turned.reshape(signals.shape)
 
 
 def draw_turns(

@@ -16,6 +16,7 @@ from datamodules.har.building import Facts, record_even
 from datamodules.har.packages import locate_in_package
 from datamodules.har.reading import Reading
 from datamodules.har.recording import Recording
+from datamodules.har.sources import packaged_files
 
 RATE_HZ = 10.0
 """One sample every tenth of a second, as the header of the files says [Hz]."""
@@ -29,6 +30,8 @@ MOUNTING = (
     "smart watch on a wrist; which wrist and how the axes lie is not documented, and without gravity in the "
     "accelerometer it cannot be read off the data: treat all axis permutations as equally likely"
 )
+
+list_sources = packaged_files("aeon", "BasicMotions_TRAIN.ts", "BasicMotions_TEST.ts")
 
 
 def read_basic_motions(root: Path | None, reading: Reading) -> Iterator[Recording]:

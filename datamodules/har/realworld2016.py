@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from datamodules.har.archives import read_zip
-from datamodules.har.building import Facts, SensorTrack, record_tracks
+from datamodules.har.building import Facts, SensorTrack, drop_short_tracks, record_tracks
 from datamodules.har.named_table import parse_named_table
 from datamodules.har.reading import Reading, SetFiles
 from datamodules.har.recording import Recording
@@ -55,7 +55,7 @@ def read_realworld2016(root: Path | None, reading: Reading) -> Iterator[Recordin
     A file has ``id,attr_time,attr_x,attr_y,attr_z``: ms, and m/s^2 (gravity included) or rad/s, as Android gives them.
     Each has stamps of its own; all positions are brought onto one grid of 50 Hz over the time that all cover. An
     activity done in several parts comes as archives inside the archive. Unpacked archives are read as well. A position
-    without a gyroscope's file has NaN there; it is named in the log.
+    without a gyroscope's file has NaN there, one that fell silent in the first half is left out; the log names both.
 
     Args:
         root: folder that holds ``proband1`` to ``proband15``.
@@ -90,7 +90,8 @@ def _parse(subject: str, activity: str, paths: list[Path], reading: Reading) -> 
             part = entry.group(3) or entry.group(5) or _part_of(f"{path.name}!{name}") or "1"
             where = f"{path}, {name}"
             if (part, site, kind) in origin:
-                raise ValueError(f"{where} and {origin[part, site, kind]} are of the same trial; remove one of them")
+                reading.refuse_twin(where, origin[part, site, kind], f"{activity}_{part} of proband{subject}")
+                continue
             origin[part, site, kind] = where
             parts.setdefault(part, {})[site, kind] = _track(data, where, site, kind)
     if not parts:
@@ -103,6 +104,7 @@ def _parse(subject: str, activity: str, paths: list[Path], reading: Reading) -> 
         if bare:
             logger.warning("realworld2016 proband%s %s: no gyroscope at %s", subject, activity, ", ".join(bare))
         tracks = [sensors[site, kind] for site in sites for kind in ("accel", "gyro") if (site, kind) in sensors]
+        tracks = drop_short_tracks(tracks, f"proband{subject} {activity}_{part}")
         source = " and ".join(str(path) for path in paths[:2]) + (f" part {part}" if len(parts) > 1 else "")
         facts = Facts(subject, f"realworld2016/{subject}/{activity}_{part}", MOUNTING, source)
         yield from record_tracks(tracks, ACTIVITIES[activity], facts, CLOCK, reading)

@@ -28,6 +28,7 @@ from datamodules.har import (
 from datamodules.har.pass_over import Recordings
 from datamodules.har.reading import OnBadFile, Reading
 from datamodules.har.recording import Recording
+from datamodules.har.sources import Sources, files_below
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,12 @@ class RealSet:
 
     Attributes:
         read: the reader; takes the root folder, None for a set that a pip package brings, and the rules of the pass.
-        activities: what the set calls an activity in its files -> canonical name; empty string for unlabelled.
+        activities: what the set calls an activity in its files -> canonical name, empty string for unlabelled; empty
+            where only a description of the files says.
         placements: the sites that windows are cut from where none are named: those with accelerometer and gyroscope
             in each recording, as far as the set has such.
         is_test: whether a recording belongs to the official test split; None where there is no official split.
+        sources: lists the files that it is read from.
         subject_independent: whether the official split keeps people apart; False keeps a set out of significance.
         labels: every label that it can return, in the set's order.
     """
@@ -49,6 +52,7 @@ class RealSet:
     placements: tuple[str, ...]
     is_test: Callable[[Recording], bool] | None = None
     subject_independent: bool = True
+    sources: Sources = files_below
     labels: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,10 +68,15 @@ def _is_basic_motions_test(recording: Recording) -> bool:
 
 
 READERS: Mapping[str, RealSet] = {
-    "hapt": RealSet(hapt.read_hapt, hapt.ACTIVITIES, ("waist",), _is_hapt_test),
+    "hapt": RealSet(hapt.read_hapt, hapt.ACTIVITIES, ("waist",), _is_hapt_test, sources=hapt.list_sources),
     "uci_har": RealSet(uci_har.read_uci_har, uci_har.ACTIVITIES, uci_har.PLACEMENTS, uci_har.is_test),
     "basic_motions": RealSet(
-        basic_motions.read_basic_motions, basic_motions.ACTIVITIES, ("right_wrist",), _is_basic_motions_test, False
+        basic_motions.read_basic_motions,
+        basic_motions.ACTIVITIES,
+        ("right_wrist",),
+        _is_basic_motions_test,
+        subject_independent=False,
+        sources=basic_motions.list_sources,
     ),
     "pamap2": RealSet(pamap2.read_pamap2, pamap2.ACTIVITIES, pamap2.PLACEMENTS),
     "realworld2016": RealSet(
@@ -84,7 +93,7 @@ READERS: Mapping[str, RealSet] = {
     "spsw_har": RealSet(spsw_har.read_spsw_har, spsw_har.ACTIVITIES, spsw_har.PLACEMENTS),
     "umafall": RealSet(umafall.read_umafall, umafall.ACTIVITIES, umafall.PLACEMENTS[1:]),
     "wisdm": RealSet(wisdm.read_wisdm, {**wisdm.ACTIVITIES, **wisdm_2010.V1_ACTIVITIES}, ("right_wrist",)),
-    "csv_folder": RealSet(csv_folder.read_csv_folder, csv_folder.ACTIVITIES, ()),
+    "csv_folder": RealSet(csv_folder.read_csv_folder, {}, (), sources=csv_folder.list_sources),
 }
 """Every real data set; a new one is a reader and a line here."""
 

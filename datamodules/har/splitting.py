@@ -1,14 +1,17 @@
-"""Split training windows into training and validation so that no wearer, or at least no recording, is on both sides."""
+"""Split windows so that no wearer, or at least no recording, is on both sides: validation, folds, few people."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.har.window_set import UNKNOWN_SUBJECT, WindowSet
+from datamodules.har.reading import natural_key
+from datamodules.har.window_set import UNKNOWN_SUBJECT, Windows
 
 
-def split_off_validation(windows: WindowSet, *, fraction: float, seed: int) -> tuple[WindowSet, WindowSet]:
+def split_off_validation(windows: Windows, *, fraction: float, seed: int) -> tuple[Windows, Windows]:
     """Split by subject where there are at least two known ones, by recording otherwise.
 
     Without subjects the recordings of each class are split on their own, so that a small set keeps every class on
@@ -50,3 +53,60 @@ def split_off_validation(windows: WindowSet, *, fraction: float, seed: int) -> t
 def _draw(groups: NDArray[np.generic], fraction: float, rng: np.random.Generator) -> NDArray[np.generic]:
     count = min(max(1, round(fraction * len(groups))), len(groups) - 1)
     return rng.permutation(groups)[:count]
+
+
+def list_subjects(subjects: NDArray[np.str_], *, what: str) -> list[str]:
+    """Every wearer once, in natural order: 2 before 10.
+
+    Args:
+        subjects: wearer of each recording or window.
+        what: what to call the set in messages.
+
+    Raises:
+        ValueError: the set does not say who wore the sensors.
+    """
+    names = {str(name) for name in subjects}
+    if UNKNOWN_SUBJECT in names:
+        raise ValueError(
+            f"{what} does not say who wore the sensors, so that people cannot be kept apart; split otherwise"
+        )
+    return sorted(names, key=natural_key)
+
+
+def choose_fold(subjects: Sequence[str], *, fold: int, num_folds: int | None, seed: int) -> frozenset[str]:
+    """The people that one fold tests on; every person is in exactly one.
+
+    Args:
+        subjects: all people, in natural order.
+        fold: which fold, from 0.
+        num_folds: number of folds, dealt by chance; None leaves one person out at a time, in natural order.
+        seed: decides who is in which fold.
+
+    Raises:
+        ValueError: there is no such fold, or there are fewer people than folds.
+    """
+    count = len(subjects) if num_folds is None else num_folds
+    if not 2 <= count <= len(subjects):
+        raise ValueError(f"{count} folds of {len(subjects)} people, expected 2 to {len(subjects)} folds")
+    if not 0 <= fold < count:
+        raise ValueError(f"fold is {fold}, expected 0 to {count - 1}")
+    if num_folds is None:
+        return frozenset([subjects[fold]])
+    dealt = np.random.default_rng(seed).permutation(np.array(subjects))
+    return frozenset(str(name) for name in np.array_split(dealt, count)[fold])
+
+
+def choose_people(subjects: Sequence[str], count: int, *, seed: int) -> frozenset[str]:
+    """A few people by chance; the choice of fewer people is part of that of more.
+
+    Args:
+        subjects: all people, in natural order.
+        count: how many.
+        seed: decides who.
+
+    Raises:
+        ValueError: there are fewer people.
+    """
+    if not 0 <= count <= len(subjects):
+        raise ValueError(f"{count} people asked for, expected 0 to {len(subjects)}: {', '.join(subjects)}")
+    return frozenset(str(name) for name in np.random.default_rng(seed).permutation(np.array(subjects))[:count])

@@ -118,15 +118,22 @@ def order_track(track: Track, rule: ClockRule, *, max_gap_s: float, where: str) 
     return OrderedTrack(time_s[begins], averaged, order[begins], int(same.sum()), disordered)
 
 
-def step_statistics(times: Sequence[NDArray[np.float64]], max_gap_s: float) -> tuple[float, float]:
-    """Median rate [Hz] of the first track, and the largest jitter [s] of any: deviation of its steps, gaps left out."""
+def step_statistics(
+    times: Sequence[NDArray[np.float64]], max_gap_s: float, stamps: Literal["sampled", "arrival"] = "sampled"
+) -> tuple[float, float]:
+    """Rate [Hz] of the first track, and the largest jitter [s] of any: deviation of its steps, gaps left out.
+
+    The rate is that of the median step, or of the mean one where stamps tell arrival: of those only the count holds.
+    """
     rates, jitters = [], []
     for time_s in times:
         steps = np.diff(time_s)
-        steps = steps[(steps > 0) & (steps <= max_gap_s)]
-        if len(steps):
-            rates.append(1.0 / float(np.median(steps)))
-            jitters.append(float(steps.std()))
+        steps = steps[(steps >= 0) & (steps <= max_gap_s)]
+        usual = steps if stamps == "arrival" else steps[steps > 0]
+        typical = float(usual.mean() if stamps == "arrival" else np.median(usual)) if len(usual) else 0.0
+        if typical > 0:
+            rates.append(1.0 / typical)
+            jitters.append(float(usual.std()))
     return (rates[0], max(jitters)) if rates else (float("nan"), float("nan"))
 
 

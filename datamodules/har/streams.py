@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import resample_poly
 
 from datamodules.har.recording import Recording
 from datamodules.har.window_set import UNKNOWN_SUBJECT
@@ -29,6 +31,7 @@ class Stream:
         labels: label of each sample ``(T,)``.
         rate_hz: samples per second [Hz].
         subject: who wore the sensor; empty string if unknown.
+        trial: what tells recordings of one subject apart.
     """
 
     values: NDArray[np.float64]
@@ -36,6 +39,7 @@ class Stream:
     labels: NDArray[np.str_]
     rate_hz: float
     subject: str
+    trial: str = ""
 
 
 def stream_of_recording(recording: Recording, channels: Sequence[str], placements: Sequence[str] | None) -> Stream:
@@ -71,6 +75,7 @@ def stream_of_recording(recording: Recording, channels: Sequence[str], placement
         np.full(len(recording.accel), labels) if isinstance(labels, str) else labels,
         recording.rate_hz,
         UNKNOWN_SUBJECT if recording.subject is None else recording.subject,
+        recording.trial,
     )
 
 
@@ -103,6 +108,23 @@ def streams_of_imu(
     for b in range(batch):
         values = _stacked([group[b, : lengths[b]] for group in groups], sites)
         yield Stream(values, names, np.full(len(values), all_labels[b]), recording.rate_hz, wearers[b])
+
+
+def resample_stream(stream: Stream, *, rate_hz: float) -> Stream:
+    """Bring a stream to another rate: channels through a zero-phase anti-alias filter, labels of the nearest samples.
+
+    Args:
+        stream: at any rate.
+        rate_hz: wanted rate [Hz]; the stream itself is returned where it has that rate.
+    """
+    if stream.rate_hz == rate_hz:
+        return stream
+    ratio = Fraction(rate_hz / stream.rate_hz).limit_denominator(1000)
+    # A line through the ends rather than zeros beyond them: gravity would otherwise ring at both edges.
+    values = resample_poly(stream.values, ratio.numerator, ratio.denominator, axis=0, padtype="line")
+    nearest = np.round(np.arange(len(values)) * float(1 / ratio)).astype(np.int64)
+    labels = stream.labels[np.minimum(nearest, len(stream.labels) - 1)]
+    return replace(stream, values=values, labels=labels, rate_hz=rate_hz)
 
 
 def channel_names(channels: Sequence[str], sites: Sequence[str]) -> tuple[str, ...]:

@@ -22,6 +22,9 @@ from datamodules.har.stamps import ClockRule, Track, order_track, step_statistic
 _ON_GRID = 0.1
 """Largest distance of a time stamp from the grid for its sample to be taken as it is, in sample steps."""
 
+_ENOUGH = 10
+"""Samples from which on a track of nothing but gaps is a mistake and no leftover."""
+
 _EVEN = 0.2
 """Shortest step for which cubic splines are used, in median steps: shorter ones make them overshoot."""
 
@@ -62,14 +65,17 @@ def align_tracks(
     max_gap_s = max(max_gap_s, 2.5 * step)
     names = np.full(len(tracks[0].time_s), labels) if isinstance(labels, str) else labels
     ordered = [order_track(track, rule, max_gap_s=max_gap_s, where=where) for track in tracks]
+    _refuse_gaps_only([each.time_s for each in ordered], max_gap_s, where)
     names = names[ordered[0].order]
+    # Times since 1970 leave a double no room for the last digits; from here on they count from the first stamp.
+    origin = ordered[0].time_s[0]
     mended, filled, missing = [], 0, 0
     for each in ordered:
         max_run = int(max_gap_s / float(np.median(np.diff(each.time_s))) + 1e-9)
         values, few, many = fill_missing(each.values, max_run=max_run)
         mended.append(values)
         filled, missing = filled + few, missing + many
-    times = [each.time_s for each in ordered]
+    times = [each.time_s - origin for each in ordered]
     stretches, resampled, cuts = [], False, set[tuple[float, float]]()
     for begin, end in _common_runs(times, max_gap_s, step, cuts, where):
         pieces = []
@@ -81,7 +87,7 @@ def align_tracks(
         nearest = _nearest(times[0], grid)
         stretches.append(Stretch(tuple(pieces), names[nearest]))
     rate_hz, jitter_s = step_statistics(
-        [track.time_s[each.order] for track, each in zip(tracks, ordered, strict=True)], max_gap_s
+        [track.time_s[each.order] for track, each in zip(tracks, ordered, strict=True)], max_gap_s, rule.stamps
     )
     report = TimingReport(
         native_rate_hz=rate_hz,
@@ -98,6 +104,17 @@ def align_tracks(
     return stretches, report
 
 
+def _refuse_gaps_only(times: Sequence[NDArray[np.float64]], max_gap_s: float, where: str) -> None:
+    """Make sure that most steps are no gaps, as they are where the unit of the stamps is wrong."""
+    for time_s in times:
+        usual = float(np.median(np.diff(time_s)))
+        if usual > max_gap_s and len(time_s) >= _ENOUGH:
+            raise ValueError(
+                f"time stamps in {where} are {usual:.3g} s apart, expected at most max_gap_s = {max_gap_s:g}; check "
+                "their unit or allow longer gaps"
+            )
+
+
 def _common_runs(
     times: Sequence[NDArray[np.float64]], max_gap_s: float, step: float, cuts: set[tuple[float, float]], where: str
 ) -> list[tuple[float, float]]:
@@ -105,7 +122,10 @@ def _common_runs(
     start, stop = max(time[0] for time in times), min(time[-1] for time in times)
     if stop - start < step:
         spans = ", ".join(f"{time[0]:.3f}-{time[-1]:.3f} s" for time in times)
-        raise ValueError(f"{where} has tracks over {spans}, expected some time in common; check their clocks")
+        raise ValueError(
+            f"{where} has tracks over {spans} from its first time stamp, expected some time in common; check their "
+            "clocks"
+        )
     gaps: list[tuple[float, float]] = []
     for time in times:
         wide = np.flatnonzero(np.diff(time) > max_gap_s * (1 + 1e-9))

@@ -67,7 +67,12 @@ def read_uci_har(root: Path | None, reading: Reading) -> Iterator[Recording]:
         FileNotFoundError: there are no such files; says where to get them.
         ValueError: files are missing, damaged or of different lengths.
     """
-    found = {match.group(1).lower(): path for path, match in FILES.find(root)}
+    found: dict[str, Path] = {}
+    for path, match in FILES.find(root):
+        split = match.group(1).lower()
+        if split in found:
+            reading.refuse_twin(str(path), str(found[split]), f"uci_har/{split}")
+        found.setdefault(split, path)
     yield from reading.each(found.items(), lambda each: _parse(each[0], each[1], reading), lambda each: str(each[1]))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.har.building import Facts, SensorTrack, record_tracks
+from datamodules.har.building import Facts, SensorTrack, drop_short_tracks, record_tracks
 from datamodules.har.number_table import parse_numbers
 from datamodules.har.reading import Reading, SetFiles
 from datamodules.har.recording import Recording
@@ -22,8 +22,12 @@ from datamodules.har.stamps import ClockRule
 from datamodules.har.tables import name_one
 from datamodules.har.units import unit_factor
 
-CLOCK = ClockRule(rate_hz=20.0, duplicates="average", backwards="sort")
-"""The SensorTags' rate; the phone's 200 Hz are low-passed to it."""
+CLOCK = ClockRule(rate_hz=20.0, stamps="arrival", backwards="sort")
+"""The SensorTags' rate; the phone's 200 Hz are low-passed to it.
+
+Stamps are in whole ms and tell arrival: a file of the published set starts with 30 samples of the phone within 2 ms,
+and SensorTags come 4, 18, 60 and 140 ms apart, yet their count stays on a line of 20 Hz.
+"""
 
 PLACEMENTS = ("right_pocket", "chest", "waist", "right_wrist", "right_ankle")
 """Sensor ID 0 to 4: RIGHTPOCKET, CHEST, WAIST, WRIST, ANKLE in the headers; *the side of the last two is not stated."""
@@ -56,8 +60,10 @@ _ACCEL, _GYRO = 0, 1
 def read_umafall(root: Path | None, reading: Reading) -> Iterator[Recording]:
     """Read UMAFall: lines ``time [ms]; sample; x; y; z; sensor type; sensor ID`` after a header of lines with ``%``.
 
-    Acceleration comes in g with gravity, angular rate in deg/s; *units as the description gives them. The phone's rate
-    is NaN where it recorded none. A sensor with fewer than two samples in a file is left out.
+    Acceleration comes in g with gravity, angular rate in deg/s (headers of the files). The phone's rate is NaN where
+    it recorded none. A sensor that fell silent in the first half of a file is left out and named in the log. Some 20
+    files of subject 13 are said to have gone through a spreadsheet that took the decimal point for a thousands sign
+    (``1.012.598.156.929.010``): their values cannot be had back, so they count as bad files.
 
     Args:
         root: folder that holds the files.
@@ -76,9 +82,21 @@ def read_umafall(root: Path | None, reading: Reading) -> Iterator[Recording]:
 def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording]:
     subject, kind, movement, trial, stamp = match.groups()
     subject = str(int(subject))
-    lines = path.read_bytes().splitlines()
+    data = path.read_bytes()
+    end = b"\n" if data.endswith(b"\n") else b""  # a file that ends within a line is cut off
     # Blank lines in place of the header keep the numbers of lines in messages true.
-    body = b"\n".join(b"" if re.match(rb"\s*(%|[A-Za-z])", line) else line.rstrip(b"; \t\r") for line in lines) + b"\n"
+    body = (
+        b"\n".join(b"" if re.match(rb"\s*(%|[A-Za-z])", line) else line.rstrip(b"; \t\r") for line in data.splitlines())
+        + end
+    )
+    grouped = re.search(rb"\d\.\d{3}\.\d{3}", body)
+    if grouped:
+        row = body.count(b"\n", 0, grouped.start())
+        raise ValueError(
+            f"{path}, line {row + 1} has {_field_around(body, grouped.start())!r}, expected a number: a spreadsheet "
+            "took the decimal point for a thousands sign and the value is lost; leave the file out with on_bad_file: "
+            "skip"
+        )
     table = parse_numbers(body, str(path), columns=7, take=range(7), delimiter=";")
     tracks = []
     for number, placement in enumerate(PLACEMENTS):
@@ -90,7 +108,13 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
         raise ValueError(f"{path} holds no accelerometer of sensor ID 0 to 4; download it anew")
     activity = name_one(movement.lower().replace("_", ""), ACTIVITIES, str(path))
     facts = Facts(subject, f"umafall/{subject}/{kind.lower()}_{movement}_{trial}/{stamp}", MOUNTING, str(path))
+    tracks = drop_short_tracks(tracks, str(path))
     return record_tracks(tracks, activity, facts, CLOCK, reading)
+
+
+def _field_around(body: bytes, at: int) -> str:
+    begin = max(body.rfind(b";", 0, at), body.rfind(b"\n", 0, at)) + 1
+    return re.split(rb"[;\n]", body[begin : begin + 100])[0].decode("utf-8", "replace").strip()
 
 
 def _track(rows: NDArray[np.float64], placement: str, sensor: int) -> SensorTrack:

@@ -1,26 +1,30 @@
-"""WindowDataModule: windows in memory as normalised batches, the base of the data modules that read them."""
+"""WindowDataModule: windows as batches that are augmented and normalised on the device, the base of all IMU modules."""
 
 from __future__ import annotations
 
-import logging
-
 import lightning
 import numpy as np
+import torch
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
 from datamodules.batches import IMUBatch
-from datamodules.har.augmentations import Turning, turned_copies
+from datamodules.har.augmentations import Turning, draw_turns
+from datamodules.har.moments import ChannelStatistics, Moments
+from datamodules.har.random_augmentations import Augmentation
 from datamodules.har.splitting import split_off_validation
-from datamodules.har.window_set import ChannelStatistics, WindowDataset, WindowSet, make_loader
-
-logger = logging.getLogger(__name__)
+from datamodules.har.window_loading import WindowDataset, make_loader
+from datamodules.har.window_set import UNKNOWN_SUBJECT, Windows
+from datamodules.har.window_views import TurnedWindows
 
 
 class WindowDataModule(lightning.LightningDataModule):
-    """Windows in memory as normalised batches: what experiments and notebooks train on directly.
+    """Windows as batches: what experiments and notebooks train on directly.
 
     Mean and standard deviation of each channel are fitted on the training windows, after validation is split off, and
-    applied to every split.
+    applied to every split. Loaders give windows as they were recorded; a batch is augmented and normalised once it is
+    on the device of the model (:meth:`on_after_batch_transfer`, which the Trainer calls). Whoever iterates over a
+    loader without a Trainer calls :meth:`normalise`.
 
     Args:
         train: windows to train on; validation is split off by subject where subjects are known.
@@ -29,27 +33,29 @@ class WindowDataModule(lightning.LightningDataModule):
         val_fraction: share of the training subjects held out for validation, in [0, 1); 0 for none.
         turning: how to turn the axes of training windows, where the mounting is unknown.
         turned_copies: turned copies of each training window.
-        num_workers: processes that load; 0 loads in this one, which is fastest for windows in memory.
-        seed: decides the validation split, the turns and the order of batches.
+        augment: random changes of training windows; None for none.
+        num_workers: processes that load; 0 loads in this one, which is fastest for windows in memory or mapped.
+        seed: decides the validation split, the turns, the augmentation and the order of batches.
 
     Raises:
-        ValueError: training and test windows differ in classes, channels, rate or length.
+        ValueError: training and test windows differ in classes, channels, rate or length, or there are none.
     """
 
-    train_windows: WindowSet
-    val_windows: WindowSet
-    test_windows: WindowSet | None
+    train_windows: Windows
+    val_windows: Windows
+    test_windows: Windows | None
     statistics: ChannelStatistics
 
     def __init__(
         self,
-        train: WindowSet | None = None,
-        test: WindowSet | None = None,
+        train: Windows | None = None,
+        test: Windows | None = None,
         *,
         batch_size: int = 64,
         val_fraction: float = 0.15,
         turning: Turning = "none",
         turned_copies: int = 4,
+        augment: Augmentation | None = None,
         num_workers: int = 0,
         seed: int = 0,
     ) -> None:
@@ -63,9 +69,10 @@ class WindowDataModule(lightning.LightningDataModule):
         )
         self._turning: Turning = turning
         self._turned_copies = turned_copies
+        self._augment = augment or Augmentation()
         self._ready = False
 
-    def load_windows(self) -> tuple[WindowSet, WindowSet | None]:
+    def load_windows(self) -> tuple[Windows, Windows | None]:
         """Training and test windows, raw; subclasses read them here.
 
         Raises:
@@ -76,42 +83,116 @@ class WindowDataModule(lightning.LightningDataModule):
             raise ValueError("no training windows, expected train=WindowSet(...)")
         return train, test
 
+    def split_validation(self, windows: Windows) -> tuple[Windows, Windows]:
+        """Training and validation windows out of those to train on."""
+        return split_off_validation(windows, fraction=self._val_fraction, seed=self._seed)
+
+    def fit_moments(self, windows: Windows) -> Moments:
+        """What the normalisation is made of, from the training windows alone."""
+        return windows.moments()
+
+    def make_sampler(self, windows: Windows, *, ranks: int, rank: int) -> Sampler[int]:
+        """The order of training windows: shuffled, by the seed and the epoch alone, so that a resumed run goes on."""
+        # Lightning tells a DistributedSampler the epoch, which a plain shuffled loader never learns.
+        return DistributedSampler(WindowDataset(windows), num_replicas=ranks, rank=rank, shuffle=True, seed=self._seed)
+
     def setup(self, stage: str | None = None) -> None:
-        """Load, split, fit the normalisation on the training windows, apply it to all."""
+        """Load, split, fit the normalisation on the training windows, and say what there is."""
         if self._ready:
             return
         given, test = self.load_windows()
         if test is not None:
             given.check_compatible(test)
-        train, val = split_off_validation(given, fraction=self._val_fraction, seed=self._seed)
+        if len(given) == 0:
+            raise ValueError(
+                f"no training window of {', '.join(given.classes)}; see what was dropped and why in the log, and check "
+                "classes, window_s and placements"
+            )
+        train, self.val_windows = self.split_validation(given)
+        self.test_windows = test
+        self._describe(train)
+        if self._turning != "none":
+            train = self._turn(train)
+        self.train_windows = train
+        self.statistics = self.fit_moments(train).statistics()
+        self._ready = True
+
+    def _turn(self, windows: Windows) -> Windows:
+        if self._turned_copies < 1:
+            raise ValueError(f"turned_copies is {self._turned_copies}, expected at least 1")
+        copies = windows.select(np.tile(np.arange(len(windows)), self._turned_copies))
+        generator = np.random.default_rng(self._seed)
+        return TurnedWindows.of(copies, draw_turns(self._turning, len(copies), generator=generator))
+
+    def _describe(self, train: Windows) -> None:
         absent = [name for name, count in zip(train.classes, train.counts(), strict=True) if count == 0]
         if absent:
-            logger.warning("no training window of %s: they count as never recognised", ", ".join(absent))
-        generator = np.random.default_rng(self._seed)
-        train = turned_copies(train, self._turning, copies=self._turned_copies, generator=generator)
-        self.statistics = train.statistics()
-        self.train_windows = train.normalised(self.statistics)
-        self.val_windows = val.normalised(self.statistics)
-        self.test_windows = None if test is None else test.normalised(self.statistics)
-        self._ready = True
+            rank_zero_warn(f"no training window of {', '.join(absent)}: they count as never recognised")
+        for name, windows in (("training", train), ("validation", self.val_windows), ("test", self.test_windows)):
+            if windows is not None and len(windows):
+                rank_zero_info(describe_windows(name, windows))
+
+    def state_dict(self) -> dict[str, torch.Tensor | list[str]]:
+        """What a checkpoint keeps: the normalisation that its weights were trained with, and the channels it is of."""
+        return {
+            "mean": torch.from_numpy(self.statistics.mean),
+            "std": torch.from_numpy(self.statistics.std),
+            "channels": list(self.train_windows.channels),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, torch.Tensor | list[str]]) -> None:
+        """Normalise as the checkpoint's weights were trained, also where other people are tested on.
+
+        Raises:
+            ValueError: the checkpoint is of other channels.
+        """
+        kept, here = state_dict["channels"], list(self.train_windows.channels)
+        if kept != here:
+            raise ValueError(f"the checkpoint was trained on channels {kept}, expected {here} as the data have")
+        mean, std = (np.asarray(state_dict[name], dtype=np.float32) for name in ("mean", "std"))
+        same = np.allclose(mean, self.statistics.mean, rtol=1e-4) and np.allclose(std, self.statistics.std, rtol=1e-4)
+        if not same:
+            rank_zero_warn(
+                "the data's own mean and standard deviation differ from the checkpoint's; the checkpoint's are used, "
+                "as its weights were trained with them"
+            )
+        self.statistics = ChannelStatistics(mean, std)
 
     def class_counts(self) -> list[int]:
         """Training windows of each class, in the order of the classes; valid after ``setup``."""
         return [int(count) for count in self.train_windows.counts()]
 
+    def normalise(self, batch: IMUBatch) -> IMUBatch:
+        """``(x - mean) / std`` per channel, by the statistics of the training windows; valid after ``setup``."""
+        mean, std = self._scales(batch)
+        return batch._replace(signals=(batch.signals - mean) / std)
+
+    def _scales(self, batch: IMUBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        mean, std = torch.from_numpy(self.statistics.mean), torch.from_numpy(self.statistics.std)
+        return mean.to(batch.signals, non_blocking=True), std.to(batch.signals, non_blocking=True)
+
+    def on_after_batch_transfer(self, batch: IMUBatch, dataloader_idx: int) -> IMUBatch:
+        """Augment a training batch, normalise any; the Trainer calls this on the device of the model."""
+        if self._augment.is_none or self.trainer is None or not self.trainer.training:
+            return self.normalise(batch)
+        mean, std = self._scales(batch)
+        # Windows and epoch decide the draws, so that a resumed run draws what the whole one would have.
+        key = [self._seed, self.trainer.current_epoch, *batch.sample_id[:4].tolist()]
+        state = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
+        generator = torch.Generator(device=batch.signals.device).manual_seed(state)
+        signals = self._augment.apply(
+            batch.signals, channels=self.train_windows.channels, mean=mean, std=std, generator=generator
+        )
+        return self.normalise(batch._replace(signals=signals))
+
     def train_dataloader(self) -> DataLoader[IMUBatch]:
         """Shuffled training batches; the order depends on the seed and the epoch alone, so a resumed run goes on."""
-        dataset = WindowDataset(self.train_windows)
         ranks, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        # Lightning tells a DistributedSampler the epoch, which a plain shuffled loader never learns.
-        sampler: Sampler[int] = DistributedSampler(
-            dataset, num_replicas=ranks, rank=rank, shuffle=True, seed=self._seed
-        )
-        return self._loader(dataset, sampler)
+        return self._loader(self.train_windows, self.make_sampler(self.train_windows, ranks=ranks, rank=rank))
 
     def val_dataloader(self) -> list[DataLoader[IMUBatch]]:
         """Validation batches in order; no loader where nothing was held out."""
-        return [self._loader(WindowDataset(self.val_windows))] if len(self.val_windows) else []
+        return [self._loader(self.val_windows)] if len(self.val_windows) else []
 
     def test_dataloader(self) -> DataLoader[IMUBatch]:
         """Test batches in order.
@@ -121,11 +202,23 @@ class WindowDataModule(lightning.LightningDataModule):
         """
         if self.test_windows is None:
             raise ValueError("no test windows: the data module was set up with training windows only")
-        return self._loader(WindowDataset(self.test_windows))
+        return self._loader(self.test_windows)
 
     def predict_dataloader(self) -> DataLoader[IMUBatch]:
         """The test batches again."""
         return self.test_dataloader()
 
-    def _loader(self, dataset: WindowDataset, sampler: Sampler[int] | None = None) -> DataLoader[IMUBatch]:
+    def _loader(self, windows: Windows, sampler: Sampler[int] | None = None) -> DataLoader[IMUBatch]:
+        dataset = WindowDataset(windows)
         return make_loader(dataset, batch_size=self._batch_size, sampler=sampler, workers=self._num_workers)
+
+
+def describe_windows(name: str, windows: Windows) -> str:
+    """Say how many people there are, and how many windows of each class, in one line."""
+    known = np.unique(windows.subjects[windows.subjects != UNKNOWN_SUBJECT])
+    people = f" of {len(known)} people" if len(known) else ""
+    shares = ", ".join(
+        f"{label} {count} ({count / max(1, len(windows)):.0%})"
+        for label, count in zip(windows.classes, windows.counts(), strict=True)
+    )
+    return f"{name}: {len(windows)} windows{people}: {shares}"

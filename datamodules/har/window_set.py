@@ -1,40 +1,27 @@
-"""WindowSet: labelled windows of sensor channels as one frozen value, and the loader that turns it into batches."""
+"""Labelled windows of sensor channels: what all kinds of them share, and WindowSet, which holds them in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset, Sampler
 
-from datamodules.batches import IMUBatch
+from datamodules.har.moments import ChannelStatistics, Moments
+
+_CHUNK = 16
+"""Windows that are read at once for statistics: some thousand samples."""
 
 UNKNOWN_SUBJECT = ""
 """What ``subjects`` holds where a set does not say who wore the sensors."""
 
 
-@dataclass(frozen=True)
-class ChannelStatistics:
-    """Mean and standard deviation of each channel, fitted on training windows and on nothing else.
+class Windows(ABC):
+    """Windows of equal length with a class, a wearer and a recording each, wherever their samples lie.
 
     Attributes:
-        mean: ``(C,)`` in the channel's unit.
-        std: ``(C,)`` in the channel's unit; one where a channel does not vary.
-    """
-
-    mean: NDArray[np.float32]
-    std: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class WindowSet:
-    """Windows of equal length with a class, a wearer and a recording each.
-
-    Attributes:
-        signals: raw channels ``(N, T, C)``, float32, in SI units (m/s^2, rad/s), sensor frame.
         labels: index into ``classes`` ``(N,)``, int64.
         subjects: who wore the sensors ``(N,)``; empty string where the set does not say.
         recording: running number of the recording a window was cut from ``(N,)``; windows of one recording may
@@ -42,6 +29,98 @@ class WindowSet:
         classes: names of all classes, whether or not a window of each is present.
         channels: name of each channel, such as ``accel_x``, or ``chest.accel_x`` where there are several sites.
         rate_hz: samples per second [Hz].
+    """
+
+    labels: NDArray[np.int64]
+    subjects: NDArray[np.str_]
+    recording: NDArray[np.int64]
+    classes: tuple[str, ...]
+    channels: tuple[str, ...]
+    rate_hz: float
+
+    @property
+    @abstractmethod
+    def num_samples(self) -> int:
+        """T, samples of a window."""
+
+    @abstractmethod
+    def select(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Self:
+        """The windows named by a mask ``(N,)`` or by indices ``(M,)``, in that order."""
+
+    @abstractmethod
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Raw channels ``(B, T, C)`` of the windows named by ``indices (B,)``, in SI units, sensor frame."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def num_channels(self) -> int:
+        """C, the number of channels."""
+        return len(self.channels)
+
+    def counts(self) -> NDArray[np.int64]:
+        """Number of windows of each class ``(K,)``, zero where a class is absent."""
+        return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64)
+
+    def moments(self) -> Moments:
+        """Moments of each channel over all windows and samples; a sample in two windows counts twice.
+
+        Raises:
+            ValueError: there is no window to fit them on.
+        """
+        if len(self) == 0:
+            raise ValueError("no window to fit mean and standard deviation on; give training windows")
+        moments = Moments.none(self.num_channels)
+        for start in range(0, len(self), _CHUNK):
+            chunk = self.read(np.arange(start, min(start + _CHUNK, len(self))))
+            moments = moments.joined(Moments.of(chunk.reshape(-1, self.num_channels)))
+        return moments
+
+    def statistics(self) -> ChannelStatistics:
+        """Per-channel mean and standard deviation over all windows and samples.
+
+        Raises:
+            ValueError: there is no window to fit them on.
+        """
+        return self.moments().statistics()
+
+    def in_memory(self) -> WindowSet:
+        """All windows in memory."""
+        return WindowSet(
+            self.read(np.arange(len(self))),
+            self.labels,
+            self.subjects,
+            self.recording,
+            self.classes,
+            self.channels,
+            self.rate_hz,
+        )
+
+    def check_compatible(self, other: Windows, what: str = "test") -> None:
+        """Make sure that a classifier of these windows can be applied to others.
+
+        Args:
+            other: windows to compare with.
+            what: what to call ``other`` in the message.
+
+        Raises:
+            ValueError: classes, channels, rate or window length differ.
+        """
+        mine = (self.classes, self.channels, self.rate_hz, self.num_samples)
+        theirs = (other.classes, other.channels, other.rate_hz, other.num_samples)
+        for name, a, b in zip(("classes", "channels", "rate_hz", "samples per window"), mine, theirs, strict=True):
+            if a != b:
+                raise ValueError(f"{name} of the {what} windows are {b}, expected {a} like the training windows")
+
+
+@dataclass(frozen=True)
+class WindowSet(Windows):
+    """Windows in memory.
+
+    Attributes:
+        signals: raw channels ``(N, T, C)``, float32, in SI units (m/s^2, rad/s), sensor frame.
+        others: as in :class:`Windows`.
 
     Raises:
         ValueError: shapes do not fit together, or a label is not an index into ``classes``.
@@ -69,17 +148,18 @@ class WindowSet:
                 f"{len(self.classes)} classes {list(self.classes)}"
             )
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
     @property
-    def num_channels(self) -> int:
-        """C, the number of channels."""
-        return len(self.channels)
+    def num_samples(self) -> int:
+        """T, samples of a window."""
+        return self.signals.shape[1]
 
-    def counts(self) -> NDArray[np.int64]:
-        """Number of windows of each class ``(K,)``, zero where a class is absent."""
-        return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64)
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Raw channels ``(B, T, C)`` of the windows named by ``indices (B,)``."""
+        return self.signals[indices]
+
+    def in_memory(self) -> WindowSet:
+        """Itself."""
+        return self
 
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> WindowSet:
         """The windows named by a mask ``(N,)`` or by indices ``(M,)``, in that order."""
@@ -91,97 +171,6 @@ class WindowSet:
             recording=self.recording[chosen],
         )
 
-    def statistics(self) -> ChannelStatistics:
-        """Per-channel mean and standard deviation over all windows and samples.
-
-        Raises:
-            ValueError: there is no window to fit them on.
-        """
-        if len(self) == 0:
-            raise ValueError("no window to fit mean and standard deviation on; give training windows")
-        flat = self.signals.reshape(-1, self.num_channels).astype(np.float64)
-        mean, std = flat.mean(axis=0), flat.std(axis=0)
-        # A channel that never moves carries nothing: leave it at zero rather than blow its rounding noise up.
-        std = np.where(std < 1e-6, 1.0, std)
-        return ChannelStatistics(mean.astype(np.float32), std.astype(np.float32))
-
     def normalised(self, statistics: ChannelStatistics) -> WindowSet:
         """The same windows, ``(x - mean) / std`` per channel."""
         return replace(self, signals=(self.signals - statistics.mean) / statistics.std)
-
-    def check_compatible(self, other: WindowSet, what: str = "test") -> None:
-        """Make sure that a classifier of these windows can be applied to others.
-
-        Args:
-            other: windows to compare with.
-            what: what to call ``other`` in the message.
-
-        Raises:
-            ValueError: classes, channels, rate or window length differ.
-        """
-        mine = (self.classes, self.channels, self.rate_hz, self.signals.shape[1])
-        theirs = (other.classes, other.channels, other.rate_hz, other.signals.shape[1])
-        for name, a, b in zip(("classes", "channels", "rate_hz", "samples per window"), mine, theirs, strict=True):
-            if a != b:
-                raise ValueError(f"{name} of the {what} windows are {b}, expected {a} like the training windows")
-
-
-def concatenate(sets: Sequence[WindowSet]) -> WindowSet:
-    """Join window sets of equal classes, channels, rate and length; recordings are renumbered so none coincide.
-
-    Raises:
-        ValueError: the list is empty, or the sets differ.
-    """
-    if not sets:
-        raise ValueError("no window set to join, expected at least one")
-    recording: list[NDArray[np.int64]] = []
-    offset = 0
-    for each in sets:
-        sets[0].check_compatible(each, "joined")
-        recording.append(each.recording + offset)
-        offset += int(each.recording.max(initial=-1)) + 1
-    return replace(
-        sets[0],
-        signals=np.concatenate([each.signals for each in sets]),
-        labels=np.concatenate([each.labels for each in sets]),
-        subjects=np.concatenate([each.subjects for each in sets]),
-        recording=np.concatenate(recording),
-    )
-
-
-class WindowDataset(Dataset[IMUBatch]):
-    """Windows as a map-style dataset that fetches a whole batch in one indexing operation.
-
-    Args:
-        windows: what to serve; its signals are served as they are, so normalise first.
-    """
-
-    def __init__(self, windows: WindowSet) -> None:
-        self.signals = torch.from_numpy(np.ascontiguousarray(windows.signals))
-        self.labels = torch.from_numpy(windows.labels)
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> IMUBatch:
-        """One window, without a batch dimension."""
-        return IMUBatch(self.signals[index], self.labels[index], torch.tensor(index))
-
-    def __getitems__(self, indices: list[int]) -> IMUBatch:
-        """Many windows at once: what DataLoader calls where it exists; ten times faster than collating."""
-        chosen = torch.tensor(indices, dtype=torch.int64)
-        return IMUBatch(self.signals[chosen], self.labels[chosen], chosen)
-
-
-def _joined(batch: IMUBatch | list[IMUBatch]) -> IMUBatch:
-    if isinstance(batch, IMUBatch):
-        return batch
-    signals, labels, sample_ids = zip(*batch, strict=True)
-    return IMUBatch(torch.stack(signals), torch.stack(labels), torch.stack(sample_ids))
-
-
-def make_loader(
-    dataset: WindowDataset, *, batch_size: int, sampler: Sampler[int] | None = None, workers: int = 0
-) -> DataLoader[IMUBatch]:
-    """A DataLoader of :class:`IMUBatch`, in the order of ``sampler``, or in order where there is none."""
-    return DataLoader(dataset, batch_size=batch_size, sampler=sampler, num_workers=workers, collate_fn=_joined)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from datamodules.har.cutting import Cutter, WindowReport
 from datamodules.har.recording import Recording
 from datamodules.har.streams import CHANNEL_GROUPS, stream_of_recording, streams_of_imu
-from datamodules.har.window_set import WindowSet, concatenate
+from datamodules.har.window_set import WindowSet
+from datamodules.har.window_views import concatenate
 
 if TYPE_CHECKING:
     from sim.recording import ImuRecording

@@ -20,7 +20,7 @@ from datamodules.har.named_table import parse_named_table
 from datamodules.har.reading import Reading, SetFiles
 from datamodules.har.recording import Recording
 from datamodules.har.stamps import ClockRule
-from datamodules.har.tables import name_one
+from datamodules.har.tables import name_one, name_texts
 from datamodules.har.units import unit_factor
 from datamodules.har.wisdm_2010 import V1_FILES, read_wisdm_2010
 
@@ -84,7 +84,8 @@ def read_wisdm(root: Path | None, reading: Reading) -> Iterator[Recording]:
         subject, sensor, device = (text.lower() for text in match.groups())
         sensors = devices.setdefault((device, subject), {})
         if sensor in sensors:
-            raise ValueError(f"{path} and {sensors[sensor]} are of the same trial, expected one; remove one of them")
+            reading.refuse_twin(str(path), str(sensors[sensor]), f"{subject} {device} {sensor}")
+            continue
         sensors[sensor] = path
     yield from reading.each(
         devices.items(), lambda each: _parse(*each[0], each[1], reading), lambda each: " ".join(each[0])
@@ -113,6 +114,7 @@ def _spans(path: Path) -> dict[tuple[str, int], Span]:
     """Each activity of a file; one that was done again later counts on its own."""
     table = parse_named_table(path.read_bytes().replace(b";", b""), str(path), header=False)
     codes = table.texts("1")
+    name_texts(codes, ACTIVITIES, str(path), first_line=1)
     time_s = table.numbers(["2"])[:, 0] * unit_factor("ns", "time")
     values = table.numbers(["3", "4", "5"])
     found: dict[tuple[str, int], Span] = {}
@@ -120,4 +122,6 @@ def _spans(path: Path) -> dict[tuple[str, int], Span]:
         for number, (a, b) in enumerate(runs_of(codes == code)):
             if b - a > 1:
                 found[code, number] = (time_s[a:b], values[a:b])
+            else:
+                logger.warning("%s, line %d: a single sample of activity %s left out", path, a + 1, code)
     return found

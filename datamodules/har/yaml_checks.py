@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from datamodules.har.units import unit_factor
 
@@ -83,3 +87,19 @@ class YamlChecks:
             unit_factor(str(value), quantity)
         except ValueError as error:
             raise ValueError(f"{self._path}: {error}") from None
+
+    def _axes(self) -> NDArray[np.float64]:
+        """Rotation that ``axes`` asks for, such as ``[y, -x, z]``."""
+        given = self._content.get("axes", ["x", "y", "z"])
+        words = [str(word) for word in given] if isinstance(given, list) else []
+        rows = np.zeros((3, 3))
+        for row, word in enumerate(words[:3]):
+            if re.fullmatch(r"[+-]?[xyz]", word):
+                rows[row, "xyz".index(word[-1])] = -1.0 if word.startswith("-") else 1.0
+        if len(words) != 3 or not np.isclose(np.linalg.det(rows), 1.0):
+            raise self._error(
+                "axes",
+                self._content.get("axes"),
+                "three of x, y, z, each once and with or without a minus, right-handed",
+            )
+        return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import logging
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from experiments.bench.rigid import error_table, speed_table
 from experiments.bench.sampling import JUDGED, guidance_table, sampler_table
 from experiments.bench.tables import BenchTable, describe_machine
 from experiments.bench.training import training_table
+from experiments.bench.window_stream import window_stream_table
 
 _HEAD = """# Benchmarks of the simulator, of training and of sampling
 
@@ -35,6 +37,7 @@ def main() -> None:
     options = parser.parse_args()
     out: Path = options.out
     torch.set_num_threads(1)
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     console = Console(width=160)
     tables: list[BenchTable] = []
 
@@ -51,6 +54,7 @@ def main() -> None:
         training_table,
         loss_table,
         number_table,
+        window_stream_table,
         real_sensor_table,
         guidance_table,
         judged_sampler_table,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,9 +23,28 @@ def measure_peak_bytes(prepare: Callable[[], Callable[[], object]]) -> int:
     Raises:
         RuntimeError: the process failed, or this system keeps no high-water mark.
     """
+    return _in_a_process(_measure, prepare)
+
+
+def measure_anonymous_bytes(prepare: Callable[[], Callable[[], object]]) -> int:
+    """Return by how much memory that no file backs grows at most during the work, looked at every few milliseconds.
+
+    Args:
+        prepare: as for :func:`measure_peak_bytes`.
+
+    Raises:
+        RuntimeError: the process failed, or this system does not tell.
+    """
+    return _in_a_process(_measure_anonymous, prepare)
+
+
+def _in_a_process(
+    measure: Callable[[Callable[[], Callable[[], object]], Connection], None],
+    prepare: Callable[[], Callable[[], object]],
+) -> int:
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(prepare, sender))
+    process = context.Process(target=measure, args=(prepare, sender))
     process.start()
     sender.close()
     try:
@@ -45,6 +65,29 @@ def _measure(prepare: Callable[[], Callable[[], object]], sender: Connection) ->
     result = work()
     peak = _read_kib("VmHWM")
     sender.send((peak - before) * 1024)
+    del result
+
+
+def _measure_anonymous(prepare: Callable[[], Callable[[], object]], sender: Connection) -> None:
+    torch.set_num_threads(1)
+    work = prepare()
+    before = most = _read_kib("RssAnon")
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal most
+        while not done.wait(0.005):
+            most = max(most, _read_kib("RssAnon"))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        result = work()
+    finally:
+        done.set()
+        watcher.join()
+    most = max(most, _read_kib("RssAnon"))
+    sender.send((most - before) * 1024)
     del result
 
 

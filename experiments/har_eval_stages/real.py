@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 import numpy as np
@@ -70,19 +71,21 @@ class RealWindows(Task):
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Read and cut the set."""
-        module = RealIMUDataModule(
-            self.name,
-            None if self.root is None else str(self.root),
-            classes=list(self.classes),
-            label_map=dict(self.label_map),
-            window_s=self.window_s,
-            overlap=self.overlap,
-            rate_hz=self.rate_hz,
-            channels=list(self.channels),
-            purity=self.purity,
-        )
-        train, test = module.load_windows()
-        if test is None or len(test) == 0 or len(train) == 0:
+        with TemporaryDirectory(dir=output) as cache:  # what lasts is the windows
+            module = RealIMUDataModule(
+                self.name,
+                None if self.root is None else str(self.root),
+                classes=list(self.classes),
+                label_map=dict(self.label_map),
+                window_s=self.window_s,
+                overlap=self.overlap,
+                rate_hz=self.rate_hz,
+                channels=list(self.channels),
+                purity=self.purity,
+                cache_dir=cache,
+            )
+            train, test = (windows.in_memory() for windows in module.load_windows())
+        if len(test) == 0 or len(train) == 0:
             raise ValueError(f"{self.name} has {len(train)} training windows and no test windows; check its classes")
         save_windows(train, output / TRAIN)
         save_windows(test, output / TEST)

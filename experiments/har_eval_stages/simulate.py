@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 
 from datamodules.har import WindowSet, windows_from_imu
-from datamodules.har.window_set import concatenate
+from datamodules.har.window_views import concatenate
 from experiments.har_eval_config import SetConfig, SimulationConfig
 from experiments.har_eval_stages.files import save_windows, write_json
 from experiments.har_eval_stages.generate import Motions, load_motions, number_of

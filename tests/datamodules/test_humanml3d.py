@@ -272,7 +272,7 @@ def test_a_killed_packing_is_started_anew(made_up: Path, tmp_path: Path) -> None
     process = multiprocessing.get_context("fork").Process(target=_pack_slowly, args=(made_up, cache))
     process.start()
     deadline = time.monotonic() + 10
-    while not list(cache.glob("*.part/features-*")) and time.monotonic() < deadline:
+    while not list(cache.glob("*.part/shard-*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     process.join()
@@ -287,9 +287,9 @@ def test_a_killed_packing_is_started_anew(made_up: Path, tmp_path: Path) -> None
 
 def test_a_truncated_shard_is_named(made_up: Path) -> None:
     data = module_of(made_up)
-    path = data.shards.folder / "features-00000.f32"
+    path = data.shards.folder / "shard-00000.f32"
     path.write_bytes(path.read_bytes()[:-4])
-    with pytest.raises(ValueError, match=r"features-00000\.f32 has .* bytes, expected .*; delete"):
+    with pytest.raises(ValueError, match=r"shard-00000\.f32 has .* bytes, expected .*; delete"):
         module_of(made_up)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -10,8 +11,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+import yaml
+
+from datamodules.har.manifest import add_to_manifest
+from sim import simulate_rigid
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 COMMAND = [sys.executable, "-m", "lightning_modules", "fit"]
@@ -195,3 +201,46 @@ def test_batch_script_asks_for_what_lightning_needs(tmp_path: Path) -> None:
     )
     expected = ".venv/bin/lightning fit -c experiments/har.yaml -c experiments/cluster/ddp.yaml"
     assert done.stdout == f"{expected} --trainer.devices=8 --trainer.max_epochs 3\n"
+
+
+def test_two_processes_draw_a_mixture_between_them(tmp_path: Path) -> None:
+    """Real and simulated windows under ddp: both processes read the sets at once, and a step takes windows of both."""
+    mixed = write_mixture(tmp_path)
+    options = ["--trainer.accelerator=cpu", "--trainer.devices=2", "--trainer.max_epochs=1", "--data.batch_size=8"]
+    said = run(["-c", mixed, *CLUSTER, *options, "--model.network=cnn", "--model.filters=8"], tmp_path)
+    assert "MEMBER: 2/2" in said
+    # 2 people of 2 labels and 3 windows each, as many simulated ones, in two processes of 8 windows a step.
+    checkpoint = torch.load(tmp_path / "har_mixed" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert checkpoint["global_step"] == math.ceil(2 * 12 / (2 * 8))
+
+
+def write_mixture(folder: Path) -> str:
+    """A real set of four people and simulated recordings, and har_mixed.yaml for them."""
+    rng = np.random.default_rng(0)
+    description = {
+        "files": r"(?P<subject>s\d+)_(?P<activity>[a-z]+)\.csv",
+        "rate_hz": 50,
+        "units": {"accel": "m/s^2", "gyro": "rad/s"},
+        "gravity": "included",
+        "sensors": {"waist": {"accel": ["ax", "ay", "az"], "gyro": ["gx", "gy", "gz"]}},
+    }
+    (folder / "imuforge.yaml").write_text(yaml.safe_dump(description), encoding="utf-8")
+    for label in ("walking", "standing"):
+        for person in range(4):
+            table = rng.standard_normal((384, 6))
+            path = folder / f"s{person}_{label}.csv"
+            np.savetxt(path, table, delimiter=",", header="ax,ay,az,gx,gy,gz", comments="")
+        path = folder / "virtual" / f"{label}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        recording = simulate_rigid(torch.zeros(201, 3), torch.eye(3).expand(201, 3, 3), fps=50, rate_hz=50)
+        recording.save(path)
+        add_to_manifest(path, label=label)
+    config = yaml.safe_load((EXPERIMENTS / "har_mixed.yaml").read_text(encoding="utf-8"))
+    data = config["data"]["init_args"]
+    real = {"name": "csv_folder", "root": str(folder), "placements": ["waist"], "split": "kfold", "num_folds": 2}
+    for part, options in (("real", real), ("virtual", {"root": str(folder / "virtual"), "placements": None})):
+        data[part]["init_args"] |= {"classes": ["walking", "standing"], "overlap": 0.0, **options}
+    data |= {"real_subjects": 2, "val_fraction": 0.0}
+    path = folder / "mixed.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return str(path)

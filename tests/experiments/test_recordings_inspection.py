@@ -60,7 +60,12 @@ def _inspect(*arguments):
 def test_a_sound_set_has_nothing_wrong(tmp_path):
     lines = _inspect(tmp_path, *_swinging())
     text = "\n".join(lines)
-    assert "subject s1 [min]: standing 0.50, walking 0.50" in text
+    assert [line.split() for line in lines if line.strip().startswith(("s1", "s2", "all"))] == [
+        ["s1", "0.50", "0.50", "1.00"],
+        ["s2", "0.50", "0.50", "1.00"],
+        ["all", "1.00", "1.00", "2.00"],
+    ]
+    assert lines[2].split() == ["subject", "standing", "walking", "all"]
     assert "norm at rest 9.81 m/s^2" in text
     assert "+y points up in standing (off by 0 deg" in text
     assert "mounting as declared: y up" in text
@@ -75,7 +80,7 @@ def test_a_sound_set_has_nothing_wrong(tmp_path):
         (1000 / G, 1.0, "looks like milli-g"),
         (G, 1.0, "turned into m/s^2 twice"),
         (1.0, 180 / np.pi, "looks like deg/s, not rad/s"),
-        (1.0, -1.0, "its sense or an axis is turned round"),
+        (1.0, -1.0, "the gyroscope's sense is turned round, all three axes, as they are with r -1.00"),
         (0.65, 1.0, "expected 9.81: wrong unit or range"),
     ],
 )
@@ -85,6 +90,59 @@ def test_wrong_units_are_named(tmp_path, accel_factor, gyro_factor, warning):
     wrong = [line for line in lines if line.startswith("!")]
     assert len(wrong) == 1
     assert warning in wrong[0]
+
+
+def _tumbling(seconds=120.0):
+    """A box that rests, then tumbles slowly about all axes: gravity by finite rotations, rate in closed form."""
+    time_s = np.arange(int(seconds * RATE)) / RATE
+    moving = np.clip(time_s - 10.0, 0.0, None)
+    # Turning by Euler angles z, then y, then x: the rate in the moving frame follows from their derivatives.
+    z, y, x = 0.9 * np.sin(0.2 * moving), 0.7 * np.sin(0.32 * moving), 1.1 * np.sin(0.26 * moving)
+    dz, dy, dx = 0.18 * np.cos(0.2 * moving), 0.224 * np.cos(0.32 * moving), 0.286 * np.cos(0.26 * moving)
+    accel = Rotation.from_euler("ZYX", np.stack([z, y, x], axis=1)).inv().apply([0.0, 0.0, G])
+    rate = np.stack(
+        [dx - dz * np.sin(y), dy * np.cos(x) + dz * np.cos(y) * np.sin(x), -dy * np.sin(x) + dz * np.cos(y) * np.cos(x)]
+    ).T
+    rate[moving == 0] = 0.0
+    noise = np.random.default_rng(0).normal(scale=0.02, size=(2, len(time_s), 3))
+    return accel + noise[0], rate + 0.1 * noise[1], np.where(moving > 0, "walking", "standing")
+
+
+@pytest.mark.parametrize(
+    ("accel_axes", "gyro_axes", "warning"),
+    [
+        ([[1, 0, 0], [0, -1, 0], [0, 0, 1]], np.eye(3), "if the accelerometer's y is turned round, or the gyroscope's"),
+        (np.eye(3), [[1, 0, 0], [0, 1, 0], [0, 0, -1]], "if the gyroscope's z is turned round, as they are"),
+        (np.eye(3), [[0, 1, 0], [1, 0, 0], [0, 0, 1]], "if the gyroscope's axes are taken as (y, x, z), as they are"),
+        (np.eye(3), 2 * np.eye(3), "multiplied by 0.5 to turn gravity as the accelerometer sees it: its range, or the"),
+        (np.eye(3), np.eye(3) * np.pi / 180, "looks as if rad/s had been turned from deg/s twice"),
+        ([[0, 1, 0], [0, 0, 1], [1, 0, 0]], [[0, 1, 0], [0, 0, 1], [1, 0, 0]], None),
+    ],
+)
+def test_axes_that_do_not_belong_together_are_named(tmp_path, accel_axes, gyro_axes, warning):
+    accel, gyro, labels = _tumbling()
+    lines = _inspect(tmp_path, accel @ np.transpose(accel_axes), gyro @ np.transpose(gyro_axes), labels)
+    wrong = [line for line in lines if line.startswith("!")]
+    assert len(wrong) == (warning is not None), wrong
+    assert warning is None or warning in wrong[0]
+
+
+def test_a_rate_stated_twice_too_high_is_named(tmp_path):
+    accel, gyro, labels = _tumbling()
+    lines = inspect_recordings("csv_folder", _write(tmp_path, accel, gyro, labels, rate_hz=2 * RATE))
+    assert any(
+        re.search(r"multiplied by (2|1\.[89]\d?|2\.[01]\d?) .* the rate of the recording", line) for line in lines
+    )
+
+
+def test_a_table_too_wide_comes_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "24")
+    lines = _inspect(tmp_path, *_tumbling())
+    assert [line.split() for line in lines if line.strip().startswith("subject")] == [
+        ["subject", "standing"],
+        ["subject", "walking"],
+        ["subject", "all"],
+    ]
 
 
 def test_gravity_where_the_description_has_none_and_the_other_way_round(tmp_path):
@@ -106,11 +164,19 @@ def test_clipping_gaps_jitter_and_repeats(tmp_path):
     lines = inspect_recordings("csv_folder", _write(tmp_path, accel, gyro, labels, **changes))
     text = "\n".join(lines)
     assert "2 gaps, 10.1 s" in text or "2 gaps, 10.0 s" in text
+    assert re.search(r"! 2 gaps of 10\.[01] s in all split the recordings", text)
     # Steps differ by two uniform deviates of half width 8 ms: 8 ms * sqrt(2 / 3) = 6.5 ms, give or take the sample.
     assert re.search(r"time stamps jitter by 6\.[3-7] ms, 3[1-4]% of a step", text)
     even = "\n".join(inspect_recordings("csv_folder", _write(tmp_path, accel, gyro, labels)))
     assert "accel is clipped in 20 samples; its range ends at 19.6 m/s^2" in even
     assert "25% of samples repeat the one before" in even
+    accel, gyro, labels = _swinging()
+    accel[:, 1] += np.where(labels == "walking", 6.0 * np.sin(np.arange(len(accel))), 0.0)
+    cut = np.clip(accel, -1.2 * G, 1.2 * G)
+    narrow = "\n".join(_inspect(tmp_path, cut, np.clip(gyro, -0.8, 0.8), labels))
+    # A sine of 1 rad a sample is above the cut for up to three samples at a time; only such runs are flat tops.
+    assert re.search(r"accel is clipped in \d{3} samples; its range ends at 11\.8 m/s\^2", narrow)
+    assert re.search(r"gyro is clipped in \d+ samples; its range ends at 0\.8 rad/s", narrow)
 
 
 def test_the_command_prints_and_fails_in_one_line(tmp_path, capsys):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from datamodules import RealIMUDataModule
 from datamodules.har import load_recordings
 from datamodules.har.activities import broaden, find_activity
 from datamodules.har.units import unit_factor
@@ -106,6 +107,151 @@ def test_parquet_semicolons_decimal_commas_and_no_header(tmp_path):
     np.testing.assert_array_equal(parquet.gyro, text.gyro)
 
 
+def _many(clock=None):
+    """Two people in one table: ann walks, bob sits, ann climbs stairs; two seconds each at 50 Hz."""
+    parts = [("ann", "Walking", 0.0), ("bob", "Sitting", 1.0), ("ann", "Stairs Up", 10.0)]
+    frames = [
+        _frame(100, who=who, what=what, t=start + np.arange(100) / 50, ax=np.full(100, float(place)))
+        for place, (who, what, start) in enumerate(parts)
+    ]
+    frame = pd.concat(frames, ignore_index=True)
+    if clock is not None:
+        frame["t"] = clock(frame["t"])
+    return frame
+
+
+def test_one_table_of_many_people(tmp_path):
+    _write(tmp_path, "all.csv", _many())
+    _describe(tmp_path, files=r"all\.csv", subject_column="who", label_column="what")
+    first, second, bob = load_recordings("csv_folder", tmp_path)
+    # Rows of ann that do not follow on one another are not one recording: without time stamps nobody knows the gap.
+    assert [(r.subject, set(r.labels)) for r in (first, second, bob)] == [
+        ("ann", {"walking"}),
+        ("ann", {"walking_upstairs"}),
+        ("bob", {"sitting"}),
+    ]
+    np.testing.assert_allclose([r.accel[0, 0, 0] for r in (first, second, bob)], [0, 2 * G, G], rtol=1e-6)
+    assert len({r.trial for r in (first, second, bob)}) == 3
+    _describe(tmp_path, files=r"all\.csv", subject_column="who", trial_column="what", label_column="what")
+    assert [r.trial for r in load_recordings("csv_folder", tmp_path)] == [
+        "mine/ann/Walking",
+        "mine/bob/Sitting",
+        "mine/ann/Stairs Up",
+    ]
+    _write(tmp_path, "more/all.csv", _many())
+    _describe(tmp_path, files=r"(more/)?all\.csv", subject_column="who", trial_column="what", label_column="what")
+    with pytest.raises(ValueError, match=r"more/all\.csv \(subject ann, trial Walking\) and .* trial mine/ann/W"):
+        list(load_recordings("csv_folder", tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("unit", "clock"),
+    [
+        ("s", lambda t: t),
+        ("ms", lambda t: ((1.7e9 + t) * 1e3).round().astype("int64")),
+        ("us", lambda t: ((1.7e9 + t) * 1e6).round().astype("int64")),
+        ("ns", lambda t: 1_700_000_000_000_000_000 + (t * 1e9).round().astype("int64")),
+        ("iso", lambda t: pd.to_datetime(1.7e9 + t, unit="s").dt.strftime("%Y-%m-%dT%H:%M:%S.%f+02:00")),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "txt", "parquet"])
+def test_clocks_and_kinds_of_files_give_the_same(tmp_path, unit, clock, kind):
+    """Stamps since 1970 as well: nothing may be interpolated only because a double is short of digits."""
+    frame = _many(clock)
+    changes = {"subject_column": "who", "label_column": "what", "time": {"column": "t", "unit": unit}}
+    if kind == "parquet":
+        frame.set_index("t").to_parquet(tmp_path / "all.parquet")
+    elif kind == "csv":
+        _write(tmp_path, "all.csv", frame)
+    else:
+        frame["what"] = frame["what"].str.replace(" ", "_")
+        (tmp_path / "all.txt").write_text("made by hand\n" + frame.to_string(index=False) + "\n")
+        changes |= {"delimiter": "whitespace", "skip_lines": 1}
+    _describe(tmp_path, files=r"all\..*", **changes)
+    recordings = list(load_recordings("csv_folder", tmp_path))
+    assert [(r.subject, len(r.accel), *set(r.labels)) for r in recordings] == [
+        ("ann", 100, "walking"),
+        ("ann", 100, "walking_upstairs"),
+        ("bob", 100, "sitting"),
+    ]
+    assert not any(r.timing.resampled for r in recordings)
+    assert recordings[0].timing.gap_s == pytest.approx(8.02, abs=1e-5)
+
+
+def test_a_wrong_unit_of_time_is_named(tmp_path):
+    _write(tmp_path, frame=_frame(100, t=20.0 * np.arange(100)))
+    _describe(tmp_path, time={"column": "t", "unit": "s"})
+    with pytest.raises(
+        ValueError, match=r"walk_1\.csv are 20 s apart, expected at most max_gap_s = 0\.25; check their un"
+    ):
+        list(load_recordings("csv_folder", tmp_path))
+
+
+def test_lines_to_leave_out_and_lines_in_messages(tmp_path):
+    """A table as gaitmap and Shimmer's program write it: a line too many above the names, and one of units below."""
+    text = "sep=,\nax,ay,az\ng,g,g\n" + "0.6,0,0.8\n" * 10
+    path = tmp_path / "s1.csv"
+    path.write_text(text)
+    sensors = {"chest": {"accel": ["ax", "ay", "az"]}}
+    _describe(tmp_path, files=r"(?P<subject>s\d+)\.csv", skip_lines=[1, 3], sensors=sensors)
+    (recording,) = load_recordings("csv_folder", tmp_path)
+    np.testing.assert_allclose(recording.accel[:, 0], np.tile([0.6 * G, 0, 0.8 * G], (10, 1)), rtol=1e-6)
+    path.write_text(text + "0.6,oops,0.8\n")
+    with pytest.raises(ValueError, match=r"s1\.csv, line 14, column ay is 'oops', expected a number"):
+        list(load_recordings("csv_folder", tmp_path))
+    path.write_text(text + "0.6,0.8\n")
+    with pytest.raises(ValueError, match=r"s1\.csv, line 14 has 2 columns, expected 3"):
+        list(load_recordings("csv_folder", tmp_path))
+    path.write_text("0.6,0,0.8\n0.6,0,oops\n")
+    sensors = {"chest": {"accel": [0, 1, 2]}}
+    _describe(tmp_path, files=r"(?P<subject>s\d+)\.csv", header=False, sensors=sensors)
+    with pytest.raises(ValueError, match=r"s1\.csv, line 2, column 2 is 'oops'"):
+        list(load_recordings("csv_folder", tmp_path))
+
+
+def test_files_without_named_groups_are_trials_of_their_own(tmp_path):
+    for name in ("a/one.csv", "b/one.csv"):
+        _write(tmp_path, name)
+    _describe(tmp_path, files=r".*\.csv")
+    assert [r.trial for r in load_recordings("csv_folder", tmp_path)] == ["mine/a/one", "mine/b/one"]
+    _describe(tmp_path, files=r"\w/(?P<trial>one)\.csv")
+    with pytest.raises(ValueError, match=r"same trial mine/one, expected one; .* group \(\?P<trial>"):
+        list(load_recordings("csv_folder", tmp_path))
+
+
+def test_stamps_of_arrival_are_spread(tmp_path):
+    late = np.arange(100) / 50 + np.random.default_rng(3).uniform(0, 0.015, 100)
+    _write(tmp_path, frame=_frame(100, t=late, ay=np.sin(2 * np.arange(100) / 50)))
+    _describe(tmp_path, time={"column": "t", "unit": "s"}, stamps="arrival")
+    (recording,) = load_recordings("csv_folder", tmp_path)
+    expected = G * np.sin(2 * np.arange(len(recording.accel)) / 50)
+    assert np.abs(recording.accel[:, 0, 1] - expected).max() < 0.05
+
+
+def test_own_classes_train(tmp_path):
+    """A class of one's own from a table of many people, windows and all."""
+    frames = [
+        _frame(600, who=who, what=what) for who in ("ann", "bob", "cid") for what in ("Hammering", "Walking", "rest")
+    ]
+    _write(tmp_path, "all.csv", pd.concat(frames))
+    changes = {"labels": {"Hammering": "hammering", "Walking": "walking"}, "own_activities": ["hammering"]}
+    _describe(tmp_path, files=r"all\.csv", subject_column="who", label_column="what", unlabelled=["rest"], **changes)
+    module = RealIMUDataModule(
+        "csv_folder",
+        str(tmp_path / "imuforge.yaml"),
+        classes=["hammering", "walking"],
+        placements=["right_wrist"],
+        split="subjects",
+        test_subjects=["cid"],
+    )
+    module.setup("fit")
+    train, test = module.load_windows()
+    assert test is not None
+    assert set(train.subjects) == {"ann", "bob"}
+    assert set(test.subjects) == {"cid"}
+    assert (train.counts() > 5).all()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -126,6 +272,11 @@ def test_parquet_semicolons_decimal_commas_and_no_header(tmp_path):
         ({"files": r"nothing\.csv"}, r"no file below .* matches files: 'nothing"),
         ({"labels": {"stand": "standing"}}, r"walk_1\.csv has label 'walk', which is not in the label map"),
         ({"time": {"column": "t", "unit": "s"}}, r"walk_1\.csv has no column 't'"),
+        ({"time": {"column": "ax", "unit": "iso"}}, r"walk_1\.csv, line 2, column ax is '0\.6', expected a date"),
+        ({"skip_lines": -1}, r"skip_lines is -1 .*how many lines"),
+        ({"skip_lines": [0]}, r"skip_lines is \[0\] .*list of their numbers"),
+        ({"delimiter": "blank"}, r"delimiter is 'blank' .*or whitespace"),
+        ({"subject_column": "who"}, r"walk_1\.csv has no column 'who'"),
     ],
 )
 def test_mistakes_are_named_in_one_line(tmp_path, changes, message):

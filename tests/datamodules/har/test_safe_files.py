@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 from scipy.io.matlab import MatlabObject
+from scipy.sparse import csc_array
 
 from datamodules.har.archives import read_zip
 from datamodules.har.mat_files import read_mat
@@ -46,6 +47,13 @@ def test_mat_numbers_are_read_and_text_is_left_out(tmp_path):
     found = read_mat(path, ["d_iner", "subject"])
     assert list(found) == ["d_iner"]
     np.testing.assert_array_equal(found["d_iner"], np.arange(12).reshape(2, 6))
+
+
+def test_mat_sparse_is_read_and_complex_refused(tmp_path):
+    savemat(tmp_path / "a.mat", {"sparse": csc_array(np.eye(3) * 2), "complex": np.full((2, 6), 1j)})
+    np.testing.assert_array_equal(read_mat(tmp_path / "a.mat", ["sparse"])["sparse"], np.eye(3) * 2)
+    with pytest.raises(ValueError, match=r"complex in .*a\.mat holds complex numbers"):
+        read_mat(tmp_path / "a.mat", ["complex"])
 
 
 def test_mat_objects_cells_and_damage_are_refused(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from datamodules.har import load_recordings
 from datamodules.har.missing import fill_missing
 from datamodules.har.stamps import ClockRule, Track
 from datamodules.har.timing import align_tracks
@@ -145,3 +146,14 @@ def test_ends_are_never_extrapolated():
     mended, filled, left = fill_missing(values, max_run=5)
     assert (filled, left) == (0, 2)
     assert np.isnan(mended[[0, 9]]).all()
+
+
+def test_reports_of_one_source_are_counted_each(tmp_path):
+    """Recordings of one file each have their report; all of them count in the summary."""
+    rows = [f"33,Jogging,{10**12 + 50_000_000 * i},0.0,9.8,0.0;" for i in range(100) if i not in (20, 21)]
+    rows += [f"34,Walking,{10**12 + 50_000_000 * i},0.0,9.8,0.0;" for i in range(100) if i not in (30, 31)]
+    (tmp_path / "WISDM_ar_v1.1_raw.txt").write_text("\n".join(rows) + "\n")
+    recordings = load_recordings("wisdm", tmp_path)
+    assert len(list(recordings)) == 2
+    assert len(recordings.reports()) == 2
+    assert "2 longer steps interpolated over" in recordings.summary()

@@ -1,0 +1,56 @@
+"""The files that a set is read from, so that a change of any of them is noticed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+
+from datamodules.har.packages import locate_in_package
+from datamodules.packs import stamp_of
+
+Sources = Callable[[Path | None], list[Path]]
+"""Root of a set, or None -> its files."""
+
+
+def files_below(root: Path | None) -> list[Path]:
+    """All files of a folder, sorted; a file alone where the root is one; none where there is no root."""
+    if root is None or not root.exists():
+        return []
+    return sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else [root]
+
+
+def packaged_files(distribution: str, *names: str) -> Sources:
+    """Files of a folder, or, where none is given, those that an installed distribution brings."""
+
+    def list_files(root: Path | None) -> list[Path]:
+        return files_below(root) if root is not None else [locate_in_package(distribution, name) for name in names]
+
+    return list_files
+
+
+def digest_of(parts: Iterable[str]) -> str:
+    """Return twenty hexadecimal digits that stand for these texts."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode() + b"\n")
+    return digest.hexdigest()[:20]
+
+
+def stamps_of(files: Iterable[Path], root: Path | None) -> list[str]:
+    """Name, size and time of each file; names below the root where there is one, so that a moved set keeps them."""
+    stamps = []
+    for path in files:
+        inside = path.relative_to(root) if root is not None and path.is_relative_to(root) else path
+        stamps.append(f"{inside.as_posix()}|{stamp_of(path)}")
+    return stamps
+
+
+@cache
+def reader_version() -> str:
+    """A digest of the code that reads recordings: a pack that other code wrote is written anew.
+
+    A number raised by hand would be forgotten once, and that pack would be trusted for ever (docs/decisions/025).
+    """
+    return digest_of(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py")))
