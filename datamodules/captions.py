@@ -50,7 +50,20 @@ def read_cmu_descriptions(path: str | Path) -> dict[str, str]:
     return {trial: str(entry["description"]) for trial, entry in table.items() if entry.get("description")}
 
 
-def caption_clip(activity: str, *, description: str | None = None, extra: Sequence[str] = ()) -> tuple[str, ...]:
-    """Collect the captions of one clip: those of its activity, then what is known of this very clip."""
+def caption_clip(
+    activity: str,
+    *,
+    description: str | None = None,
+    sentences: Sequence[str] | None = None,
+    extra: Sequence[str] = (),
+) -> tuple[str, ...]:
+    """Collect the captions of one clip: those of its activity, then what is known of this very clip.
+
+    Args:
+        activity: what the clip shows.
+        description: CMU's description of the trial.
+        sentences: sentences of the activity in place of the packaged ones.
+        extra: sentences of this clip alone.
+    """
     known = [text for text in (description, *extra) if text]
-    return tuple(dict.fromkeys([*paraphrase(activity), *known]))
+    return tuple(dict.fromkeys([*(paraphrase(activity) if sentences is None else sentences), *known]))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from datamodules.formats.skeleton import FloatArray, SkeletonMotion
+from datamodules.formats.skeleton import FloatArray, SkeletonMotion, Up
 from datamodules.markers.fit import MarkerFit
-from datamodules.rest_pose import Up, align_rest, is_standing, map_joints, turn_up
+from datamodules.rest_pose import align_rest, is_standing, map_joints, turn_up
 from datamodules.retarget import SkeletonMap, put_on_floor, retarget, scale_of_legs
 from sim.body import Body
 from sim.motion import Motion
@@ -21,7 +22,7 @@ class ReadOptions:
     Attributes:
         fps: frame rate [Hz].
         unit_m: metres per unit.
-        up: the axis that points up, of skeletons and markers.
+        up: the axis that points up, of skeletons, markers and joint positions.
         drop_first: frames to leave out at the beginning.
         skeleton: YAML file that names the joints of a skeleton of one's own.
         asf: the skeleton of an .amc file.
@@ -39,6 +40,18 @@ class ReadOptions:
     markers: Path | None = None
     static: Path | None = None
     body: Body | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        for name, value in (("fps", self.fps), ("unit_m", self.unit_m)):
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{name} is {value}, expected a positive number (--{name.replace('_', '-')})")
+        if self.drop_first < 0:
+            raise ValueError(f"drop_first is {self.drop_first}, expected 0 or more frames (--drop-first)")
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,7 +32,7 @@ FORMATS: Final[tuple[MotionFormat, ...]] = (
     MotionFormat("BVH", (".bvh",), open_bvh),
     MotionFormat("Acclaim AMC", (".amc",), open_acclaim),
     MotionFormat("Motion.save", (".npz",), open_saved, holds(MOTION_KEYS)),
-    MotionFormat("AMASS", (".npz",), open_amass, holds(AMASS_KEYS)),
+    MotionFormat("AMASS", (".npz",), open_amass, holds(*AMASS_KEYS)),
     MotionFormat("joints or features", (".npz", ".npy"), open_arrays),
     MotionFormat("Xsens MVNX", (".mvnx",), open_mvnx),
     MotionFormat("TRC markers", (".trc",), open_markers(read_trc, "TRC markers")),
@@ -56,6 +56,8 @@ def read_motion(path: str | Path, options: ReadOptions | None = None) -> MotionF
         ValueError: no format is known by that suffix, or the file is damaged; one line says what and where.
     """
     path, options = Path(path), options if options is not None else ReadOptions()
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, expected one motion file; name one in it, or give folders as sources")
     if not path.is_file():
         raise FileNotFoundError(f"motion file {path} not found; check the path")
     suffix = suffix_of(path)
@@ -63,7 +65,7 @@ def read_motion(path: str | Path, options: ReadOptions | None = None) -> MotionF
     if not candidates:
         raise ValueError(f"{path} ends in {suffix!r}, expected one of {', '.join(known_suffixes())}")
     if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty, expected a {candidates[0].name} file; fetch it again")
+        raise ValueError(f"{path} is empty, expected a file of {candidates[0].name}; fetch it again")
     chosen = next((one for one in candidates if one.claims is None or one.claims(path)), candidates[-1])
     return chosen.read(path, options)
 

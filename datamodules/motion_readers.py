@@ -9,7 +9,7 @@ from typing import Final
 
 from datamodules.formats.acclaim import read_acclaim
 from datamodules.formats.amass import read_amass
-from datamodules.formats.arrays import read_arrays
+from datamodules.formats.arrays import list_names, read_arrays
 from datamodules.formats.bvh import read_bvh
 from datamodules.formats.c3d import read_c3d
 from datamodules.formats.deepmimic import read_deepmimic
@@ -54,6 +54,8 @@ def _map_of(source: SkeletonMotion, options: ReadOptions, path: Path) -> tuple[S
 def open_acclaim(path: Path, options: ReadOptions) -> MotionFile:
     """Open an .amc over the .asf beside it."""
     asf = options.asf if options.asf is not None else _find_asf(path)
+    if not asf.is_file():
+        raise FileNotFoundError(f"skeleton {asf} of {path} not found; check the path (--asf)")
     fps = options.fps if options.fps is not None else CMU_FPS
     source = read_acclaim(path, asf, fps=fps, unit_m=options.unit_m, drop_first=options.drop_first)
     told = move_skeleton(source, ACCLAIM, options, format_name="Acclaim ASF/AMC", name=f"CMU's, of {asf.name}")
@@ -131,8 +133,8 @@ def open_arrays(path: Path, options: ReadOptions) -> MotionFile:
     if is_features(arrays):
         motion = read_features(path, arrays, fps=options.fps)
         told = _tell(motion, "HumanML3D features", "HumanML3D's uniform skeleton", body=None)
-    elif find_joints(arrays) is not None or not MOTION_KEYS & set(arrays):
-        motion = read_joints(path, arrays, fps=options.fps)
+    elif find_joints(arrays) is not None or not (MOTION_KEYS - {"fps"}) & set(arrays):
+        motion = read_joints(path, arrays, fps=options.fps, up=options.up or "y")
         told = _tell(motion, "joint positions", "SMPL-22", body=None)
     else:
         raise ValueError(f"{path} lacks {sorted(MOTION_KEYS - set(arrays))}; expected a file written by Motion.save")
@@ -149,6 +151,8 @@ def open_markers(reader: Callable[..., MarkerRecording], name: str) -> Callable[
 
     def read(path: Path, options: ReadOptions) -> MotionFile:
         recording = reader(path, fps=options.fps, unit_m=options.unit_m)
+        if options.drop_first >= len(recording.positions):
+            raise ValueError(f"{path} has no frame left after the first {options.drop_first} were dropped")
         recording = replace(recording, positions=recording.positions[options.drop_first :])
         recording = recording if options.up is None else replace(recording, up=options.up)
         chosen = read_marker_set(options.markers) if options.markers is not None else None
@@ -158,6 +162,7 @@ def open_markers(reader: Callable[..., MarkerRecording], name: str) -> Callable[
             if suffix_of(options.static) not in readers:
                 raise ValueError(f"static recording {options.static} ends in another suffix, expected .trc or .c3d")
             static = readers[suffix_of(options.static)](options.static, unit_m=options.unit_m)
+            static = static if options.up is None else replace(static, up=options.up)
         fit = fit_markers(recording, marker_set=chosen, static=static, origin=path)
         return MotionFile(
             motion=carry_over(fit.motion, fit.body, Body.default()),
@@ -171,10 +176,10 @@ def open_markers(reader: Callable[..., MarkerRecording], name: str) -> Callable[
     return read
 
 
-def holds(keys: frozenset[str]) -> Callable[[Path], bool]:
-    """Return whether an archive holds arrays of these names."""
+def holds(*alternatives: frozenset[str]) -> Callable[[Path], bool]:
+    """Return whether an archive holds the arrays of one of these sets of names."""
 
     def claims(path: Path) -> bool:
-        return keys <= set(read_arrays(path))
+        return any(keys <= list_names(path) for keys in alternatives)
 
     return claims

@@ -16,9 +16,10 @@ from datamodules.caption_files import TABLE, open_captions
 from datamodules.captions import caption_clip, read_cmu_descriptions
 from datamodules.clips import Clip
 from datamodules.embedded import embedded_split, load_embedded
+from datamodules.folder_rules import PATHS, read_folder_rules
 from datamodules.gait_loops import loop_gait
 from datamodules.mocap_sets import MOCAP_SETS, MocapFile, MocapSet
-from datamodules.motion_file import suffix_of
+from datamodules.motion_file import ReadOptions, suffix_of
 from datamodules.motion_files import known_suffixes, read_motion
 from datamodules.motion_readers import find_skeleton_json, is_deepmimic
 from datamodules.retarget import retarget
@@ -26,7 +27,7 @@ from datamodules.splits import Split
 from sim.body import Body
 from sim.motion import Motion
 
-CONVERSION_VERSION: Final[int] = 5
+CONVERSION_VERSION: Final[int] = 6
 """To be raised whenever readers, rules or retargeting change what comes out, so that caches are made anew."""
 
 MIN_SECONDS: Final[float] = 1.0
@@ -72,7 +73,8 @@ def list_items(source: str) -> list[SourceItem]:
     Args:
         source: ``"embedded"``; or a folder that holds ``clips.tsv`` and the sets of ``datamodules.mocap_sets``; or a
             folder of motion files of any format (:mod:`datamodules.motion_files`), where its folder
-            names a file's activity, and its captions lie beside it (:mod:`datamodules.caption_files`).
+            names a file's activity, and its captions lie beside it (:mod:`datamodules.caption_files`). How its files
+            are to be read may stand in its ``motions.yaml`` (:mod:`datamodules.folder_rules`).
 
     Raises:
         FileNotFoundError: there is no such folder, or it holds no motion.
@@ -137,21 +139,35 @@ def _make_loader(file: MocapFile, rules: MocapSet, descriptions: dict[str, str])
 
 
 def _folder_items(root: Path) -> Iterator[SourceItem]:
-    captions = open_captions(root)
-    for path in sorted(path for path in root.rglob("*") if path.is_file() and _is_motion(path)):
-        name = path.relative_to(root).as_posix().split(".")[0]
-        activity = (path.parent.name if path.parent != root else name.rstrip("0123456789_- ")) or "motion"
-        said = captions.find(path)
+    captions, rules = open_captions(root), read_folder_rules(root)
+    for path in sorted(
+        path for path in root.rglob("*") if path.is_file() and _is_motion(path) and not rules.uses(path)
+    ):
+        inside = path.relative_to(root).as_posix()
+        name, rule = inside.split(".")[0], rules.find(inside)
+        named = (path.parent.name if path.parent != root else name.rstrip("0123456789_- ")) or "motion"
+        activity = rule.activity or named
+        sentences, said = rules.paraphrases.get(activity), captions.find(path)
 
         def load(
-            path: Path = path, name: str = name, activity: str = activity, said: tuple[str, ...] = said
+            path: Path = path,
+            name: str = name,
+            activity: str = activity,
+            options: ReadOptions = rule.options,
+            sentences: tuple[str, ...] | None = sentences,
+            said: tuple[str, ...] = said,
         ) -> list[Clip]:
-            motion = read_motion(path).motion
+            motion = read_motion(path, options).motion
             text = [motion.text] if isinstance(motion.text, str) else list(motion.text or [])
-            return [Clip(name, motion, activity, caption_clip(activity, extra=[*text, *said]), str(root), ships=False)]
+            captions = caption_clip(activity, sentences=sentences, extra=[*text, *said])
+            return [Clip(name, motion, activity, captions, str(root), ships=False)]
 
         stat = path.stat()
-        key = _hash(path.resolve(), stat.st_size, stat.st_mtime_ns, *said)
+        used = [one for one in (getattr(rule.options, name) for name in PATHS) if one is not None]
+        dates = [f"{one.stat().st_size} {one.stat().st_mtime_ns}" for one in used]
+        key = _hash(
+            path.resolve(), stat.st_size, stat.st_mtime_ns, *said, activity, rule.options, *dates, *(sentences or ())
+        )
         yield SourceItem(f"{root.name}/{name}", key, name, None, load)
 
 

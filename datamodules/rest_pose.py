@@ -10,19 +10,17 @@ does not depend on the clip.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from datamodules.formats.skeleton import FloatArray, SkeletonMotion
+from datamodules.formats.skeleton import Z_UP_TO_Y_UP, FloatArray, SkeletonMotion, Up
 from datamodules.retarget import ALIGNED_BONES, SIDES, SkeletonMap
 from sim.body import Body
 from sim.conventions import JOINT_INDEX, JOINT_NAMES, NUM_JOINTS
 from sim.pose_fit import fit_pose
-
-Up = Literal["y", "z"]
 
 STANDING_COSINE: Final[float] = 0.5
 """Legs within 60 degrees of straight down from the trunk: the rest pose stands."""
@@ -61,8 +59,7 @@ def turn_up(source: SkeletonMotion, skeleton: SkeletonMap, *, up: Up | None = No
         up = "z" if mean[2] > 0.8 and rest[2] > 0.8 and is_standing(source, skeleton) else "y"
     if up == "y":
         return source, up
-    turn = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
-    return replace(source, rotations=turn @ source.rotations, positions=source.positions @ turn.T), up
+    return replace(source, rotations=Z_UP_TO_Y_UP @ source.rotations, positions=source.positions @ Z_UP_TO_Y_UP.T), up
 
 
 def align_rest(source: SkeletonMotion, skeleton: SkeletonMap, *, body: Body | None = None) -> SkeletonMotion:

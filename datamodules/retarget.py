@@ -60,6 +60,11 @@ class SkeletonMap:
             instead of its forearm.
         aligned_feet: also turn feet from SMPL's rest direction to the source's (rest poses with pointed feet).
         twist_deg: extra turn about a bone, for sources whose rest pose has the arm's own axis turned [deg].
+        frames_deg: the axes that a joint's rotation is told in, where they are not the world's at rest: turns about the
+            fixed x, y and z [deg]. They take the place of the alignment.
+        sole_pitch_deg: how far below level the source's bone from ankle to toes points while the sole lies flat [deg],
+            for aligned feet; None takes SMPL's.
+        feet_with_legs: the feet of the rest pose do not stand: where its legs are splayed, they lean as far.
     """
 
     joints: dict[str, str]
@@ -67,6 +72,9 @@ class SkeletonMap:
     twists: dict[str, str] = field(default_factory=dict)
     aligned_feet: bool = False
     twist_deg: dict[str, float] = field(default_factory=dict)
+    frames_deg: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    sole_pitch_deg: float | None = None
+    feet_with_legs: bool = False
 
 
 def retarget(source: SkeletonMotion, skeleton: SkeletonMap, *, body: Body | None = None) -> Motion:
@@ -158,6 +166,12 @@ def _align(source: SkeletonMotion, skeleton: SkeletonMap, joint: str, rest: Floa
     """Constant rotation ``(3, 3)`` from SMPL's rest bone to the source's rest bone."""
     # Hand and toes have no bone of their own in 22 joints: a hand lies along the forearm, toes along the foot.
     joint = joint.replace("wrist", "elbow").replace("foot", "ankle")
+    if joint in skeleton.frames_deg:
+        return Rotation.from_euler("xyz", skeleton.frames_deg[joint], degrees=True).as_matrix().T
+    if joint.endswith("ankle") and skeleton.feet_with_legs:
+        knee, shank = joint.replace("ankle", "knee"), rest[JOINT_INDEX[joint]]
+        lean = _splay(_rest_bone(source, skeleton, knee)) - _splay(shank - rest[JOINT_INDEX[knee]])
+        return Rotation.from_euler("z", lean).as_matrix()
     if joint not in ALIGNED_BONES or (joint.endswith("ankle") and not skeleton.aligned_feet):
         return np.eye(3)
     goal = _rest_bone(source, skeleton, joint)
@@ -167,7 +181,16 @@ def _align(source: SkeletonMotion, skeleton: SkeletonMap, joint: str, rest: Floa
     sine, cosine = np.linalg.norm(axis), float(start @ goal)
     swing = Rotation.from_rotvec(axis / max(sine, 1e-12) * np.arctan2(sine, cosine))
     twist = Rotation.from_rotvec(goal * np.deg2rad(skeleton.twist_deg.get(joint, 0.0)))
+    if joint.endswith("ankle") and skeleton.sole_pitch_deg is not None:
+        # An ankle high above the toes makes a steep bone, not a foot on its toes.
+        pitch = np.rad2deg(np.arcsin(-start[1])) - skeleton.sole_pitch_deg
+        return (twist * swing * Rotation.from_euler("x", pitch, degrees=True)).as_matrix()
     return (twist * swing).as_matrix()
+
+
+def _splay(bone: FloatArray) -> float:
+    """How far a bone that hangs leans to +x [rad]."""
+    return float(np.arctan2(bone[0], -bone[1]))
 
 
 def _take_twist(parent: FloatArray, child: FloatArray, axis: FloatArray) -> FloatArray:

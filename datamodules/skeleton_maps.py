@@ -22,10 +22,13 @@ def _make_map(
     sides: tuple[str, str],
     forearm_twist: str | None = None,
     prefix: str = "",
+    feet_with_legs: bool = False,
+    sole_pitch_deg: float | None = None,
 ) -> SkeletonMap:
     """Write a map for both sides; ``{}`` in a name stands for the source's word for left or right.
 
-    ``forearm_twist`` is the joint that pronates where the forearm itself does not; ``prefix`` begins every name.
+    ``forearm_twist`` is the joint that pronates where the forearm itself does not; ``prefix`` begins every name; the
+    last two are those of :class:`datamodules.retarget.SkeletonMap`.
     """
     trunk = tuple(prefix + one if isinstance(one, str) else (prefix + one[0], prefix + one[1]) for one in trunk)
     places, drivers = tuple(prefix + one for one in places), tuple(prefix + one for one in drivers)
@@ -40,7 +43,7 @@ def _make_map(
         if forearm_twist
         else {}
     )
-    return SkeletonMap(joints, driven, twists)
+    return SkeletonMap(joints, driven, twists, feet_with_legs=feet_with_legs, sole_pitch_deg=sole_pitch_deg)
 
 
 ACCLAIM = _make_map(
@@ -50,8 +53,9 @@ ACCLAIM = _make_map(
     sides=("l", "r"),
     # The bone called wrist is the far half of the forearm.
     forearm_twist="{}wrist",
+    feet_with_legs=True,
 )
-"""CMU's .asf skeletons (Vicon BodyBuilder)."""
+"""CMU's .asf skeletons (Vicon BodyBuilder): at rest legs are splayed by 20 degrees, feet on their outer edges."""
 
 CGSPEED = _make_map(
     ("Hips", "LowerBack", "Spine", "Spine1", ("Neck", "Neck1"), "Head"),
@@ -59,6 +63,7 @@ CGSPEED = _make_map(
     ("{}UpLeg", "{}Leg", "{}Foot", "{}ToeBase", "{}Shoulder", "{}Arm", "{}ForeArm", "{}FingerBase"),
     sides=("Left", "Right"),
     forearm_twist="{}Hand",
+    feet_with_legs=True,
 )
 """Bruce Hahne's BVH conversion of CMU (cgspeed), also under the exponential maps of the eight CMU actions."""
 
@@ -68,6 +73,7 @@ CGSPEED_POSER = _make_map(
     ("{}Hip", "{}Knee", "{}Ankle", "{}Toe", "{}Collar", "{}Shoulder", "{}Elbow", "{}Wrist"),
     sides=("Left", "Right"),
     forearm_twist="{}Wrist",
+    feet_with_legs=True,
 )
 """The later cgspeed release with arms that hang at rest."""
 
@@ -90,17 +96,10 @@ REACTIDLE = _make_map(
 
 ACCLAIM_BVH = replace(
     ACCLAIM,
-    drivers=ACCLAIM.drivers | {"left_foot": "lfoot", "right_foot": "rfoot"},
-    aligned_feet=True,
     # Bones lie along -y at rest and the axes turned about them are those of the .asf's ``axis`` entries.
-    twist_deg={
-        "left_shoulder": -150.0,
-        "right_shoulder": 150.0,
-        "left_elbow": 90.0,
-        "right_elbow": -90.0,
-        "left_ankle": -14.0,
-        "right_ankle": 14.0,
-    },
+    twist_deg={"left_shoulder": -150.0, "right_shoulder": 150.0, "left_elbow": 90.0, "right_elbow": -90.0},
+    # Those of the feet are (-90, 0, 20), of which 20 is the splay.
+    frames_deg={"left_ankle": (-90.0, 0.0, 0.0), "right_ankle": (-90.0, 0.0, 0.0)},
 )
 """A BVH that keeps an .asf skeleton's bone names and local axes."""
 
@@ -119,6 +118,7 @@ CHARACTER_CREATOR = _make_map(
     sides=("L", "R"),
     forearm_twist="{}_Hand",
     prefix="CC_Base_",
+    sole_pitch_deg=12.0,
 )
 """Reallusion's Character Creator and iClone: each bone along the y axis of its own frame."""
 
@@ -128,6 +128,7 @@ BANDAI_NAMCO = _make_map(
     ("UpperLeg_{}", "LowerLeg_{}", "Foot_{}", "Toes_{}", "Shoulder_{}", "UpperArm_{}", "LowerArm_{}", "Hand_{}"),
     sides=("L", "R"),
     forearm_twist="Hand_{}",
+    sole_pitch_deg=37.5,
 )
 """Bandai-Namco Research's motion data set."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from rich.console import Console
+
 from datamodules.motion_file import ReadOptions
 from datamodules.motion_files import known_suffixes
 from experiments.errors import OneLineArgumentParser, print_line
@@ -45,7 +47,9 @@ def _inspect_motion(arguments: argparse.Namespace) -> None:
         static=arguments.static,
         body=None if arguments.body is None else Body.from_smpl(arguments.body),
     )
-    read, lines = inspect_motion(arguments.path, options)
+    # A body takes a third of a second for each second of markers; on stderr, and only to a terminal.
+    with Console(stderr=True).status(f"reading {arguments.path.name}"):
+        read, lines = inspect_motion(arguments.path, options)
     title = arguments.path.name
     for line in lines:
         print_line(line)

@@ -32,6 +32,9 @@ T_POSE_COSINE: Final[float] = 0.93
 
 SHOWN: Final[int] = 8
 
+MEAN_HEADING: Final[float] = 0.3
+"""Mean of unit vectors below which a person faces all ways."""
+
 Joints = NDArray[np.float64]
 
 
@@ -50,7 +53,7 @@ def read_declared(path: Path, options: ReadOptions) -> tuple[MotionFile, str | N
         return read_motion(path, options), None
     file, rules = declared
     told = move_skeleton(
-        file.read(), file.skeleton, options, format_name=path.suffixes[0][1:].upper(), name="its set's"
+        file.read(), file.skeleton, options, format_name=path.suffixes[0][1:].upper(), name="as its set declares"
     )
     return told, f"read by the rules of the set {rules.folder}: {rules.about or 'units, rate and first frames'}"
 
@@ -171,7 +174,7 @@ def write_motion_page(motion: Motion, path: Path, *, title: str) -> list[str]:
 
 
 def draw_motion(motion: Motion, path: Path, *, title: str) -> str:
-    """Draw eight moments of a motion from the side and the front, and heights over time, to a .png file.
+    """Draw eight moments of a motion from its right side and its front, and heights over time, to a .png file.
 
     Raises:
         ValueError: the picture is not .png.
@@ -180,35 +183,57 @@ def draw_motion(motion: Motion, path: Path, *, title: str) -> str:
         raise ValueError(f"{path} ends in {path.suffix!r}, expected .png; rename the picture")
     joints = Body.default().joints(motion).double().numpy()
     joints = joints.reshape(-1, *joints.shape[-3:])[0]
+    seen = joints @ find_heading(motion)
     with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(10, 7), layout="constrained")
+        figure.suptitle(title)
         side, front, heights = figure.subplots(3, 1, height_ratios=(3, 3, 2))
         moments = np.linspace(0, len(joints) - 1, SHOWN).astype(int)
-        for axes, across, name in ((side, 2, "from its left: z [m]"), (front, 0, "from the front: x [m]")):
+        for axes, across, name in ((side, 2, "from its right"), (front, 0, "from its front")):
             for place, frame in enumerate(moments):
-                _draw_figure(axes, joints[frame] - joints[frame, 0] * [1, 0, 1], across, 1.2 * place)
-            axes.set(
-                aspect="equal",
-                ylabel="height [m]",
-                xlabel=f"{name}, each 1.2 m on",
-                title=title if across == 2 else None,
-            )
+                _draw_figure(axes, seen[frame] - seen[frame, 0] * [1, 0, 1], across, 1.2 * place)
+            times = [f"{frame / motion.fps:.2f} s" for frame in moments]
+            axes.set(aspect="equal", ylabel="height [m]", xlabel=f"{name}; left is blue, right is red")
+            axes.set_xticks(1.2 * np.arange(SHOWN), times)
             axes.axhline(0, color="0.7", linewidth=0.8)
-        times = np.arange(len(joints)) / motion.fps
+        times_s = np.arange(len(joints)) / motion.fps
         for joint in ("pelvis", "left_wrist", "right_wrist", "left_ankle", "right_ankle"):
-            heights.plot(times, joints[:, JOINT_INDEX[joint], 1], label=joint, linewidth=1)
-        heights.set(xlabel="time [s]", ylabel="height [m]")
-        heights.legend(ncols=5, frameon=False)
+            style = "--" if joint.endswith("wrist") else "-"
+            heights.plot(
+                times_s, joints[:, JOINT_INDEX[joint], 1], style, color=_colour(joint), label=joint, linewidth=1
+            )
+        heights.set(xlabel="time [s]", ylabel="height [m]", xlim=(0, max(times_s[-1], 1e-3)))
+        heights.legend(ncols=5, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=110)
     return f"picture: {path}"
 
 
+def find_heading(motion: Motion) -> Joints:
+    """Return the turn about the vertical ``(3, 3)`` whose columns are the person's left, up and forward.
+
+    Forward is where the pelvis faces on the average; at the start where it turns through all directions.
+    """
+    forward = motion.rotations.reshape(-1, motion.num_frames, len(JOINT_NAMES), 3, 3)[0, :, 0, :, 2].double().numpy()
+    mean = forward.mean(axis=0) * [1, 0, 1]
+    ahead = mean if np.linalg.norm(mean) > MEAN_HEADING else forward[0] * [1, 0, 1]
+    length = float(np.linalg.norm(ahead))
+    ahead = ahead / length if length > 0 else np.array([0.0, 0.0, 1.0])
+    return np.stack([np.cross([0.0, 1.0, 0.0], ahead), [0.0, 1.0, 0.0], ahead], axis=1)
+
+
+def _colour(joint: str) -> str:
+    return "tab:blue" if joint.startswith("left") else "tab:red" if joint.startswith("right") else "0.2"
+
+
 def _draw_figure(axes: mpl.axes.Axes, joints: Joints, across: int, shift: float) -> None:
     for joint, parent in enumerate(PARENTS):
         if parent >= 0:
-            name = JOINT_NAMES[joint]
-            colour = "tab:blue" if name.startswith("left") else "tab:red" if name.startswith("right") else "0.2"
             ends: Sequence[int] = (parent, joint)
-            # Seen from the front the person's left is on the viewer's right, as +x is.
-            axes.plot(joints[list(ends), across] + shift, joints[list(ends), 1], color=colour, linewidth=1.3)
+            # Seen from the front the person's left is on the viewer's right, as +x is; seen from its right, so is +z.
+            axes.plot(
+                joints[list(ends), across] + shift,
+                joints[list(ends), 1],
+                color=_colour(JOINT_NAMES[joint]),
+                linewidth=1.3,
+            )

@@ -64,16 +64,17 @@ def explain_exception(error: BaseException) -> str | None:
 
     The user's errors are those that this project raises on purpose (``ValueError`` from its own modules, by convention
     with one clear message), files that cannot be opened, and settings that Lightning or OmegaConf refuse. A
-    ``ValueError`` from the depths of another library is a bug of ours.
+    ``ValueError`` from the depths of another library is a bug of ours, unless this project caught it and said, by
+    raising its own from it, what it means: of a chain of causes the outermost one of ours counts, else the innermost.
     """
-    while error.__cause__ is not None:
+    while error.__cause__ is not None and not _is_ours(error):
         error = error.__cause__
     if isinstance(error, OmegaConfBaseException | MisconfigurationException):
         return _join(str(error).splitlines())
     text = str(error)
     if isinstance(error, _FILE_ERRORS):
         return _join(text.splitlines())
-    if isinstance(error, ValueError) and _innermost_package(error.__traceback__) in (*OUR_PACKAGES, "lightning"):
+    if _is_ours(error) or (isinstance(error, ValueError) and _innermost_package(error.__traceback__) == "lightning"):
         return _join(text.splitlines())
     if isinstance(error, RuntimeError) and "loading state_dict" in text:
         return (
@@ -126,6 +127,12 @@ def _list_class_names() -> list[str]:
         names += [child.__name__ for child in children]
         pending += children
     return names
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Say whether this project raised an error on purpose: a ``ValueError`` or a missing file, from its own modules."""
+    kinds = (ValueError, *_FILE_ERRORS)
+    return isinstance(error, kinds) and _innermost_package(error.__traceback__) in OUR_PACKAGES
 
 
 def _innermost_package(traceback: TracebackType | None) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from datamodules.formats.skeleton import FloatArray, SkeletonMotion, read_text, run_forward_kinematics
+from datamodules.formats.skeleton import FloatArray, SkeletonMotion, parse_numbers, read_text, run_forward_kinematics
 
 INCH_M = 0.0254
 
@@ -98,20 +98,31 @@ def _parse_asf(text: str, path: str | Path) -> _Skeleton:
         raise ValueError(f"{path}: the root's order is {order and order[1]!r}, expected TX TY TZ RX RY RZ, any order")
     bones = {}
     for block in re.findall(r"begin(.*?)\bend\b", sections["bonedata"], flags=re.DOTALL):
-        fields = {line.split()[0]: line.split()[1:] for line in block.splitlines() if line.split()}
-        angles, axes = [float(value) for value in fields["axis"][:3]], fields["axis"][3].lower()
-        bones[fields["name"][0]] = _Bone(
-            direction=np.array([float(value) for value in fields["direction"]]),
-            length=float(fields["length"][0]),
-            axis=Rotation.from_euler(axes, angles, degrees=degrees),
-            dof=tuple(channel.lower() for channel in fields.get("dof", [])),
-        )
+        name, bone = _parse_bone(block, path, degrees)
+        bones[name] = bone
     parents = {}
     for line in sections["hierarchy"].splitlines():
         parent, *children = line.split() or [""]
         parents.update({child: parent for child in children if parent not in ("", "begin", "end")})
     unit = float(length[1]) if length else 1.0
     return _Skeleton(bones, parents, tuple(order[1].lower().split()), degrees, unit)
+
+
+def _parse_bone(block: str, path: str | Path, degrees: bool) -> tuple[str, _Bone]:
+    fields = {line.split()[0]: line.split()[1:] for line in block.splitlines() if line.split()}
+    name = " ".join(fields.get("name", ["?"]))
+    lengths = {"name": 1, "direction": 3, "length": 1, "axis": 4}
+    wrong = [key for key, count in lengths.items() if len(fields.get(key, [])) != count]
+    if wrong:
+        raise ValueError(f"{path}: bone {name} lacks a whole {', '.join(wrong)}, expected a whole ASF file; fetch it")
+    place = f"{path}: bone {name}"
+    turn = Rotation.from_euler(fields["axis"][3].lower(), parse_numbers(fields["axis"][:3], place), degrees=degrees)
+    return name, _Bone(
+        direction=parse_numbers(fields["direction"], place),
+        length=float(parse_numbers(fields["length"], place)[0]),
+        axis=turn,
+        dof=tuple(channel.lower() for channel in fields.get("dof", [])),
+    )
 
 
 def _lay_out_joints(skeleton: _Skeleton) -> tuple[tuple[str, ...], tuple[int, ...], FloatArray]:
@@ -131,9 +142,9 @@ def _lay_out_joints(skeleton: _Skeleton) -> tuple[tuple[str, ...], tuple[int, ..
     return tuple(names), tuple(parents), np.array(offsets)
 
 
-def _parse_amc(text: str, skeleton: _Skeleton, path: str | Path) -> list[dict[str, list[float]]]:
+def _parse_amc(text: str, skeleton: _Skeleton, path: str | Path) -> list[dict[str, FloatArray]]:
     widths = {"root": 6} | {name: len(bone.dof) for name, bone in skeleton.bones.items() if bone.dof}
-    frames: list[dict[str, list[float]]] = []
+    frames: list[dict[str, FloatArray]] = []
     for number, line in enumerate(text.splitlines(), start=1):
         word, *rest = line.split() or [""]
         if word.isdigit():
@@ -145,7 +156,9 @@ def _parse_amc(text: str, skeleton: _Skeleton, path: str | Path) -> list[dict[st
                     f"{path}, line {number}: {word!r} with {len(rest)} values, expected {expected}; "
                     "give the ASF file of the same subject"
                 )
-            frames[-1][word] = [float(value) for value in rest]
+            frames[-1][word] = parse_numbers(rest, f"{path}, line {number}")
+    if not frames:
+        raise ValueError(f"{path} holds no frame, expected an AMC file; fetch it again")
     for number, frame in enumerate(frames, start=1):
         if len(frame) != len(widths):
             raise ValueError(f"{path}: frame {number} has {len(frame)} of {len(widths)} bones; the file is cut off")

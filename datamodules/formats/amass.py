@@ -11,18 +11,22 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from datamodules.formats.arrays import Arrays, read_number
+from datamodules.formats.skeleton import Z_UP_TO_Y_UP
 from sim.body import Body
 from sim.conventions import NUM_JOINTS
 from sim.motion import Motion
 from sim.rotations import axis_angle_to_matrix
 
-KEYS: Final[frozenset[str]] = frozenset({"poses", "trans"})
-RATE_KEYS: Final[tuple[str, ...]] = ("mocap_framerate", "mocap_frame_rate")
+KEYS: Final[tuple[frozenset[str], ...]] = (
+    frozenset({"poses", "trans"}),
+    frozenset({"root_orient", "pose_body", "trans"}),
+)
+"""What AMASS's files hold: all rotation vectors in one array, or in parts only, as some of SMPL-X do."""
 
-Z_UP_TO_Y_UP: Final = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]], dtype=torch.float64)
-"""AMASS's world (x, y, z up) to ours (x, z, -y)."""
+RATE_KEYS: Final[tuple[str, ...]] = ("mocap_framerate", "mocap_frame_rate")
 
 
 def read_amass(path: str | Path, arrays: Arrays, *, body: Body | None = None, fps: float | None = None) -> Motion:
@@ -44,7 +48,7 @@ def read_amass(path: str | Path, arrays: Arrays, *, body: Body | None = None, fp
     Raises:
         ValueError: a shape is another one, there is no rate, or a number is not finite.
     """
-    poses, translation = arrays["poses"], arrays["trans"]
+    poses, translation = _join_poses(path, arrays), _as_numbers(path, arrays, "trans")
     frames = len(poses)
     if poses.ndim != 2 or poses.shape[1] < 3 * NUM_JOINTS or translation.shape != (frames, 3) or frames < 1:
         raise ValueError(
@@ -58,17 +62,36 @@ def read_amass(path: str | Path, arrays: Arrays, *, body: Body | None = None, fp
             raise ValueError(f"{path}: {name} of frame {bad[0]} is not finite, expected numbers; fetch the file again")
     vectors = torch.from_numpy(poses[:, : 3 * NUM_JOINTS].reshape(frames, NUM_JOINTS, 3)).double()
     rotations = axis_angle_to_matrix(vectors)
-    rotations[:, 0] = Z_UP_TO_Y_UP @ rotations[:, 0]
+    turn = torch.from_numpy(Z_UP_TO_Y_UP)
+    rotations[:, 0] = turn @ rotations[:, 0]
     pelvis = torch.zeros(3, dtype=torch.float64) if body is None else dress(body, arrays).rest_joints[0].double()
     # The pelvis is displaced before the world is turned, whatever the root's rotation.
-    root = (torch.from_numpy(translation).double() + pelvis) @ Z_UP_TO_Y_UP.mT
+    root = (torch.from_numpy(translation).double() + pelvis) @ turn.mT
     return Motion(rotations.float(), root.float(), rate)
+
+
+def _join_poses(path: str | Path, arrays: Arrays) -> NDArray[np.generic]:
+    if "poses" in arrays:
+        return _as_numbers(path, arrays, "poses")
+    parts = [_as_numbers(path, arrays, name) for name in ("root_orient", "pose_body")]
+    if parts[0].ndim != 2 or parts[0].shape[1] != 3 or parts[1].shape != (len(parts[0]), 63):
+        raise ValueError(
+            f"{path} holds root_orient {parts[0].shape} and pose_body {parts[1].shape}, expected (T, 3) and (T, 63)"
+        )
+    return np.concatenate(parts, axis=1)
+
+
+def _as_numbers(path: str | Path, arrays: Arrays, name: str) -> NDArray[np.generic]:
+    if arrays[name].dtype.kind not in "fiu":
+        raise ValueError(f"{path}: {name} holds {arrays[name].dtype}, expected numbers")
+    return arrays[name]
 
 
 def dress(body: Body, arrays: Arrays) -> Body:
     """Return a body with the file's ``betas``, as many as both have."""
     betas = torch.zeros_like(body.betas)
     if "betas" in arrays:
+        _as_numbers("the file", arrays, "betas")
         given = torch.from_numpy(arrays["betas"].astype(np.float64).reshape(-1)).to(betas)
         count = min(len(given), len(betas))
         betas[:count] = given[:count]

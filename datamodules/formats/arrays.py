@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Final
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +14,24 @@ Arrays = dict[str, NDArray[np.generic]]
 SINGLE = ""
 """Key under which the one array of an .npy file stands."""
 
+WANTED: Final[frozenset[str]] = frozenset(
+    {
+        *("poses", "root_orient", "pose_body", "trans", "betas", "mocap_framerate", "mocap_frame_rate"),
+        *("joints", "rotations", "translation", "fps", "text"),
+    }
+)
+"""Arrays that readers ask for; these must not be objects, others (AMASS's tables of marker names) are left out then."""
+
 
 def read_arrays(path: str | Path) -> Arrays:
     """Read every array of an ``.npz`` file, or the one of an ``.npy`` file under the key ``""``.
 
+    Arrays of objects, which only executing a pickle could read, are never read: they are left out where no reader asks
+    for them, as AMASS's SMPL-X files have some, and refused elsewhere.
+
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, empty, or holds objects, which only executing a pickle could read.
+        ValueError: the file is damaged, empty, or holds objects where numbers are needed.
     """
     path = Path(path)
     kind = ".npy array" if path.suffix == ".npy" else ".npz archive"
@@ -39,7 +51,8 @@ def read_arrays(path: str | Path) -> Arrays:
         if isinstance(loaded, np.ndarray):
             return {SINGLE: loaded}
         with loaded:
-            return {name: _take(path, name, loaded) for name in loaded.files}
+            taken = {name: _take(path, name, loaded) for name in loaded.files}
+            return {name: array for name, array in taken.items() if array is not None}
     except (BadZipFile, EOFError, OSError, KeyError) as error:
         raise ValueError(f"{path} is damaged ({error}), expected a whole {kind}; fetch it again") from error
     except ValueError as error:
@@ -47,6 +60,15 @@ def read_arrays(path: str | Path) -> Arrays:
             raise
         reason = "holds objects, which could run code" if "allow_pickle" in str(error) else f"is damaged ({error})"
         raise ValueError(f"{path} {reason}; expected plain numbers, save it anew without object arrays") from error
+
+
+def list_names(path: str | Path) -> set[str]:
+    """Return the names of the arrays in an archive, without reading them; none if the file is no whole archive."""
+    try:
+        with ZipFile(path) as archive:
+            return {name.removesuffix(".npy") for name in archive.namelist()}
+    except BadZipFile:
+        return set()
 
 
 def read_number(path: str | Path, arrays: Arrays, key: str, meaning: str) -> float:
@@ -57,15 +79,17 @@ def read_number(path: str | Path, arrays: Arrays, key: str, meaning: str) -> flo
     """
     value = arrays[key]
     if value.size != 1 or value.dtype.kind not in "fiu" or not 0 < float(value.reshape(-1)[0]) < np.inf:
-        raise ValueError(f"{path}: {key} is {value!r}, expected one positive number: {meaning}")
+        raise ValueError(f"{path}: {key} is {value.tolist()!r}, expected one positive number: {meaning}")
     return float(value.reshape(-1)[0])
 
 
-def _take(path: Path, name: str, archive: np.lib.npyio.NpzFile) -> NDArray[np.generic]:
+def _take(path: Path, name: str, archive: np.lib.npyio.NpzFile) -> NDArray[np.generic] | None:
     try:
         array: NDArray[np.generic] = archive[name]
     except ValueError as error:
         if "allow_pickle" in str(error):
+            if name not in WANTED:
+                return None
             raise ValueError(
                 f"{path}: the array {name!r} holds objects, which could run code, expected numbers; save it anew as "
                 "plain arrays"

@@ -61,7 +61,7 @@ def read_bvh(path: str | Path, *, unit_m: float, fps: float | None = None, drop_
         raise ValueError(f"{path} has no line MOTION, expected a BVH file with HIERARCHY and MOTION")
     split = lines.index("MOTION")
     hierarchy = _parse_hierarchy(lines[:split], path)
-    frames, header_fps = _parse_motion_header(lines[split + 1 : split + 3], path)
+    frames, rate = _parse_motion_header(lines[split + 1 : split + 3], path, fps)
     width = sum(len(channels) for channels in hierarchy.channels)
     rows = slice(split + 3, split + 3 + frames)
     table = parse_table(lines[rows], width, path, numbers=[number for number, _ in numbered[rows]])
@@ -73,7 +73,7 @@ def read_bvh(path: str | Path, *, unit_m: float, fps: float | None = None, drop_
     parents = tuple(hierarchy.parents)
     rotations, positions = run_forward_kinematics(parents, offsets * unit_m, local, offsets[:, 0] * unit_m)
     rest = np.array(hierarchy.offsets) * unit_m
-    return SkeletonMotion(tuple(hierarchy.names), parents, rest, rotations, positions, fps or header_fps)
+    return SkeletonMotion(tuple(hierarchy.names), parents, rest, rotations, positions, rate)
 
 
 def _parse_hierarchy(lines: list[str], path: str | Path) -> _Hierarchy:
@@ -111,17 +111,24 @@ def _parse_hierarchy(lines: list[str], path: str | Path) -> _Hierarchy:
 
 def _parse_offset(values: list[str], line: str, path: str | Path) -> list[float]:
     try:
-        return [float(value) for value in values]
+        offset = [float(value) for value in values]
     except ValueError:
-        raise ValueError(f"{path}: {line!r} in the hierarchy, expected three numbers after OFFSET") from None
+        offset = [np.nan]
+    if not np.isfinite(offset).all():
+        raise ValueError(f"{path}: {line!r} in the hierarchy, expected three numbers after OFFSET")
+    return offset
 
 
-def _parse_motion_header(lines: list[str], path: str | Path) -> tuple[int, float]:
+def _parse_motion_header(lines: list[str], path: str | Path, fps: float | None) -> tuple[int, float]:
     values = {line.partition(":")[0].strip(): line.partition(":")[2].strip() for line in lines}
     try:
         frames, period_s = int(values["Frames"]), float(values["Frame Time"])
     except (KeyError, ValueError):
         raise ValueError(f"{path}: {lines} after MOTION, expected 'Frames: N' and 'Frame Time: s'") from None
+    if frames < 1:
+        raise ValueError(f"{path}: Frames is {frames}, expected at least 1; fetch it again")
+    if fps is not None:
+        return frames, fps
     if not 0 < period_s < np.inf:
         raise ValueError(f"{path}: frame time is {period_s} s, expected > 0; pass fps=...")
     rate = 1.0 / period_s

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from datamodules.formats.marker_recording import MarkerRecording, mark_unseen, unit_in_metres
+from datamodules.formats.marker_recording import MarkerRecording, mark_unseen, strip_prefix, unit_in_metres
 
 BLOCK: Final[int] = 512
 KEY: Final[int] = 0x50
@@ -53,7 +53,7 @@ def read_c3d(path: str | Path, *, fps: float | None = None, unit_m: float | None
         raise ValueError(f"{path} is no whole C3D file ({error}); fetch it again") from error
     point = file["parameters"]["POINT"]
     points = np.asarray(file["data"]["points"], dtype=np.float64)[:3]
-    labels = _strip_prefix([str(label).strip() for label in _values(point, "LABELS")])
+    labels = strip_prefix([str(label).strip() for label in _values(point, "LABELS")])
     if points.shape[2] < 2 or not 0 < len(labels) == points.shape[1]:
         raise ValueError(f"{path} has {len(labels)} labels, {points.shape[1:]} points and frames, expected markers")
     units = [str(unit) for unit in _values(point, "UNITS")]
@@ -111,8 +111,3 @@ def check_layout(path: Path) -> None:
 
 def _values(group: Mapping[str, Mapping[str, Sequence[object]]], name: str) -> Sequence[object]:
     return group[name]["value"] if name in group else ()
-
-
-def _strip_prefix(labels: list[str]) -> list[str]:
-    prefixes = {label.rpartition(":")[0] for label in labels}
-    return [label.rpartition(":")[2] for label in labels] if len(prefixes) == 1 else labels

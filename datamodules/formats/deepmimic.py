@@ -69,14 +69,13 @@ def read_deepmimic(path: str | Path) -> SkeletonMotion:
         FileNotFoundError: there is no such file.
         ValueError: the file is not of this format.
     """
-    try:
-        frames = np.array(json.loads(read_text(path))["Frames"], dtype=np.float64)
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {error}, expected DeepMimic JSON with rows of numbers under 'Frames'") from error
-    if frames.ndim != 2 or frames.shape[1] != _WIDTH or len(frames) < 2:
-        raise ValueError(f"{path}: Frames have shape {frames.shape}, expected (T, {_WIDTH}) with T > 1")
+    frames = _parse_frames(path)
     # The last duration is unused. Where one frame of a clip lasts longer by rounding, the median still tells the rate.
     period_s = float(np.median(frames[:-1, 0]))
+    if not period_s > 0:
+        raise ValueError(
+            f"{path}: a frame lasts {period_s:g} s (the first number of each), expected > 0; fetch it again"
+        )
     joints = (*_JOINTS, *_ENDS)
     local = np.broadcast_to(np.eye(3), (len(frames), len(joints), 3, 3)).copy()
     column = 4
@@ -92,6 +91,26 @@ def read_deepmimic(path: str | Path) -> SkeletonMotion:
     # Rates are written with few digits: 0.016666 s means 60 Hz.
     rate = round(1.0 / period_s, 1)
     return SkeletonMotion(tuple(joint.name for joint in joints), parents, offsets, rotations, positions, rate)
+
+
+def _parse_frames(path: str | Path) -> FloatArray:
+    try:
+        rows = json.loads(read_text(path))["Frames"]
+        widths = [len(row) for row in rows]
+        odd = next((number for number, width in enumerate(widths) if width != _WIDTH), None)
+        if odd is not None or len(rows) < 2:
+            found = f"{len(rows)} frames" if odd is None else f"frame {odd} with {widths[odd]} numbers"
+            raise ValueError(f"{found} found, at least two of {_WIDTH} numbers needed")
+        frames = np.array(rows, dtype=np.float64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}, expected DeepMimic JSON with rows of numbers under 'Frames'") from error
+    starts = 4 + np.cumsum([0, *(joint.width for joint in _JOINTS[:-1])])
+    turns = [start for start, joint in zip(starts, _JOINTS, strict=True) if joint.width == 4]
+    lengths = np.stack([np.linalg.norm(frames[:, start : start + 4], axis=1) for start in turns], axis=1)
+    bad = np.flatnonzero(~np.isfinite(frames).all(axis=1) | ~(np.abs(lengths - 1) < 0.1).all(axis=1))
+    if len(bad):
+        raise ValueError(f"{path}: frame {bad[0]} holds NaN or a quaternion of another length than 1; fetch it again")
+    return frames
 
 
 def _hinge(angles: FloatArray) -> Rotation:

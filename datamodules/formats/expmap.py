@@ -50,15 +50,12 @@ def read_expmap(
         FileNotFoundError: one of the files is missing.
         ValueError: a row has another count of numbers than the skeleton needs.
     """
-    description = json.loads(read_text(skeleton))
-    names, parents = tuple(description["names"]), tuple(description["parents"])
-    offsets = np.array(description["offsets_asf_units"], dtype=np.float64)
-    missing = description.get("missing_thorax_offset")
-    if missing:
-        offsets[[names.index(name) for name in missing["joints"]]] += missing["add"]
-    unit_m = float(description["metres_per_unit"])
-    lines = [line for line in read_text(path).splitlines() if line.strip()]
-    table = parse_table(lines, 3 + 3 * len(names), path, separator=",")[drop_first:]
+    names, parents, offsets, unit_m = _read_skeleton(skeleton)
+    lines = [(number, line) for number, line in enumerate(read_text(path).splitlines(), start=1) if line.strip()]
+    numbers, rows = [number for number, _ in lines], [line for _, line in lines]
+    if not rows:
+        raise ValueError(f"{path} holds no row, expected exponential maps; fetch it again")
+    table = parse_table(rows, 3 + 3 * len(names), path, separator=",", numbers=numbers)[drop_first:]
     if len(table) == 0:
         raise ValueError(f"{path} has no row left after the first {drop_first} were dropped")
     # The source multiplies row vectors from the left; for column vectors that is the inverse rotation.
@@ -68,6 +65,22 @@ def read_expmap(
         local[:, 0] = _reorder(local[:, 0], *root_axes)
     rotations, positions = run_forward_kinematics(parents, offsets * unit_m, local, table[:, :3] * unit_m)
     return SkeletonMotion(names, parents, offsets * unit_m, rotations, positions, fps)
+
+
+def _read_skeleton(path: str | Path) -> tuple[tuple[str, ...], tuple[int, ...], FloatArray, float]:
+    """Return names, parents, offsets [units] and metres per unit."""
+    try:
+        description = json.loads(read_text(path))
+        names, parents = tuple(description["names"]), tuple(description["parents"])
+        offsets = np.array(description["offsets_asf_units"], dtype=np.float64).reshape(len(names), 3)
+        missing = description.get("missing_thorax_offset")
+        if missing:
+            offsets[[names.index(name) for name in missing["joints"]]] += missing["add"]
+        return names, parents, offsets, float(description["metres_per_unit"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: {error!r}, expected JSON with names, parents, offsets_asf_units, metres_per_unit; fetch it"
+        ) from error
 
 
 def _reorder(matrices: FloatArray, written: AxisOrder, meant: AxisOrder) -> FloatArray:

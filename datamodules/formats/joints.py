@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from datamodules.formats.arrays import SINGLE, Arrays, read_number
+from datamodules.formats.skeleton import Z_UP_TO_Y_UP, Up
 from sim.body import Body
 from sim.conventions import FEATURE_FPS, NUM_FEATURES, NUM_JOINTS
 from sim.features import features_to_motion
@@ -34,13 +35,16 @@ def is_features(arrays: Arrays) -> bool:
     return SINGLE in arrays and arrays[SINGLE].ndim == 2 and arrays[SINGLE].shape[1] == NUM_FEATURES
 
 
-def read_joints(path: str | Path, arrays: Arrays, *, fps: float | None = None, body: Body | None = None) -> Motion:
+def read_joints(
+    path: str | Path, arrays: Arrays, *, fps: float | None = None, up: Up = "y", body: Body | None = None
+) -> Motion:
     """Fit a motion to joint positions.
 
     Args:
         path: the file, for messages; in a folder called ``new_joints`` the rate is HumanML3D's 20 Hz.
         arrays: ``(T, 22, 3)`` [m], Y up, in SMPL's order; and, in an .npz, ``fps``.
         fps: frame rate [Hz] where the file states none.
+        up: the axis of the file that points up.
         body: whose bones to fit; None takes ``Body.default()``.
 
     Raises:
@@ -49,7 +53,9 @@ def read_joints(path: str | Path, arrays: Arrays, *, fps: float | None = None, b
     key = find_joints(arrays)
     if key is None:
         shapes = ", ".join(f"{name or 'array'} {value.shape}" for name, value in arrays.items())
-        raise ValueError(f"{path} holds {shapes}, expected joints (T, {NUM_JOINTS}, 3)")
+        raise ValueError(
+            f"{path} holds {shapes}, expected joints (T, {NUM_JOINTS}, 3), or features (T, {NUM_FEATURES})"
+        )
     if fps is None:
         if "fps" in arrays:
             fps = read_number(path, arrays, "fps", "frames per second [Hz]")
@@ -58,6 +64,8 @@ def read_joints(path: str | Path, arrays: Arrays, *, fps: float | None = None, b
         else:
             raise ValueError(f"{path} holds joints {arrays[key].shape} but no frame rate; pass fps=... (--fps 20)")
     joints = _as_numbers(path, arrays, key)
+    if up == "z":
+        joints = joints @ torch.from_numpy(Z_UP_TO_Y_UP).to(joints).mT
     try:
         return fit_pose(joints, fps=fps, body=body)
     except ValueError as error:
@@ -78,7 +86,7 @@ def read_features(path: str | Path, arrays: Arrays, *, fps: float | None = None)
     features = _as_numbers(path, arrays, SINGLE)
     bad = int((~features.isfinite()).any(dim=1).sum())
     if bad or len(features) < 1:
-        raise ValueError(f"{path}: {bad} of {len(features)} frames are not finite, expected features without NaN")
+        raise ValueError(f"{path}: {bad} of {len(features)} frames are not finite, expected at least one and no NaN")
     return features_to_motion(features, fps=FEATURE_FPS if fps is None else fps)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
-from datamodules.formats.skeleton import FloatArray
+from datamodules.formats.skeleton import Z_UP_TO_Y_UP, FloatArray, Up
 
 UNITS_M: Final[dict[str, float]] = {"mm": 1e-3, "cm": 1e-2, "dm": 0.1, "m": 1.0}
 """Metres per unit, by the names that files give it."""
@@ -28,15 +28,14 @@ class MarkerRecording:
     names: tuple[str, ...]
     positions: FloatArray
     fps: float
-    up: Literal["y", "z"]
+    up: Up
     notes: tuple[str, ...] = ()
 
     def turned_up(self) -> MarkerRecording:
         """Return the recording with Y up."""
         if self.up == "y":
             return self
-        x, y, z = np.moveaxis(self.positions, -1, 0)
-        return replace(self, positions=np.stack([x, z, -y], axis=-1), up="y")
+        return replace(self, positions=self.positions @ Z_UP_TO_Y_UP.T, up="y")
 
 
 def unit_in_metres(unit: str, path: object) -> float:
@@ -57,3 +56,9 @@ def mark_unseen(positions: FloatArray) -> FloatArray:
     """Return positions with NaN for markers at the very origin, by which most programs write "not seen"."""
     unseen = ~np.isfinite(positions).all(axis=-1) | (positions == 0).all(axis=-1)
     return np.where(unseen[..., None], np.nan, positions)
+
+
+def strip_prefix(labels: list[str]) -> list[str]:
+    """Take a subject's name off markers that all share it: ``bob:LASI`` is ``LASI``."""
+    prefixes = {label.rpartition(":")[0] for label in labels}
+    return [label.rpartition(":")[2] for label in labels] if len(prefixes) == 1 else labels

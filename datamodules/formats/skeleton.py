@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import lzma
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+
+Up = Literal["y", "z"]
+
+Z_UP_TO_Y_UP: Final[FloatArray] = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+"""A world (x, y, z up) to ours (x, z, -y)."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +97,9 @@ def read_text(path: str | Path) -> str:
     path = Path(path)
     try:
         if path.suffix == ".xz":
-            with lzma.open(path, "rt", encoding="utf-8") as file:
+            with lzma.open(path, "rt", encoding="utf-8-sig") as file:
                 return file.read()
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} could not be read ({error}), expected a whole text file; fetch it again") from error
 
@@ -112,20 +119,32 @@ def parse_table(
     Raises:
         ValueError: a line holds another count of numbers or something that is not a finite number.
     """
-    rows = []
-    for number, line in enumerate(lines, start=1):
+    rows = np.empty((len(lines), width))
+    for row, line in enumerate(lines):
+        place = f"{path}, line {numbers[row]} (data row {row + 1})" if numbers else f"{path}, data row {row + 1}"
         values = line.split(separator)
         if len(values) != width:
-            place = f"line {numbers[number - 1]} (data row {number})" if numbers else f"data row {number}"
             raise ValueError(
-                f"{path}: {place} has {len(values)} values, expected {width}; the file is cut off or of another layout"
+                f"{place} has {len(values)} values, expected {width}; the file is cut off or of another layout"
             )
-        rows.append(values)
+        rows[row] = parse_numbers(values, place)
+    return rows
+
+
+def parse_numbers(values: Sequence[str], place: str) -> FloatArray:
+    """Turn words into finite numbers.
+
+    Args:
+        values: the words.
+        place: file and line, for messages.
+
+    Raises:
+        ValueError: a word is not a finite number.
+    """
     try:
-        table = np.array(rows, dtype=np.float64).reshape(-1, width)
+        numbers = np.array(values, dtype=np.float64)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}, expected numbers only in its data rows") from error
-    if not np.isfinite(table).all():
-        row = int(np.flatnonzero(~np.isfinite(table).all(axis=1))[0]) + 1
-        raise ValueError(f"{path}: data row {row} holds NaN or infinity, expected finite numbers; fetch it again")
-    return table
+        raise ValueError(f"{place}: {error}, expected numbers only; fetch the file again") from error
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{place} holds NaN or infinity, expected finite numbers; cut or fill those frames first")
+    return numbers

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from datamodules.formats.marker_recording import MarkerRecording, mark_unseen, unit_in_metres
+from datamodules.formats.marker_recording import MarkerRecording, mark_unseen, strip_prefix, unit_in_metres
 from datamodules.formats.skeleton import FloatArray, read_text
 
 _HEADER_LINES: Final[int] = 5
@@ -33,15 +33,21 @@ def read_trc(path: str | Path, *, fps: float | None = None, unit_m: float | None
         FileNotFoundError: there is no such file.
         ValueError: the file is not whole; the message names the line.
     """
-    lines = read_text(path).splitlines()
+    text = read_text(path)
+    lines = text.splitlines()
     if len(lines) < _HEADER_LINES + 1 or not lines[0].startswith("PathFileType"):
         raise ValueError(f"{path} has {len(lines)} lines and begins {lines[:1]}, expected TRC (PathFileType ...)")
     header = dict(zip(lines[1].split("\t"), (cell.strip() for cell in lines[2].split("\t")), strict=False))
-    names = tuple(cell.strip() for cell in lines[3].split("\t")[2:] if cell.strip())
+    names = tuple(strip_prefix([cell.strip() for cell in lines[3].split("\t")[2:] if cell.strip()]))
     if not names or len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"{path}, line 4: {f'markers {twice} twice' if twice else 'no marker'}, expected each once")
     times, positions = _parse_rows(lines, len(names), path)
+    told = header.get("NumFrames", "")
+    if not text.endswith(("\n", "\r")) and told.isdigit() and int(told) > len(times):
+        raise ValueError(
+            f"{path} ends within line {len(lines)}, row {len(times)} of {told}, expected a whole file; fetch it again"
+        )
     scale = unit_m if unit_m is not None else unit_in_metres(header.get("Units", ""), path)
     notes = _contradictions(header, times, names)
     rate = fps if fps is not None else _read_rate(header, times, path)

@@ -124,9 +124,10 @@ def fit_shape(model: MarkerModel, pose: Pose, observed: Tensor, seen: Tensor, *,
     matrix[size:, size:] = torch.diag(weight.sum(dim=0).repeat_interleave(3))
     frames = max(1.0, float((seen.sum(dim=1) > 0).sum()))
     # Priors weigh as a few frames do, so that a long recording does not outvote what bodies look like.
-    spread = SHAPE_SPREADS * model.body.model.shape_spread.double()
+    spread = SHAPE_SPREADS * model.shape_loose * model.body.model.shape_spread.double()
     prior = torch.cat([spread**-2, ((looseness * model.loose_m) ** -2).repeat_interleave(3)]) * frames
     now = torch.cat([model.betas, model.offsets.reshape(-1)])
-    step = torch.linalg.solve(matrix + torch.diag(prior), right - prior * now)
+    home = torch.cat([model.home_betas, model.home_offsets.reshape(-1)])
+    step = torch.linalg.solve(matrix + torch.diag(prior), right - prior * (now - home))
     values = now + step
     return model.shaped(betas=values[:size], offsets=values[size:].reshape(-1, 3))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,9 @@ from datamodules.markers.calibration import calibrate, fit_shape
 from datamodules.markers.degrees import Freedom, choose_freedom
 from datamodules.markers.marker_sets import MarkerSet, choose_marker_set
 from datamodules.markers.model import MarkerModel, build_model
+from datamodules.markers.soles import level_soles
 from datamodules.markers.solver import Pose, step_together
+from datamodules.markers.static import calibrate_on
 from sim.body import Body
 from sim.conventions import JOINT_NAMES
 from sim.motion import Motion
@@ -35,6 +37,10 @@ OVERLAP_FRAMES: Final[int] = 100
 
 LONG_GAP_S: Final[float] = 0.5
 """Gaps beyond this are told of one by one [s]."""
+
+
+SPAN_M: Final[tuple[float, float]] = (0.3, 4.0)
+"""Extent of a person's markers in one frame [m]; others mean another unit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +132,7 @@ def fit_markers(
     columns = [recording.names.index(name) for name in known]
     observed = torch.from_numpy(recording.positions[:, columns])
     ever = observed.isfinite().all(dim=-1).any(dim=0)
+    _check_seen(observed, ever, origin)
     known = [name for name, used in zip(known, ever.tolist(), strict=True) if used]
     observed = observed[:, ever]
     seen = observed.isfinite().all(dim=-1).double()
@@ -134,8 +141,10 @@ def fit_markers(
     freedom, prior_joints = choose_freedom(chosen.sites[name].point.bone for name in known)
     try:
         if static is not None:
-            model = _calibrate_on(static.turned_up(), chosen, known, model)
+            model = calibrate_on(static.turned_up(), chosen, known, model)
         model, pose = _fit(model, observed, seen, freedom, recording.fps, cutoff_hz)
+        if static is None:
+            model, pose = level_soles(model, pose, fps=recording.fps)
     except ValueError as error:
         raise ValueError(f"{origin}: {error}") from error
     markers = torch.cat([_placed(model, pose, start) for start in range(0, len(observed), BLOCK_FRAMES)])
@@ -151,6 +160,21 @@ def fit_markers(
         prior_joints=tuple(name for name in JOINT_NAMES if name in prior_joints),
         longest_gap_s=_longest_gaps(seen) / recording.fps,
     )
+
+
+def _check_seen(observed: Tensor, ever: Tensor, origin: str | Path) -> None:
+    """Refuse recordings without markers, and those whose markers lie apart as no person's do."""
+    if not bool(ever.any()):
+        raise ValueError(f"{origin}: no marker of the set is seen in {len(observed)} frames, expected some; look at it")
+    flat = observed[:, ever].numpy()
+    seen = np.isfinite(flat).all(axis=(1, 2)) if np.isfinite(flat).all(axis=(1, 2)).any() else slice(None)
+    spans = np.nanmax(flat[seen], axis=1) - np.nanmin(flat[seen], axis=1)
+    span = float(np.nanmedian(np.linalg.norm(spans, axis=1)))
+    if not SPAN_M[0] < span < SPAN_M[1]:
+        raise ValueError(
+            f"{origin}: markers of one frame lie within {span:.3g} m, expected {SPAN_M[0]:g} to {SPAN_M[1]:g} m of a "
+            "person; the unit is another one, pass unit_m (--unit-m 0.001 for mm)"
+        )
 
 
 def _fit(
@@ -191,26 +215,6 @@ def _step_in_blocks(
         rotations[start:stop] = moved.rotations[start - low : stop - low]
         translation[start:stop] = moved.translation[start - low : stop - low]
     return Pose(rotations, translation)
-
-
-def _calibrate_on(static: MarkerRecording, chosen: MarkerSet, known: list[str], model: MarkerModel) -> MarkerModel:
-    """Return the model with the shape and the marker places of another recording."""
-    fitted = _calibrated(static, chosen, model.body)
-    offsets = model.offsets.clone()
-    for index, name in enumerate(known):
-        if name in fitted[0]:
-            offsets[index] = fitted[1].offsets[fitted[0].index(name)]
-    return replace(model, betas=fitted[1].betas, offsets=offsets)
-
-
-def _calibrated(static: MarkerRecording, chosen: MarkerSet, body: Body) -> tuple[list[str], MarkerModel]:
-    names = chosen.split(static.names)[0]
-    observed = torch.from_numpy(static.positions[:, [static.names.index(name) for name in names]])
-    keys = torch.linspace(0, len(observed) - 1, min(len(observed), 20)).long()
-    seen = observed[keys].isfinite().all(dim=-1).double()
-    freedom, _ = choose_freedom(chosen.sites[name].point.bone for name in names)
-    model = build_model([chosen.sites[name] for name in names], body)
-    return names, calibrate(model, observed[keys].nan_to_num(), seen, freedom)[0]
 
 
 def _placed(model: MarkerModel, pose: Pose, start: int) -> Tensor:

@@ -33,6 +33,9 @@ class MarkerModel:
         loose_m: standard deviation of the offsets ``(M,)`` [m].
         betas: shape ``(N,)``.
         offsets: what a marker is off its place, in the rest pose ``(M, 3)`` [m].
+        home_betas: shape that is likely before markers are seen: the mean's, or that of a calibration recording.
+        home_offsets: likewise the offsets.
+        shape_loose: factor on how far the shape may be from home.
     """
 
     body: Body
@@ -42,6 +45,9 @@ class MarkerModel:
     loose_m: Tensor
     betas: Tensor
     offsets: Tensor
+    home_betas: Tensor
+    home_offsets: Tensor
+    shape_loose: float = 1.0
 
     def shaped(self, *, betas: Tensor, offsets: Tensor) -> MarkerModel:
         """Return the model in another shape."""
@@ -120,6 +126,8 @@ def build_model(sites: Sequence[Site], body: Body) -> MarkerModel:
         loose_m=torch.tensor([site.loose_m for site in sites], dtype=torch.float64),
         betas=torch.zeros_like(body.betas),
         offsets=torch.zeros(len(sites), 3, dtype=torch.float64),
+        home_betas=torch.zeros_like(body.betas),
+        home_offsets=torch.zeros(len(sites), 3, dtype=torch.float64),
     )
 
 

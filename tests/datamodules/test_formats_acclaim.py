@@ -90,7 +90,9 @@ def test_half_rate_takes_what_is_there(shared: Path) -> None:
         (AMC.replace("thigh 90\n", "knee 90\n"), "line 5: 'knee' with 1 values, expected a bone of the skeleton"),
         (AMC.replace("thigh 90\n", "thigh 90 1\n"), "'thigh' with 2 values, expected 1"),
         (AMC.replace("thigh 90\n", ""), "frame 1 has 1 of 2 bones"),
-        (":FULLY-SPECIFIED\n", "no frame left"),
+        (":FULLY-SPECIFIED\n", "holds no frame"),
+        (AMC.replace("thigh 90\n", "thigh nan\n"), r"line \d+ holds NaN"),
+        (AMC.replace("thigh 90\n", "thigh x\n"), r"line \d+: could not convert"),
     ],
 )
 def test_broken_motions_are_named(tmp_path: Path, amc: str, message: str) -> None:
@@ -103,3 +105,6 @@ def test_broken_skeletons_are_named(tmp_path: Path) -> None:
         read(tmp_path, asf=ASF.split(":hierarchy")[0])
     with pytest.raises(ValueError, match="the root's order"):
         read(tmp_path, asf=ASF.replace("order TX TY TZ RX RY RZ", "order TX TY TZ"))
+    broken = ASF[: ASF.rindex("direction")] + "towards" + ASF[ASF.rindex("direction") + len("direction") :]
+    with pytest.raises(ValueError, match=r"asf: bone \w+ lacks a whole direction"):
+        read(tmp_path, asf=broken)

@@ -148,6 +148,7 @@ def test_damaged_and_strange_archives_are_named(tmp_path: Path, walk: Motion) ->
         ("zero.npz", {"mocap_framerate": np.array(0.0)}, "expected one positive number"),
         ("wide.npz", {"poses": np.zeros((40, 12))}, r"poses \(40, 12\) and trans \(40, 3\), expected"),
         ("nan.npz", {"poses": nan}, "poses of frame 7 is not finite"),
+        ("words.npz", {"poses": np.full((40, 156), "a")}, "poses holds <U1, expected numbers"),
         ("other.npz", {"poses": None}, r"expected joints \(T, 22, 3\)"),
     ]
     for name, change, message in cases:
@@ -159,3 +160,27 @@ def test_damaged_and_strange_archives_are_named(tmp_path: Path, walk: Motion) ->
             read_motion(tmp_path / name)
         assert name in str(error.value)
         assert "\n" not in str(error.value)
+
+
+def test_smplx_files_of_amass_are_read_and_their_objects_are_not(tmp_path: Path, walk: Motion) -> None:
+    whole = read_motion(write_amass(tmp_path / "a.npz", walk)).motion
+    with np.load(tmp_path / "a.npz") as archive:
+        poses = archive["poses"]
+    parts = {"root_orient": poses[:, :3], "pose_body": poses[:, 3:66], "surface_model_type": np.array("smplx")}
+    # AMASS's own SMPL-X files hold a table of marker names as an object; nothing needs it.
+    objects = {"markers_latent_vids": np.array({"LASI": Payload()}, dtype=object)}
+    newer = {"mocap_framerate": None, "mocap_frame_rate": np.array(120.0)}
+    for name, change in (("b.npz", {**parts, **objects, **newer}), ("c.npz", {**parts, "poses": None, **newer})):
+        read = read_motion(write_amass(tmp_path / name, walk, **change))
+        assert (read.format, read.motion.fps) == ("AMASS", 120.0)
+        assert torch.equal(read.motion.rotations, whole.rotations)
+
+
+def test_joints_with_z_up_are_turned(tmp_path: Path, walk: Motion) -> None:
+    joints = BODY.joints(walk).numpy()
+    np.savez(tmp_path / "y.npz", joints=joints, fps=60.0)
+    np.savez(tmp_path / "z.npz", joints=joints @ TO_Z_UP.T, fps=60.0)
+    upright = read_motion(tmp_path / "y.npz").motion
+    turned = read_motion(tmp_path / "z.npz", ReadOptions(up="z")).motion
+    assert torch.allclose(turned.rotations, upright.rotations, atol=1e-3)
+    assert torch.allclose(turned.translation, upright.translation, atol=1e-3)

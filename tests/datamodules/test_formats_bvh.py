@@ -83,7 +83,7 @@ def test_frame_rate_and_first_frames_are_the_callers(tmp_path: Path) -> None:
         (("MOTION", "MOTIF"), "no line MOTION"),
         (("Frames: 2", "Frames: 3"), "holds 2 frames, its header says 3"),
         (("1 100 0 90 0 0 20", "1 100 0 90 0 0"), "line 20 .data row 2. has 11 values, expected 12"),
-        (("1 100 0 90", "1 100 0 nan"), "data row 2 holds NaN"),
+        (("1 100 0 90", "1 100 0 nan"), r"line \d+ \(data row 2\) holds NaN"),
         (("1 100 0 90", "1 100 0 x"), "expected numbers only"),
         (("CHANNELS 6 Xposition", "CHANNELS 5 Xposition"), "expected OFFSET or CHANNELS"),
         (("Frame Time: .0083333", "Frame Time: 0"), "frame time is 0"),

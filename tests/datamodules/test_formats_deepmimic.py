@@ -30,3 +30,29 @@ def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.txt").write_text(text)
     with pytest.raises(ValueError, match=r"a\.txt"):
         read_deepmimic(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        (0, 0.0, "a frame lasts 0 s"),
+        (0, -0.03, "a frame lasts -0.03 s"),
+        (3, float("nan"), "frame 1 holds NaN"),
+        (4, 0.0, "frame 1 holds NaN or a quaternion of another length"),
+    ],
+)
+def test_impossible_numbers_are_named(tmp_path: Path, column: int, value: float, message: str) -> None:
+    still = [1, 0, 0, 0]
+    row = [0.0166, 1.0, 0.9, 2.0, *still * 3, *(2 * [*still, -1.0, *still, *still, 1.0])]
+    rows = [list(row) for _ in range(4)]
+    for one in rows[:3] if column == 0 else rows[1:2]:
+        one[column] = value
+    (tmp_path / "a.txt").write_text(json.dumps({"Frames": rows}))
+    with pytest.raises(ValueError, match=rf"a\.txt: {message}"):
+        read_deepmimic(tmp_path / "a.txt")
+
+
+def test_a_row_of_another_width_is_numbered(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(json.dumps({"Frames": [[1.0] * 44, [1.0] * 45]}))
+    with pytest.raises(ValueError, match="frame 1 with 45 numbers found"):
+        read_deepmimic(tmp_path / "a.txt")

@@ -50,7 +50,17 @@ def test_same_recording_as_acclaim_once_the_root_is_put_right(shared: Path) -> N
 
 def test_wrong_width_is_named_with_its_row(tmp_path: Path) -> None:
     paths = write_small(tmp_path, [[0] * 12, [0] * 11])
-    with pytest.raises(ValueError, match="data row 2 has 11 values, expected 12"):
+    with pytest.raises(ValueError, match=r"line 2 \(data row 2\) has 11 values, expected 12"):
         read_expmap(*paths, fps=120.0)
     with pytest.raises(ValueError, match="no row left after the first 5"):
         read_expmap(*write_small(tmp_path, [[0] * 12]), fps=120.0, drop_first=5)
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "message"), [("{", "JSONDecodeError"), ('{"names": []}', "KeyError"), ("[1]", "TypeError")]
+)
+def test_a_broken_skeleton_is_named(tmp_path: Path, skeleton: str, message: str) -> None:
+    table, path = write_small(tmp_path, [[0.0] * 12])
+    path.write_text(skeleton)
+    with pytest.raises(ValueError, match=rf"{path.name}: {message}.*expected JSON with names"):
+        read_expmap(table, path, fps=30.0)

@@ -113,3 +113,10 @@ def test_broken_c3d_files_are_named(tmp_path: Path) -> None:
             read_c3d(tmp_path / name)
     with pytest.raises(FileNotFoundError, match=r"absent\.c3d not found"):
         read_c3d(tmp_path / "absent.c3d")
+
+
+def test_a_subjects_name_is_taken_off_trc_markers_too(tmp_path: Path) -> None:
+    names = TRC.splitlines()[3].split("\t")
+    prefixed = "\t".join([*names[:2], *(f"bob:{name}" if name else "" for name in names[2:])])
+    path = write(tmp_path / "a.trc", TRC.replace(TRC.splitlines()[3], prefixed))
+    assert read_trc(path).names == read_trc(write(tmp_path / "b.trc", TRC)).names

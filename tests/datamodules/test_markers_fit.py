@@ -167,9 +167,24 @@ def solve_densely(
 
 def test_too_few_markers_are_refused() -> None:
     names = ("r_knee", "L_knee", "r_ankle", "L_ankle", "r_toe", "L_toe", "C7")
-    recording = MarkerRecording(names, np.random.default_rng(0).normal(size=(30, 7, 3)), 100.0, "y")
+    recording = MarkerRecording(names, np.random.default_rng(0).normal(scale=0.3, size=(30, 7, 3)), 100.0, "y")
     with pytest.raises(ValueError, match="shows three markers of pelvis and trunk"):
         fit_markers(recording, marker_set=OPENCAP)
+
+
+@pytest.mark.parametrize(("scale", "message"), [(1000.0, "lie within 1.*e\\+03 m"), (0.001, "lie within 0.00")])
+def test_another_unit_is_told_not_fitted(
+    walked: tuple[Motion, MarkerRecording, MarkerFit], scale: float, message: str
+) -> None:
+    recording = replace(walked[1], positions=walked[1].positions * scale)
+    with pytest.raises(ValueError, match=rf"a\.trc: markers of one frame {message}.*pass unit_m"):
+        fit_markers(recording, origin="a.trc")
+
+
+def test_markers_that_are_never_seen_are_told(walked: tuple[Motion, MarkerRecording, MarkerFit]) -> None:
+    recording = replace(walked[1], positions=np.full_like(walked[1].positions, np.nan))
+    with pytest.raises(ValueError, match=r"a\.trc: no marker of the set is seen in \d+ frames"):
+        fit_markers(recording, origin="a.trc")
 
 
 # Of every set and kind of movement one, cut to what shows it; the whole collection is fitted by hand (93x record).

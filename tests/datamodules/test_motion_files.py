@@ -115,13 +115,32 @@ def test_half_a_file_is_named(shared: Path, tmp_path: Path, name: str) -> None:
     text = lzma.decompress(packed.read_bytes())
     path = tmp_path / packed.name.removesuffix(".xz")
     path.write_bytes(text[: len(text) // 2 + 37])
-    if path.suffix == ".trc":
-        # A TRC file states its frames: what is left is read, and the header's contradiction told.
-        read = read_motion(path)
-        assert any("NumFrames" in note for note in read.notes)
-    else:
-        with pytest.raises(ValueError, match=path.name):
-            read_motion(path)
+    with pytest.raises(ValueError, match=path.name):
+        read_motion(path)
+
+
+def test_a_trc_of_whole_rows_but_fewer_than_told_is_read_and_told(shared: Path, tmp_path: Path) -> None:
+    packed = shared / "data" / "mocap" / "markers" / "nimble_misc" / "markers_walk.trc.xz"
+    rows = lzma.decompress(packed.read_bytes()).splitlines(keepends=True)
+    (tmp_path / "a.trc").write_bytes(b"".join(rows[:60]))
+    assert any("NumFrames" in note for note in read_motion(tmp_path / "a.trc").notes)
+
+
+def test_options_are_checked_once_for_all_formats() -> None:
+    for options, message in (
+        ({"fps": 0.0}, "fps is 0.0, expected a positive number"),
+        ({"fps": float("nan")}, "fps is nan"),
+        ({"unit_m": -1.0}, r"unit_m is -1.0, expected a positive number \(--unit-m\)"),
+        ({"drop_first": -1}, "drop_first is -1, expected 0 or more frames"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ReadOptions(**options)  # type: ignore[arg-type]
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "a.bvh").mkdir()
+    with pytest.raises(ValueError, match=r"a\.bvh is a folder, expected one motion file"):
+        read_motion(tmp_path / "a.bvh")
 
 
 def test_an_amc_without_its_skeleton_says_which(shared: Path, tmp_path: Path) -> None:

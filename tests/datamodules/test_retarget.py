@@ -58,8 +58,8 @@ def test_bones_point_as_in_the_source(shared: Path, name: str) -> None:
         )[:, 0]
         theirs = theirs / np.linalg.norm(theirs, axis=-1, keepdims=True)
         angle = np.rad2deg(np.arccos(np.clip((direction(joints, start, end) * theirs).sum(-1), -1, 1)))
-        # Feet keep the angle between sole and ankle-to-toe line of the body they are on.
-        assert angle.max() < (9.0 if "ankle" in start else 0.1), start
+        # Soles lie as the source's do; the line from ankle to toes is that of the body they are on.
+        assert angle.max() < (11.0 if "ankle" in start else 0.1), start
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH)

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from datamodules.embedded import load_embedded
 from experiments.cli import main
-from experiments.motion_inspection import find_jumps
+from experiments.motion_inspection import find_heading, find_jumps
+from sim import Body, Motion
 
 
 def inspect(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -72,6 +75,21 @@ def test_picture_and_page(shared: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert ((pixels[..., 2] - pixels[..., 0]) > 80).sum() > 300
     assert ((pixels[..., 0] - pixels[..., 2]) > 80).sum() > 300
     assert "<title>humanoid3d_run.txt</title>" in page.read_text(encoding="utf-8")
+
+
+def test_a_person_is_seen_from_its_front_wherever_it_walks() -> None:
+    walk = next(clip.motion for clip in load_embedded() if clip.name.endswith("walk"))
+    angle = 2.0
+    turn = torch.tensor([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]).float()
+    rotations = walk.rotations.clone()
+    rotations[:, 0] = turn @ rotations[:, 0]
+    left, up, forward = find_heading(walk).T
+    assert np.allclose(find_heading(Motion(rotations, walk.translation, walk.fps)), turn.numpy() @ find_heading(walk))
+    assert np.allclose(up, [0, 1, 0])
+    path = (walk.translation[-1] - walk.translation[0]).numpy()
+    assert path @ forward > 0.9 * np.linalg.norm(path)
+    hips = Body.default().joints(walk)[:, 1] - Body.default().joints(walk)[:, 2]
+    assert float((hips.numpy() @ left).min()) > 0.05
 
 
 def test_jumps_are_found_where_they_are() -> None:

@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch import callbacks as lightning_callbacks
 
+from datamodules.motion_files import read_motion
 from lightning_modules import cli
 from lightning_modules.cli import main
 from lightning_modules.config_errors import explain_exception, suggest_nearest
@@ -241,6 +242,36 @@ def test_errors_of_libraries_are_not_taken_for_the_users() -> None:
     assert explain_exception(KeyError("x")) is None
     assert "nowhere" in str(explain_exception(error_of(lambda: Path("nowhere.npz").read_bytes())))
     assert explain_exception(error_of(lambda: Trainer(accelerator="abacus", logger=False)))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.npy", None, "a.npy holds objects, which could run code"),
+        ("a.mvnx", "no XML", "a.mvnx is no whole XML file"),
+        ("a.txt", '{"Frames": [', "a.txt: Expecting value: line 1 column 13"),
+        (
+            "a.bvh",
+            "HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 1 Xrotation\n}\nMOTION\nFrames: 1\nFrame Time: 1\nx\n",
+            "line 10",
+        ),
+    ],
+)
+def test_what_this_project_says_of_a_librarys_error_is_what_the_user_reads(
+    tmp_path: Path, name: str, content: str | None, message: str
+) -> None:
+    path = tmp_path / name
+    if content is None:
+        np.save(path, np.array([{}], dtype=object))
+    else:
+        path.write_text(content)
+    with pytest.raises(ValueError, match="expected") as caught:
+        read_motion(path)
+    assert caught.value.__cause__ is not None
+    line = explain_exception(caught.value)
+    assert line is not None
+    assert message in line
+    assert str(path) in line
 
 
 def test_nearest_name_and_differences() -> None:
