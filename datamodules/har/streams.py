@@ -113,6 +113,8 @@ def streams_of_imu(
 def resample_stream(stream: Stream, *, rate_hz: float) -> Stream:
     """Bring a stream to another rate: channels through a zero-phase anti-alias filter, labels of the nearest samples.
 
+    Missing values stay missing where they were, and nowhere else: the filter passes over them on a straight line.
+
     Args:
         stream: at any rate.
         rate_hz: wanted rate [Hz]; the stream itself is returned where it has that rate.
@@ -120,11 +122,29 @@ def resample_stream(stream: Stream, *, rate_hz: float) -> Stream:
     if stream.rate_hz == rate_hz:
         return stream
     ratio = Fraction(rate_hz / stream.rate_hz).limit_denominator(1000)
+    missing = np.logical_not(np.isfinite(stream.values))
+    whole = _bridged(stream.values, missing)
     # A line through the ends rather than zeros beyond them: gravity would otherwise ring at both edges.
-    values = resample_poly(stream.values, ratio.numerator, ratio.denominator, axis=0, padtype="line")
-    nearest = np.round(np.arange(len(values)) * float(1 / ratio)).astype(np.int64)
-    labels = stream.labels[np.minimum(nearest, len(stream.labels) - 1)]
+    values = resample_poly(whole, ratio.numerator, ratio.denominator, axis=0, padtype="line")
+    place = np.minimum(np.arange(len(values)) * float(1 / ratio), len(missing) - 1)
+    # The allowance is for places such as 3 * (1 / 0.3), which come out beside the whole number.
+    before, after = np.floor(place + 1e-6).astype(np.int64), np.ceil(place - 1e-6).astype(np.int64)
+    values[missing[before] | missing[after]] = np.nan
+    labels = stream.labels[np.round(place).astype(np.int64)]
     return replace(stream, values=values, labels=labels, rate_hz=rate_hz)
+
+
+def _bridged(values: NDArray[np.float64], missing: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """A straight line wherever values are missing, since a filter would spread NaN over its whole length."""
+    gaps = np.flatnonzero(missing.any(axis=0))
+    if not len(gaps):
+        return values
+    bridged = values.copy()
+    index = np.arange(len(values))
+    for channel in gaps:
+        there = np.logical_not(missing[:, channel])
+        bridged[:, channel] = np.interp(index, index[there], values[there, channel]) if there.any() else 0.0
+    return bridged
 
 
 def channel_names(channels: Sequence[str], sites: Sequence[str]) -> tuple[str, ...]:
