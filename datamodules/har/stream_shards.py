@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 
 from datamodules.har.label_runs import LabelRuns
 from datamodules.har.streams import Stream, resample_stream
-from datamodules.packs import INDEX, ShardWriter, check_shards, map_shard, write_index
+from datamodules.packs import ShardWriter, check_shards, map_shard, read_index, write_index
 
 SHARD_BYTES: Final = 1 << 28
 """A file is closed at the first recording that ends beyond this many bytes."""
+
+_ARRAYS: Final = (
+    *("about", "run_start", "run_label", "run_finite", "lengths", "place", "subjects", "trials", "official_test"),
+)
 
 
 @dataclass
@@ -179,24 +183,28 @@ def open_streams(folder: Path) -> StreamShards:
     Raises:
         ValueError: a file of the pack is damaged.
     """
-    with np.load(folder / INDEX, allow_pickle=False) as data:
-        about = json.loads(str(data["about"]))
-        runs = LabelRuns(
-            tuple(about["names"]), data["run_start"], data["run_label"], data["run_finite"], data["lengths"]
-        )
-        shards = StreamShards(
-            folder,
-            tuple(about["channels"]),
-            float(about["rate_hz"]),
-            runs,
-            data["place"][:, 0],
-            data["place"][:, 1],
-            data["subjects"],
-            data["trials"],
-            data["official_test"],
-            tuple(about["rows"]),
-            tuple(about["finite"]),
-            tuple(about["notes"]),
-        )
+    data = read_index(folder, _ARRAYS)
+    about = json.loads(str(data["about"]))
+    place = data["place"].astype(np.int64, copy=False)
+    shards = StreamShards(
+        folder,
+        tuple(about["channels"]),
+        float(about["rate_hz"]),
+        LabelRuns(
+            tuple(about["names"]),
+            data["run_start"].astype(np.int64, copy=False),
+            data["run_label"].astype(np.int64, copy=False),
+            data["run_finite"].astype(np.bool_, copy=False),
+            data["lengths"].astype(np.int64, copy=False),
+        ),
+        place[:, 0],
+        place[:, 1],
+        data["subjects"].astype(np.str_, copy=False),
+        data["trials"].astype(np.str_, copy=False),
+        data["official_test"].astype(np.bool_, copy=False),
+        tuple(about["rows"]),
+        tuple(about["finite"]),
+        tuple(about["notes"]),
+    )
     check_shards(folder, list(shards.rows), width=len(shards.channels))
     return shards

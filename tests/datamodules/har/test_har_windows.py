@@ -130,7 +130,7 @@ def test_a_channel_that_is_never_there_stays_so_through_resampling():
     accel[..., 0] = 1.0
     stream = resample_stream(stream_of_recording(_recording(accel=accel), ("accel",), None), rate_hz=20.0)
     assert np.isnan(stream.values[:, 1:]).all()
-    np.testing.assert_allclose(stream.values[:, 0], 1.0, atol=1e-6)
+    np.testing.assert_allclose(stream.values[:, 0], 1.0, atol=1e-3)
 
 
 def test_labels_stay_with_their_samples_through_resampling():
