@@ -164,10 +164,10 @@ def open_pack(listing: Listing, cache_dir: str | Path) -> Shards:
         raise FileNotFoundError(f"{listing.root} is not packed in {cache_dir}; call prepare_data() first")
     data = read_index(folder, _ARRAYS)
     about = json.loads(str(data["about"]))
-    columns = {name: data[name].astype(np.int64, copy=False) for name in _COLUMNS}
     names, texts = (PackedTexts.of_arrays(data, name) for name in ("names", "texts"))
     check_shards(folder, about["frames"], width=NUM_FEATURES)
-    return Shards(folder, names, texts, **columns, **about)
+    split, shard, start, length, first_text, num_texts = (data[name].astype(np.int64, copy=False) for name in _COLUMNS)
+    return Shards(folder, names, texts, split, shard, start, length, first_text, num_texts, **about)
 
 
 def make_key(listing: Listing) -> str:

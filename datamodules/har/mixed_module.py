@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_info
-from torch.utils.data import Sampler
 
 from datamodules.har.mixing import MixtureSampler
 from datamodules.har.moments import Moments
@@ -126,7 +125,7 @@ class MixedIMUDataModule(WindowDataModule):
         real, simulated = (part.moments() for part in parts)
         return real.weighted(1 - self._share).joined(simulated.weighted(self._share))
 
-    def make_sampler(self, windows: Windows, *, ranks: int, rank: int) -> Sampler[int]:
+    def make_sampler(self, windows: Windows, *, ranks: int, rank: int) -> MixtureSampler:
         """Draw both parts in the ratio asked for."""
         real, simulated = _parts(windows)
         share = self._share if len(real) and len(simulated) else None

@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from datamodules.har import Augmentation, MixedIMUDataModule, RealIMUDataModule, VirtualIMUDataModule
 from datamodules.har.mixing import MixtureSampler
@@ -171,18 +172,20 @@ class _Watcher(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def _train(folder: Path, tmp_path: Path, epochs: int, **options) -> list[torch.Tensor]:
+def _train(folder: Path, tmp_path: Path, epochs: int, *, resume: Path | None = None, **options) -> list[torch.Tensor]:
+    """What a model was given, step by step; a checkpoint of every step is kept."""
     model = _Watcher()
     trainer = Trainer(
         max_epochs=epochs,
         accelerator="cpu",
         logger=False,
-        enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=tmp_path,
+        callbacks=[ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=1, save_top_k=-1)],
     )
-    trainer.fit(model, _mix(folder, val_fraction=0.0, batch_size=64, **options))
+    data = _mix(folder, val_fraction=0.0, **{"batch_size": 64, **options})
+    trainer.fit(model, data, ckpt_path=resume, weights_only=False)
     return model.seen
 
 
@@ -194,13 +197,24 @@ def test_a_model_is_given_normalised_windows(folder: Path, tmp_path: Path) -> No
 
 def test_augmentation_acts_in_training_and_differs_from_epoch_to_epoch(folder: Path, tmp_path: Path) -> None:
     plain, noisy, again = (
-        _train(folder, tmp_path, 2, augment=augment)
-        for augment in (None, Augmentation(jitter=0.1), Augmentation(jitter=0.1))
+        _train(folder, tmp_path / str(number), 2, augment=augment)
+        for number, augment in enumerate((None, Augmentation(jitter=0.1), Augmentation(jitter=0.1)))
     )
     noise = [after - before for before, after in zip(plain, noisy, strict=True)]
     assert float(torch.cat(noise).std()) == pytest.approx(0.1, rel=0.03)
     assert not torch.allclose(noise[0], noise[len(noise) // 2])
     assert all(torch.equal(first, second) for first, second in zip(noisy, again, strict=True))
+
+
+def test_a_run_resumed_within_an_epoch_is_given_what_the_whole_one_was(folder: Path, tmp_path: Path) -> None:
+    options = {"virtual_share": 0.5, "batch_size": 16, "augment": Augmentation(rotation_deg=30.0, jitter=0.1)}
+    whole = _train(folder, tmp_path / "whole", 2, **options)
+    per_epoch = len(whole) // 2
+    step = per_epoch + per_epoch // 2
+    assert step % per_epoch
+    resumed = _train(folder, tmp_path / "rest", 2, resume=tmp_path / "whole" / f"step={step}.ckpt", **options)
+    assert len(resumed) == len(whole) - step
+    assert all(torch.equal(first, second) for first, second in zip(whole[step:], resumed, strict=True))
 
 
 def test_ranks_draw_windows_of_their_own_equally_many() -> None:
