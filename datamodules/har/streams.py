@@ -54,7 +54,7 @@ def stream_of_recording(recording: Recording, channels: Sequence[str], placement
         ValueError: the recording does not have what was asked for.
     """
     groups = []
-    for group in _checked_groups(channels):
+    for group in checked_channels(channels):
         if group == "gyro":
             if recording.gyro is None:
                 raise ValueError(f"{recording.trial} has no gyroscope; leave gyro out of channels {list(channels)}")
@@ -95,7 +95,7 @@ def streams_of_imu(
     sites = _chosen_sites(recording.names, placements, "the simulated recording")
     names = channel_names(channels, [recording.names[site] for site in sites])
     groups = []
-    for group in _checked_groups(channels):
+    for group in checked_channels(channels):
         tensor = {"accel": recording.accel, "gyro": recording.gyro, "linear_accel": recording.linear_accel}[group]
         groups.append(tensor.detach().cpu().numpy().reshape(-1, *tensor.shape[-3:]))
     batch, samples = groups[0].shape[:2]
@@ -156,18 +156,25 @@ def channel_names(channels: Sequence[str], sites: Sequence[str]) -> tuple[str, .
     return tuple(f"{prefix}{group}_{axis}" for prefix in prefixes for group in channels for axis in "xyz")
 
 
-def _checked_groups(channels: Sequence[str]) -> Sequence[str]:
-    if not channels or any(group not in CHANNEL_GROUPS for group in channels):
-        raise ValueError(f"channels are {list(channels)}, expected one or more of {list(CHANNEL_GROUPS)}")
-    return channels
+def checked_channels(channels: Sequence[str]) -> tuple[str, ...]:
+    """The same groups of channels.
+
+    Raises:
+        ValueError: there is none, one is none of :data:`CHANNEL_GROUPS`, or one stands there twice.
+    """
+    if not channels or any(group not in CHANNEL_GROUPS for group in channels) or len(set(channels)) < len(channels):
+        raise ValueError(f"channels are {list(channels)}, expected one or more of {list(CHANNEL_GROUPS)}, each once")
+    return tuple(channels)
 
 
 def _chosen_sites(available: Sequence[str], wanted: Sequence[str] | None, where: str) -> list[int]:
     if wanted is None:
         return list(range(len(available)))
     missing = [name for name in wanted if name not in available]
-    if missing or not wanted:
-        raise ValueError(f"placements {list(wanted)} asked of {where}, expected one or more of {list(available)}")
+    if missing or not wanted or len(set(wanted)) < len(wanted):
+        raise ValueError(
+            f"placements {list(wanted)} asked of {where}, expected one or more of {list(available)}, each once"
+        )
     return [list(available).index(name) for name in wanted]
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from datamodules.har import Recording, WindowSet, windows_from_imu, windows_from_recordings
+from datamodules.har.cutting import Cutter
 from datamodules.har.streams import resample_stream, stream_of_recording
 from datamodules.har.window_views import concatenate
 from sim.recording import ImuRecording
@@ -92,6 +93,15 @@ def test_resampling_follows_an_analytic_signal_and_keeps_gravity(rate_hz):
     np.testing.assert_allclose(found[middle], expected[middle], atol=0.03)
     # No ringing of gravity at the edges either.
     assert np.abs(found[:, 2] + 3.0).max() < 0.02
+
+
+def test_labels_of_one_class_count_together():
+    """Half lying on the back and half on the side is lying all through, and upstairs to downstairs is on stairs."""
+    labels = np.array(["lying_on_back"] * 10 + ["lying_on_right_side"] * 10 + ["up"] * 10 + ["down"] * 10)
+    cutter = Cutter(("lying", "stairs"), {"up": "stairs", "down": "stairs"}, 0.4, 0.5, 50.0, 0.9, broader=True)
+    windows, report = cutter([stream_of_recording(_recording(40, labels=labels), ("accel",), None)])
+    assert windows.labels.tolist() == [0, 1]
+    assert report.dropped == {"impure": 1}
 
 
 def test_resampling_removes_what_the_new_rate_cannot_carry():
