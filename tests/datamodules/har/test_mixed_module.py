@@ -101,6 +101,19 @@ def test_fewer_people_are_part_of_more(folder: Path) -> None:
     assert all(few < more for few, more in pairwise(chosen))
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_fewer_people_are_part_of_more_once_validation_is_held_out(folder: Path, share: float) -> None:
+    trained = []
+    for count in range(1, 11):
+        data = _mix(folder, real_subjects=count, virtual_share=share, val_fraction=0.3, seed=5)
+        data.setup()
+        trained.append({name for name in data.train_windows.subjects if name[0] == "s"})
+        assert set(data.val_windows.subjects).isdisjoint(data.train_windows.subjects)
+        assert len(data.val_windows)
+    assert [len(people) for people in trained] == [1, 2, 2, 3, 3, 4, 5, 6, 6, 7]
+    assert all(few <= more for few, more in pairwise(trained))
+
+
 def test_validation_comes_from_real_people_where_there_are_enough(folder: Path) -> None:
     sides = []
     for count in (2, 4):
@@ -135,7 +148,12 @@ def test_normalisation_is_fitted_on_what_is_drawn_and_on_no_test_person(folder: 
 
 
 def test_each_part_alone(folder: Path) -> None:
-    for options, letter in (({"virtual_share": 0.0}, "s"), ({"virtual_share": 1.0}, "v"), ({"real_subjects": 0}, "v")):
+    for options, letter in (
+        ({"virtual_share": 0.0}, "s"),
+        ({"virtual_share": 1.0}, "v"),
+        ({"real_subjects": 0}, "v"),
+        ({"real_subjects": 0, "virtual_share": 0.5}, "v"),
+    ):
         data = _mix(folder, **options)
         data.setup()
         assert {name[0] for name in data.train_windows.subjects} == {letter}
@@ -147,7 +165,7 @@ def test_each_part_alone(folder: Path) -> None:
     [
         ({"real_subjects": 11}, "11 people asked for, expected 0 to 10"),
         ({"virtual_share": 1.5}, "virtual_share is 1.5, expected a share"),
-        ({"real_subjects": 0, "virtual_share": 0.5}, "expected 1 or null"),
+        ({"real_subjects": 0, "virtual_share": 0.0}, "nothing to train on"),
         ({"classes": ["walking"]}, "classes of real are .* give both the same"),
     ],
 )
@@ -262,7 +280,7 @@ def test_the_yaml_trains_tests_and_resumes(folder: Path, tmp_path: Path) -> None
         return done.stdout + done.stderr
 
     said = run("fit", "-c", str(path), *small)
-    assert "real people trained on: s" in said
+    assert "real people taken: s" in said
     assert "training: " in said
     assert "walking" in said
     run("fit", "-c", str(path), *small, "--trainer.max_epochs=2", "--ckpt_path=last")
