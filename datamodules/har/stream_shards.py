@@ -150,31 +150,32 @@ def write_streams(
     if writer is None:
         raise ValueError(f"no recording in {what}, expected some; check its root, placements and channels")
     joined = LabelRuns.joined(runs)
-    write_index(
-        folder,
-        {
-            "about": np.array(
-                json.dumps(
-                    {
-                        "channels": channels,
-                        "rate_hz": rate_hz,
-                        "rows": writer.rows,
-                        "names": joined.names,
-                        "finite": (finite / max(1, int(joined.lengths.sum()))).tolist(),
-                        "notes": notes(),
-                    }
-                )
-            ),
-            "run_start": joined.start,
-            "run_label": joined.label,
-            "run_finite": joined.finite,
-            "lengths": joined.lengths,
-            "place": np.array(places, dtype=np.int64),
-            "subjects": np.array([subject for subject, _, _ in about], dtype=np.str_),
-            "trials": np.array([trial for _, trial, _ in about], dtype=np.str_),
-            "official_test": np.array([test for _, _, test in about], dtype=np.bool_),
-        },
-    )
+    header = {
+        "channels": channels,
+        "rate_hz": rate_hz,
+        "rows": writer.rows,
+        "names": joined.names,
+        "finite": (finite / max(1, int(joined.lengths.sum()))).tolist(),
+        "notes": notes(),
+    }
+    write_index(folder, _index_arrays(json.dumps(header), joined, places, about))
+
+
+def _index_arrays(
+    header: str, runs: LabelRuns, places: list[tuple[int, int]], about: list[tuple[str, str, bool]]
+) -> dict[str, NDArray[np.generic]]:
+    """What :func:`open_streams` reads, by the names of :data:`_ARRAYS`."""
+    return {
+        "about": np.array(header),
+        "run_start": runs.start,
+        "run_label": runs.label,
+        "run_finite": runs.finite,
+        "lengths": runs.lengths,
+        "place": np.array(places, dtype=np.int64),
+        "subjects": np.array([subject for subject, _, _ in about], dtype=np.str_),
+        "trials": np.array([trial for _, trial, _ in about], dtype=np.str_),
+        "official_test": np.array([test for _, _, test in about], dtype=np.bool_),
+    }
 
 
 def open_streams(folder: Path) -> StreamShards:
