@@ -100,7 +100,9 @@ class MixedIMUDataModule(WindowDataModule):
             people = list_subjects(real.subjects, what="the real training part")
             self._people = choose_people(people, self._real_subjects, seed=self._seed)
             names = ", ".join(self._people) or "none"
-            rank_zero_info(f"real people taken: {names} of {len(people)}; those held out for validation are the last")
+            rank_zero_info(
+                f"real people taken: {names} of {len(people)}; validation, if held out of them, takes the last"
+            )
             real = real.select(np.isin(real.subjects, self._people))
         if self._share == 1:
             real = _none_of(real)
