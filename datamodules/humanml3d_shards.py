@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -25,7 +25,7 @@ from datamodules.humanml3d_files import (
     read_features,
     select_clips,
 )
-from datamodules.packs import INDEX, ShardWriter, check_shards, map_shard, write_index, write_once
+from datamodules.packs import INDEX, ShardWriter, check_shards, map_shard, read_index, write_index, write_once
 from datamodules.splits import Split
 from sim.conventions import NUM_FEATURES
 
@@ -36,6 +36,9 @@ READER_VERSION: Final = 2
 
 SHARD_FRAMES: Final = 1 << 17
 """A file is closed at the first motion that ends beyond this many frames (138 MB)."""
+
+_COLUMNS: Final = ("split", "shard", "start", "length", "first_text", "num_texts")
+_ARRAYS: Final = ("about", *_COLUMNS, "names/data", "names/ends", "texts/data", "texts/ends")
 
 
 class PackedTexts:
@@ -56,6 +59,12 @@ class PackedTexts:
         return cls(
             np.frombuffer(b"".join(encoded), np.uint8), np.cumsum([len(text) for text in encoded], dtype=np.int64)
         )
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[np.generic]], name: str) -> PackedTexts:
+        """The inverse of :meth:`arrays`."""
+        data, ends = arrays[f"{name}/data"], arrays[f"{name}/ends"]
+        return cls(data.astype(np.uint8, copy=False), ends.astype(np.int64, copy=False))
 
     def arrays(self, name: str) -> dict[str, NDArray[np.generic]]:
         """Return the two arrays under the names that an index keeps them by."""
@@ -153,12 +162,12 @@ def open_pack(listing: Listing, cache_dir: str | Path) -> Shards:
     folder = Path(cache_dir) / make_key(listing)
     if not (folder / INDEX).is_file():
         raise FileNotFoundError(f"{listing.root} is not packed in {cache_dir}; call prepare_data() first")
-    with np.load(folder / INDEX, allow_pickle=False) as data:
-        about = json.loads(str(data["about"]))
-        columns = {name: data[name] for name in ("split", "shard", "start", "length", "first_text", "num_texts")}
-        names, texts = (PackedTexts(data[f"{name}/data"], data[f"{name}/ends"]) for name in ("names", "texts"))
+    data = read_index(folder, _ARRAYS)
+    about = json.loads(str(data["about"]))
+    names, texts = (PackedTexts.of_arrays(data, name) for name in ("names", "texts"))
     check_shards(folder, about["frames"], width=NUM_FEATURES)
-    return Shards(folder, names, texts, **columns, **about)
+    split, shard, start, length, first_text, num_texts = (data[name].astype(np.int64, copy=False) for name in _COLUMNS)
+    return Shards(folder, names, texts, split, shard, start, length, first_text, num_texts, **about)
 
 
 def make_key(listing: Listing) -> str:
@@ -202,7 +211,7 @@ def _write(listing: Listing, folder: Path, progress: Callable[[int, int], None])
             )
     missing = {split: len(listing.names[split]) - len(listing.present(split)) for split in SPLITS}
     about = {"frames": writer.rows, "missing": missing, "skipped": skipped}
-    columns = dict(zip(("split", "shard", "start", "length", "first_text", "num_texts"), table.T.copy(), strict=True))
+    columns = dict(zip(_COLUMNS, table.T.copy(), strict=True))
     write_index(
         folder,
         {

@@ -7,11 +7,15 @@ and the others take what it wrote.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
 import time
-from collections.abc import Callable
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -23,6 +27,9 @@ INDEX: Final = "index.npz"
 """The file that is written last; a folder that holds it is whole."""
 
 _PART: Final = ".part"
+_CANNOT_WRITE: Final = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST),
+)
 _FORGOTTEN_S: Final = 24 * 3600.0
 """An unfinished folder of another machine is a killed run's when nothing in it changed for so long [s]."""
 
@@ -37,16 +44,40 @@ def write_once(folder: Path, name: str, write: Callable[[Path], None]) -> Path:
 
     Returns:
         ``folder/name``, whole.
+
+    Raises:
+        ValueError: the folder cannot be made or written to, or the disk is full; nothing is left behind.
     """
     target = folder / name
     if (target / INDEX).is_file():
         return target
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file, expected a folder to keep packs in; give another cache_dir")
+    with _say_if_not_writable(folder):
+        return _write_alone(folder, target, write)
+
+
+@contextmanager
+def _say_if_not_writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # Errors of what is read name a file elsewhere; a full disk names none.
+        elsewhere = error.filename is not None and not Path(os.fsdecode(error.filename)).is_relative_to(folder)
+        if elsewhere or error.errno not in _CANNOT_WRITE:
+            raise
+        raise ValueError(
+            f"packs cannot be written in {folder} ({error.strerror}); make room there or give another cache_dir"
+        ) from None
+
+
+def _write_alone(folder: Path, target: Path, write: Callable[[Path], None]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "pack.lock"):
         if (target / INDEX).is_file():
             return target
         _clear_left_overs(folder)
-        unfinished = folder / f"{name}.{socket.gethostname()}.{os.getpid()}{_PART}"
+        unfinished = folder / f"{target.name}.{_machine()}.{os.getpid()}{_PART}"
         unfinished.mkdir()
         try:
             write(unfinished)
@@ -69,13 +100,18 @@ def _move(unfinished: Path, target: Path) -> None:
 def _clear_left_overs(folder: Path) -> None:
     """Remove what killed runs left: of this machine at once, since the lock is ours, of others when it is old."""
     for left_over in folder.glob(f"*{_PART}"):
-        host = left_over.name.removesuffix(_PART).rsplit(".", 2)[1:2]
+        machine = left_over.name.removesuffix(_PART).rsplit(".", 2)[1:2]
         try:
             changed = max(path.stat().st_mtime for path in (left_over, *left_over.iterdir()))
         except FileNotFoundError:  # another machine moved it into place meanwhile
             continue
-        if host == [socket.gethostname()] or time.time() - changed > _FORGOTTEN_S:
+        if machine == [_machine()] or time.time() - changed > _FORGOTTEN_S:
             shutil.rmtree(left_over)
+
+
+def _machine() -> str:
+    """This machine's name without dots, which part the names of unfinished folders."""
+    return socket.gethostname().replace(".", "-")
 
 
 def stamp_of(path: Path) -> str:
@@ -128,6 +164,21 @@ def write_index(folder: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
         np.savez(file, allow_pickle=False, **arrays)
         file.flush()
         os.fsync(file.fileno())
+
+
+def read_index(folder: Path, names: Sequence[str]) -> dict[str, NDArray[np.generic]]:
+    """Read the arrays of the index by their names.
+
+    Raises:
+        ValueError: it is damaged or lacks one; names the folder.
+    """
+    path = folder / INDEX
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return {name: data[name] for name in names}
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        size = path.stat().st_size
+        raise ValueError(f"{path} is damaged ({size} bytes); delete {folder} to pack anew") from None
 
 
 def check_shards(folder: Path, rows: list[int], *, width: int) -> None:

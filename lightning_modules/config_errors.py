@@ -50,7 +50,7 @@ def explain_parser_error(message: str) -> str:
             return _explain_unknown_key(found["key"], _list_top_level_keys(), prefix="")
         # The class named last before the offending option is the one that refuses it.
         path = _last(_OF_CLASS, message[: found.start()]) or owner
-        prefix = _find_section(message)
+        prefix = _find_section(message[: found.start()])
         return _explain_unknown_key(found["key"], _list_parameters(path), prefix=prefix, of=path.rpartition(".")[2])
     unknown_class = _UNKNOWN_CLASS.search(message)
     if unknown_class is not None:
@@ -105,8 +105,15 @@ def _suggest(name: str, valid: Iterable[str], *, prefix: str = "") -> str:
 
 
 def _find_section(message: str) -> str:
-    found = re.search(r'Parser key "(model|data)"', message)
-    return f"{found[1]}." if found else ""
+    """Where in model or data a message ends, such as ``data.augment.``; its lines are indented as the keys nest."""
+    nested: list[tuple[int, str]] = []
+    for line in re.finditer(r'^(?P<indent> *)(?:- )?(?:Parser key "(?P<key>[^"]+)")?', message, re.MULTILINE):
+        indent = len(line["indent"])
+        nested = [item for item in nested if item[0] < indent]
+        if line["key"]:
+            nested.append((indent, line["key"]))
+    keys = [key for _, key in nested]
+    return ".".join(keys) + "." if keys and keys[0] in ("model", "data") else ""
 
 
 def _list_top_level_keys() -> list[str]:

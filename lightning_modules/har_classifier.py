@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -17,6 +18,7 @@ from datamodules.batches import IMUBatch
 from lightning_modules.har_metrics import MacroF1, PredictionCollector, Predictions, Scores, score
 from lightning_modules.har_networks import build_network
 from lightning_modules.optimisation import make_lr_factor, make_optimiser
+from lightning_modules.randomness import derive_seed, seeded_dropout
 
 
 @runtime_checkable
@@ -45,6 +47,8 @@ class HARClassifier(lightning.LightningModule):
         weight_decay: of AdamW.
         class_weights: ``balanced`` (inverse to the training counts of the data module), ``none``, or one number for
             each class.
+        dropout_seed: decides with the number of the step what is zeroed, so that a resumed run ends with the weights of
+            an uncut one; None draws from torch's global generator.
 
     Raises:
         ValueError: the network is unknown (names the nearest), or sizes or weights do not fit.
@@ -67,6 +71,7 @@ class HARClassifier(lightning.LightningModule):
         lr: float = 3e-3,
         weight_decay: float = 1e-3,
         class_weights: Literal["balanced", "none"] | list[float] = "balanced",
+        dropout_seed: int | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -81,6 +86,7 @@ class HARClassifier(lightning.LightningModule):
             dropout=dropout,
         )
         self._num_channels, self._lr, self._weight_decay = num_channels, lr, weight_decay
+        self._dropout_seed = dropout_seed
         self._balance = class_weights == "balanced"
         weights = [1.0] * len(classes) if isinstance(class_weights, str) else list(class_weights)
         if len(weights) != len(classes):
@@ -121,9 +127,17 @@ class HARClassifier(lightning.LightningModule):
 
     def training_step(self, batch: IMUBatch, batch_idx: int) -> Tensor:
         """Weighted cross-entropy of a batch."""
-        loss = nn.functional.cross_entropy(self(batch.signals), batch.labels, weight=self.class_weight)
+        with self._dropout_of_step(batch_idx):
+            logits = self(batch.signals)
+        loss = nn.functional.cross_entropy(logits, batch.labels, weight=self.class_weight)
         self.log("train/loss", loss, batch_size=len(batch.labels))
         return loss
+
+    def _dropout_of_step(self, batch_idx: int) -> AbstractContextManager[None]:
+        if self._dropout_seed is None:
+            return nullcontext()
+        seed = derive_seed(self._dropout_seed, self.trainer.global_step, batch_idx, self.global_rank)
+        return seeded_dropout(seed, self.device)
 
     def validation_step(self, batch: IMUBatch, batch_idx: int) -> None:
         """Unweighted loss, accuracy and macro-F1."""

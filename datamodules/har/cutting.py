@@ -132,11 +132,15 @@ class Cutter:
         begin = (np.cumsum(runs.lengths) - runs.lengths)[recording] + self.step * place
         most = np.zeros(len(begin), dtype=np.int64)
         majority = np.zeros(len(begin), dtype=np.int64)
-        for code in range(len(runs.names)):
-            count = runs.count(runs.label == code, begin, begin + self.samples)
-            majority[count > most] = code
+        classes = self._classes_of(runs.names)
+        # Labels of one class count together: a window of two of them is a pure window of that class.
+        together = np.where(classes >= 0, classes, len(self.classes) + np.arange(len(classes)))
+        for group in dict.fromkeys(together.tolist()):
+            codes = np.flatnonzero(together == group)
+            count = runs.count(np.isin(runs.label, codes), begin, begin + self.samples)
+            majority[count > most] = codes[0]
             most = np.maximum(count, most)
-        label = self._classes_of(runs.names)[majority]
+        label = classes[majority]
         # Reasons are given in this order: the first that holds.
         reason = np.select(
             [

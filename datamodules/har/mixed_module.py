@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_info
-from torch.utils.data import Sampler
 
 from datamodules.har.mixing import MixtureSampler
 from datamodules.har.moments import Moments
 from datamodules.har.random_augmentations import Augmentation
 from datamodules.har.real_module import RealIMUDataModule
-from datamodules.har.splitting import choose_people, list_subjects, split_off_validation
+from datamodules.har.splitting import choose_people, list_subjects, split_off_last, split_off_validation
 from datamodules.har.virtual_module import VirtualIMUDataModule
 from datamodules.har.window_module import WindowDataModule
 from datamodules.har.window_set import Windows
@@ -31,10 +30,10 @@ class MixedIMUDataModule(WindowDataModule):
         real: the real set; its test people are tested on and never trained on.
         virtual: the simulated recordings; all rows of split ``train`` are trained on.
         real_subjects: how many of the real training people to train on: 0, 1, 2, 4 ...; ``seed`` decides who, and fewer
-            are part of more. None takes all.
+            are part of more, also once validation is held out of them: that takes the last. None takes all.
         virtual_share: share of the training windows drawn that are simulated, in [0, 1]: an epoch draws every window of
-            both parts at least once and repeats those of the smaller part; 0 and 1 train on one part alone. None draws
-            every window once.
+            both parts at least once and repeats those of the smaller part; 0 and 1 train on one part alone, and so does
+            ``real_subjects`` of 0. None draws every window once.
         batch_size: windows per batch.
         val_fraction: share of the people held out for validation.
         augment: random changes of training windows; see :class:`datamodules.har.random_augmentations.Augmentation`.
@@ -66,10 +65,11 @@ class MixedIMUDataModule(WindowDataModule):
             raise ValueError(f"classes of real are {real.classes}, of virtual {virtual.classes}; give both the same")
         if virtual_share is not None and not 0 <= virtual_share <= 1:
             raise ValueError(f"virtual_share is {virtual_share}, expected a share in [0, 1] of the training windows")
-        if real_subjects == 0 and virtual_share not in (None, 1):
-            raise ValueError(f"virtual_share is {virtual_share} with real_subjects: 0, expected 1 or null")
+        if real_subjects == 0 and virtual_share == 0:
+            raise ValueError("virtual_share is 0 and real_subjects 0: there is nothing to train on; raise one of them")
         self._real, self._virtual = real, virtual
         self._real_subjects, self._share = real_subjects, virtual_share
+        self._people: tuple[str, ...] = ()
 
     @property
     def classes(self) -> list[str]:
@@ -98,25 +98,27 @@ class MixedIMUDataModule(WindowDataModule):
         real.check_compatible(simulated, "virtual")
         if self._real_subjects is not None:
             people = list_subjects(real.subjects, what="the real training part")
-            chosen = choose_people(people, self._real_subjects, seed=self._seed)
-            rank_zero_info(f"real people trained on: {', '.join(sorted(chosen)) or 'none'} of {len(people)}")
-            real = real.select(np.isin(real.subjects, sorted(chosen)))
-        nothing = np.zeros(0, dtype=np.int64)
-        parts = (
-            real.select(nothing) if self._share == 1 else real,
-            simulated.select(nothing) if self._share == 0 else simulated,
-        )
-        return JoinedWindows.of(parts), test
+            self._people = choose_people(people, self._real_subjects, seed=self._seed)
+            names = ", ".join(self._people) or "none"
+            rank_zero_info(
+                f"real people taken: {names} of {len(people)}; validation, if held out of them, takes the last"
+            )
+            real = real.select(np.isin(real.subjects, self._people))
+        if self._share == 1:
+            real = _none_of(real)
+        return JoinedWindows.of((real, simulated)), test
 
     def split_validation(self, windows: Windows) -> tuple[Windows, Windows]:
         """Hold out real people where there are enough, simulated ones otherwise."""
         real, simulated = _parts(windows)
-        few = len(np.unique(real.subjects)) < _ENOUGH_PEOPLE
-        if few and len(simulated):
+        if len(np.unique(real.subjects)) < _ENOUGH_PEOPLE:
             simulated, validation = split_off_validation(simulated, fraction=self._val_fraction, seed=self._seed)
+        elif self._people:
+            real, validation = split_off_last(real, self._people, fraction=self._val_fraction)
         else:
             real, validation = split_off_validation(real, fraction=self._val_fraction, seed=self._seed)
-        return JoinedWindows.of((real, simulated)), validation
+        # Not before: the same few people alone are validated as they are in the mixture.
+        return JoinedWindows.of((real, _none_of(simulated) if self._share == 0 else simulated)), validation
 
     def fit_moments(self, windows: Windows) -> Moments:
         """Moments of both parts, weighted as they are drawn."""
@@ -126,11 +128,15 @@ class MixedIMUDataModule(WindowDataModule):
         real, simulated = (part.moments() for part in parts)
         return real.weighted(1 - self._share).joined(simulated.weighted(self._share))
 
-    def make_sampler(self, windows: Windows, *, ranks: int, rank: int) -> Sampler[int]:
+    def make_sampler(self, windows: Windows, *, ranks: int, rank: int) -> MixtureSampler:
         """Draw both parts in the ratio asked for."""
         real, simulated = _parts(windows)
         share = self._share if len(real) and len(simulated) else None
         return MixtureSampler(len(real), len(simulated), share=share, ranks=ranks, rank=rank, seed=self._seed)
+
+
+def _none_of(windows: Windows) -> Windows:
+    return windows.select(np.zeros(0, dtype=np.int64))
 
 
 def _parts(windows: Windows) -> tuple[Windows, Windows]:

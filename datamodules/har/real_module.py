@@ -14,12 +14,13 @@ from datamodules.har.augmentations import Turning
 from datamodules.har.cutting import Cutter
 from datamodules.har.packing_progress import pack_with_progress
 from datamodules.har.random_augmentations import Augmentation
-from datamodules.har.reading import OnBadFile
+from datamodules.har.reading import OnBadFile, natural_key
 from datamodules.har.registry import RealSet, check_name, real_set
 from datamodules.har.set_streams import RealStreams, pack_streams
 from datamodules.har.shard_windows import cut_shards
 from datamodules.har.splitting import choose_fold, list_subjects
 from datamodules.har.stream_shards import StreamShards
+from datamodules.har.streams import checked_channels
 from datamodules.har.window_module import WindowDataModule
 from datamodules.har.window_set import Windows
 
@@ -83,7 +84,7 @@ class RealIMUDataModule(WindowDataModule):
         placements: list[str] | None = None,
         purity: float = 0.9,
         split: Split = "official",
-        test_subjects: list[str] | None = None,
+        test_subjects: list[str | int] | None = None,
         fold: int = 0,
         num_folds: int = 5,
         batch_size: int = 64,
@@ -108,21 +109,21 @@ class RealIMUDataModule(WindowDataModule):
         self._name, self._split, self._cache_dir = name, split, cache_dir
         self._fold, self._num_folds = fold, num_folds if split == "kfold" else None
         self._set = real_set(name)
-        self._test_subjects = frozenset(test_subjects or ())
+        self._test_subjects = frozenset(str(person) for person in test_subjects or ())
         names = tuple(placements or self._set.placements)
         self._cutter = Cutter(tuple(classes), label_map or {}, window_s, overlap, rate_hz, purity, broader)
         if self._set.labels:  # else only the files say
             check_classes(self._cutter, self._set.labels)
-        check_split(self._set, name, split, self._test_subjects)
+        check_split(self._set, name, split, self._test_subjects, fold=fold)
         check_placements(names, self._set, name)
         self.source = RealStreams(
             name,
-            None if root is None else Path(root),
-            rate_hz,
-            tuple(channels or ("accel", "gyro")),
+            None if root is None else Path(root).expanduser(),
+            float(rate_hz),
+            checked_channels(channels or ("accel", "gyro")),
             names,
             on_bad_file,
-            max_gap_s,
+            float(max_gap_s),
         )
 
     @property
@@ -164,10 +165,13 @@ class RealIMUDataModule(WindowDataModule):
         """Whether each recording is tested on ``(N,)``."""
         if self._split == "official":
             return shards.official_test
-        people = self._test_subjects
-        if self._split != "subjects":
-            known = list_subjects(shards.subjects, what=self._name)
-            people = choose_fold(known, fold=self._fold, num_folds=self._num_folds, seed=self._seed)
+        if self._split == "subjects":
+            people, known = self._test_subjects, {str(name) for name in shards.subjects}
+            for person in sorted(people):
+                check_name(person, tuple(sorted(known, key=natural_key)), "test subject")
+        else:
+            everybody = list_subjects(shards.subjects, what=self._name)
+            people = choose_fold(everybody, fold=self._fold, num_folds=self._num_folds, seed=self._seed)
         return np.isin(shards.subjects, sorted(people))
 
 
@@ -196,19 +200,22 @@ def check_placements(placements: tuple[str, ...], real: RealSet, name: str) -> N
     """Make sure that the sites can be in the set before anything is read.
 
     Raises:
-        ValueError: none is named where only the files say, or one is none of the set's.
+        ValueError: none is named where only the files say, one is none of the set's, or one is named twice.
     """
     if not placements:
         raise ValueError(f"{name} does not say where its sensors sit before it is read; give placements")
+    if len(set(placements)) < len(placements):
+        raise ValueError(f"placements are {list(placements)}, expected each once")
     for placement in placements if real.placements else ():
         check_name(placement, real.placements, "placement")
 
 
-def check_split(real: RealSet, name: str, split: str, test_subjects: frozenset[str]) -> None:
+def check_split(real: RealSet, name: str, split: str, test_subjects: frozenset[str], *, fold: int) -> None:
     """Make sure that the split can be made before anything is read.
 
     Raises:
-        ValueError: it is none of :data:`SPLITS`, the set has no official one, or no subject is named.
+        ValueError: it is none of :data:`SPLITS`, the set has no official one, no subject is named, or a fold is asked
+            of a split that has none.
     """
     check_name(split, SPLITS, "split")
     if split == "official" and real.is_test is None:
@@ -217,5 +224,7 @@ def check_split(real: RealSet, name: str, split: str, test_subjects: frozenset[s
         )
     if split != "subjects" and test_subjects:
         raise ValueError(f"test_subjects {sorted(test_subjects)} given with split: {split}; give split: subjects")
+    if split not in ("kfold", "loso") and fold:
+        raise ValueError(f"fold is {fold} with split: {split}, which has no folds; give split: kfold or loso")
     if split == "subjects" and not test_subjects:
         raise ValueError("split: subjects needs test_subjects, the people to test on; none were given")

@@ -45,12 +45,13 @@ def pack_streams(source: StreamSource, cache_dir: str | Path, *, progress: Progr
         ValueError: a file is damaged, or the set does not have what was asked for; nothing is left in the cache.
     """
     report = progress or (lambda done, name: None)
-    return open_streams(write_once(Path(cache_dir), source.key(), lambda folder: source.write(folder, report)))
+    cache = Path(cache_dir).expanduser()
+    return open_streams(write_once(cache, source.key(), lambda folder: source.write(folder, report)))
 
 
 def is_packed(source: StreamSource, cache_dir: str | Path) -> bool:
     """Whether the pack of a source, as it is now, is there."""
-    return (Path(cache_dir) / source.key() / INDEX).is_file()
+    return (Path(cache_dir).expanduser() / source.key() / INDEX).is_file()
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class RealStreams:
         """
         root = None if self.root is None else self.root.expanduser()
         options = (self.rate_hz, self.channels, self.placements, self.on_bad_file, self.max_gap_s)
-        stamps = stamps_of(real_set(self.name).sources(root), root)
+        stamps = stamps_of(real_set(self.name).sources(root))
         return f"{self.name}-{digest_of([reader_version(), str(root), repr(options), *stamps])}"
 
     def write(self, folder: Path, progress: Progress) -> None:
@@ -132,7 +133,7 @@ class VirtualStreams:
         """
         table = read_manifest(self.root)
         options = (self.rate_hz, self.channels, self.placements)
-        stamps = stamps_of((self.root / str(file) for file in table["file"]), self.root)
+        stamps = stamps_of(self.root / str(file) for file in table["file"])
         rows = table.to_csv(index=False)
         return f"virtual-{digest_of([reader_version(), str(self.root), repr(options), rows, *stamps])}"
 

@@ -38,13 +38,9 @@ def digest_of(parts: Iterable[str]) -> str:
     return digest.hexdigest()[:20]
 
 
-def stamps_of(files: Iterable[Path], root: Path | None) -> list[str]:
-    """Name, size and time of each file; names below the root where there is one, so that a moved set keeps them."""
-    stamps = []
-    for path in files:
-        inside = path.relative_to(root) if root is not None and path.is_relative_to(root) else path
-        stamps.append(f"{inside.as_posix()}|{stamp_of(path)}")
-    return stamps
+def stamps_of(files: Iterable[Path]) -> list[str]:
+    """Path, size and time of each file."""
+    return [f"{path.as_posix()}|{stamp_of(path)}" for path in files]
 
 
 @cache

@@ -55,6 +55,27 @@ def _draw(groups: NDArray[np.generic], fraction: float, rng: np.random.Generator
     return rng.permutation(groups)[:count]
 
 
+def split_off_last(windows: Windows, people: Sequence[str], *, fraction: float) -> tuple[Windows, Windows]:
+    """Hold out the last of a row of people, so that who is trained on grows with the row and nobody is swapped.
+
+    Args:
+        windows: the training windows.
+        people: at least two, as :func:`choose_people` draws them.
+        fraction: share of them to hold out, in [0, 1); 0 holds out nobody, any other at least one.
+
+    Returns:
+        Training windows and validation windows.
+
+    Raises:
+        ValueError: ``fraction`` is out of range.
+    """
+    if not 0 <= fraction < 1:
+        raise ValueError(f"val_fraction is {fraction}, expected a share in [0, 1) of the training subjects")
+    count = min(max(1, round(fraction * len(people))), len(people) - 1) if fraction else 0
+    held = np.isin(windows.subjects, people[len(people) - count :])
+    return windows.select(~held), windows.select(held)
+
+
 def list_subjects(subjects: NDArray[np.str_], *, what: str) -> list[str]:
     """Every wearer once, in natural order: 2 before 10.
 
@@ -96,8 +117,8 @@ def choose_fold(subjects: Sequence[str], *, fold: int, num_folds: int | None, se
     return frozenset(str(name) for name in np.array_split(dealt, count)[fold])
 
 
-def choose_people(subjects: Sequence[str], count: int, *, seed: int) -> frozenset[str]:
-    """A few people by chance; the choice of fewer people is part of that of more.
+def choose_people(subjects: Sequence[str], count: int, *, seed: int) -> tuple[str, ...]:
+    """A few people by chance, in the order they were drawn: the choice of fewer people begins that of more.
 
     Args:
         subjects: all people, in natural order.
@@ -109,4 +130,4 @@ def choose_people(subjects: Sequence[str], count: int, *, seed: int) -> frozense
     """
     if not 0 <= count <= len(subjects):
         raise ValueError(f"{count} people asked for, expected 0 to {len(subjects)}: {', '.join(subjects)}")
-    return frozenset(str(name) for name in np.random.default_rng(seed).permutation(np.array(subjects))[:count])
+    return tuple(str(name) for name in np.random.default_rng(seed).permutation(np.array(subjects))[:count])

@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 
 from datamodules.har.label_runs import LabelRuns
 from datamodules.har.streams import Stream, resample_stream
-from datamodules.packs import INDEX, ShardWriter, check_shards, map_shard, write_index
+from datamodules.packs import ShardWriter, check_shards, map_shard, read_index, write_index
 
 SHARD_BYTES: Final = 1 << 28
 """A file is closed at the first recording that ends beyond this many bytes."""
+
+_ARRAYS: Final = (
+    *("about", "run_start", "run_label", "run_finite", "lengths", "place", "subjects", "trials", "official_test"),
+)
 
 
 @dataclass
@@ -146,31 +150,32 @@ def write_streams(
     if writer is None:
         raise ValueError(f"no recording in {what}, expected some; check its root, placements and channels")
     joined = LabelRuns.joined(runs)
-    write_index(
-        folder,
-        {
-            "about": np.array(
-                json.dumps(
-                    {
-                        "channels": channels,
-                        "rate_hz": rate_hz,
-                        "rows": writer.rows,
-                        "names": joined.names,
-                        "finite": (finite / max(1, int(joined.lengths.sum()))).tolist(),
-                        "notes": notes(),
-                    }
-                )
-            ),
-            "run_start": joined.start,
-            "run_label": joined.label,
-            "run_finite": joined.finite,
-            "lengths": joined.lengths,
-            "place": np.array(places, dtype=np.int64),
-            "subjects": np.array([subject for subject, _, _ in about], dtype=np.str_),
-            "trials": np.array([trial for _, trial, _ in about], dtype=np.str_),
-            "official_test": np.array([test for _, _, test in about], dtype=np.bool_),
-        },
-    )
+    header = {
+        "channels": channels,
+        "rate_hz": rate_hz,
+        "rows": writer.rows,
+        "names": joined.names,
+        "finite": (finite / max(1, int(joined.lengths.sum()))).tolist(),
+        "notes": notes(),
+    }
+    write_index(folder, _index_arrays(json.dumps(header), joined, places, about))
+
+
+def _index_arrays(
+    header: str, runs: LabelRuns, places: list[tuple[int, int]], about: list[tuple[str, str, bool]]
+) -> dict[str, NDArray[np.generic]]:
+    """What :func:`open_streams` reads, by the names of :data:`_ARRAYS`."""
+    return {
+        "about": np.array(header),
+        "run_start": runs.start,
+        "run_label": runs.label,
+        "run_finite": runs.finite,
+        "lengths": runs.lengths,
+        "place": np.array(places, dtype=np.int64),
+        "subjects": np.array([subject for subject, _, _ in about], dtype=np.str_),
+        "trials": np.array([trial for _, trial, _ in about], dtype=np.str_),
+        "official_test": np.array([test for _, _, test in about], dtype=np.bool_),
+    }
 
 
 def open_streams(folder: Path) -> StreamShards:
@@ -179,24 +184,28 @@ def open_streams(folder: Path) -> StreamShards:
     Raises:
         ValueError: a file of the pack is damaged.
     """
-    with np.load(folder / INDEX, allow_pickle=False) as data:
-        about = json.loads(str(data["about"]))
-        runs = LabelRuns(
-            tuple(about["names"]), data["run_start"], data["run_label"], data["run_finite"], data["lengths"]
-        )
-        shards = StreamShards(
-            folder,
-            tuple(about["channels"]),
-            float(about["rate_hz"]),
-            runs,
-            data["place"][:, 0],
-            data["place"][:, 1],
-            data["subjects"],
-            data["trials"],
-            data["official_test"],
-            tuple(about["rows"]),
-            tuple(about["finite"]),
-            tuple(about["notes"]),
-        )
+    data = read_index(folder, _ARRAYS)
+    about = json.loads(str(data["about"]))
+    place = data["place"].astype(np.int64, copy=False)
+    shards = StreamShards(
+        folder,
+        tuple(about["channels"]),
+        float(about["rate_hz"]),
+        LabelRuns(
+            tuple(about["names"]),
+            data["run_start"].astype(np.int64, copy=False),
+            data["run_label"].astype(np.int64, copy=False),
+            data["run_finite"].astype(np.bool_, copy=False),
+            data["lengths"].astype(np.int64, copy=False),
+        ),
+        place[:, 0],
+        place[:, 1],
+        data["subjects"].astype(np.str_, copy=False),
+        data["trials"].astype(np.str_, copy=False),
+        data["official_test"].astype(np.bool_, copy=False),
+        tuple(about["rows"]),
+        tuple(about["finite"]),
+        tuple(about["notes"]),
+    )
     check_shards(folder, list(shards.rows), width=len(shards.channels))
     return shards

@@ -54,7 +54,7 @@ def stream_of_recording(recording: Recording, channels: Sequence[str], placement
         ValueError: the recording does not have what was asked for.
     """
     groups = []
-    for group in _checked_groups(channels):
+    for group in checked_channels(channels):
         if group == "gyro":
             if recording.gyro is None:
                 raise ValueError(f"{recording.trial} has no gyroscope; leave gyro out of channels {list(channels)}")
@@ -95,7 +95,7 @@ def streams_of_imu(
     sites = _chosen_sites(recording.names, placements, "the simulated recording")
     names = channel_names(channels, [recording.names[site] for site in sites])
     groups = []
-    for group in _checked_groups(channels):
+    for group in checked_channels(channels):
         tensor = {"accel": recording.accel, "gyro": recording.gyro, "linear_accel": recording.linear_accel}[group]
         groups.append(tensor.detach().cpu().numpy().reshape(-1, *tensor.shape[-3:]))
     batch, samples = groups[0].shape[:2]
@@ -113,6 +113,8 @@ def streams_of_imu(
 def resample_stream(stream: Stream, *, rate_hz: float) -> Stream:
     """Bring a stream to another rate: channels through a zero-phase anti-alias filter, labels of the nearest samples.
 
+    Missing values stay missing where they were, and nowhere else: the filter passes over them on a straight line.
+
     Args:
         stream: at any rate.
         rate_hz: wanted rate [Hz]; the stream itself is returned where it has that rate.
@@ -120,11 +122,29 @@ def resample_stream(stream: Stream, *, rate_hz: float) -> Stream:
     if stream.rate_hz == rate_hz:
         return stream
     ratio = Fraction(rate_hz / stream.rate_hz).limit_denominator(1000)
+    missing = np.logical_not(np.isfinite(stream.values))
+    whole = _bridged(stream.values, missing)
     # A line through the ends rather than zeros beyond them: gravity would otherwise ring at both edges.
-    values = resample_poly(stream.values, ratio.numerator, ratio.denominator, axis=0, padtype="line")
-    nearest = np.round(np.arange(len(values)) * float(1 / ratio)).astype(np.int64)
-    labels = stream.labels[np.minimum(nearest, len(stream.labels) - 1)]
+    values = resample_poly(whole, ratio.numerator, ratio.denominator, axis=0, padtype="line")
+    place = np.minimum(np.arange(len(values)) * float(1 / ratio), len(missing) - 1)
+    # The allowance is for places such as 3 * (1 / 0.3), which come out beside the whole number.
+    before, after = np.floor(place + 1e-6).astype(np.int64), np.ceil(place - 1e-6).astype(np.int64)
+    values[missing[before] | missing[after]] = np.nan
+    labels = stream.labels[np.round(place).astype(np.int64)]
     return replace(stream, values=values, labels=labels, rate_hz=rate_hz)
+
+
+def _bridged(values: NDArray[np.float64], missing: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """A straight line wherever values are missing, since a filter would spread NaN over its whole length."""
+    gaps = np.flatnonzero(missing.any(axis=0))
+    if not len(gaps):
+        return values
+    bridged = values.copy()
+    index = np.arange(len(values))
+    for channel in gaps:
+        there = np.logical_not(missing[:, channel])
+        bridged[:, channel] = np.interp(index, index[there], values[there, channel]) if there.any() else 0.0
+    return bridged
 
 
 def channel_names(channels: Sequence[str], sites: Sequence[str]) -> tuple[str, ...]:
@@ -136,18 +156,25 @@ def channel_names(channels: Sequence[str], sites: Sequence[str]) -> tuple[str, .
     return tuple(f"{prefix}{group}_{axis}" for prefix in prefixes for group in channels for axis in "xyz")
 
 
-def _checked_groups(channels: Sequence[str]) -> Sequence[str]:
-    if not channels or any(group not in CHANNEL_GROUPS for group in channels):
-        raise ValueError(f"channels are {list(channels)}, expected one or more of {list(CHANNEL_GROUPS)}")
-    return channels
+def checked_channels(channels: Sequence[str]) -> tuple[str, ...]:
+    """The same groups of channels.
+
+    Raises:
+        ValueError: there is none, one is none of :data:`CHANNEL_GROUPS`, or one stands there twice.
+    """
+    if not channels or any(group not in CHANNEL_GROUPS for group in channels) or len(set(channels)) < len(channels):
+        raise ValueError(f"channels are {list(channels)}, expected one or more of {list(CHANNEL_GROUPS)}, each once")
+    return tuple(channels)
 
 
 def _chosen_sites(available: Sequence[str], wanted: Sequence[str] | None, where: str) -> list[int]:
     if wanted is None:
         return list(range(len(available)))
     missing = [name for name in wanted if name not in available]
-    if missing or not wanted:
-        raise ValueError(f"placements {list(wanted)} asked of {where}, expected one or more of {list(available)}")
+    if missing or not wanted or len(set(wanted)) < len(wanted):
+        raise ValueError(
+            f"placements {list(wanted)} asked of {where}, expected one or more of {list(available)}, each once"
+        )
     return [list(available).index(name) for name in wanted]
 
 

@@ -14,6 +14,7 @@ from datamodules.har.random_augmentations import Augmentation
 from datamodules.har.real_module import RealIMUDataModule
 from datamodules.har.set_streams import VirtualStreams, pack_streams
 from datamodules.har.shard_windows import cut_shards
+from datamodules.har.streams import checked_channels
 from datamodules.har.window_module import WindowDataModule
 from datamodules.har.window_set import Windows
 from sim.recording import ImuRecording
@@ -85,9 +86,9 @@ class VirtualIMUDataModule(WindowDataModule):
         self._cache_dir = cache_dir
         self._cutter = Cutter(tuple(classes), {}, window_s, overlap, rate_hz, purity)
         self.source = VirtualStreams(
-            Path(root),
-            rate_hz,
-            tuple(channels or ("accel", "gyro")),
+            Path(root).expanduser(),
+            float(rate_hz),
+            checked_channels(channels or ("accel", "gyro")),
             None if placements is None else tuple(placements),
         )
         self._real: RealIMUDataModule | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import lightning
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from datamodules.har.splitting import split_off_validation
 from datamodules.har.window_loading import WindowDataset, make_loader
 from datamodules.har.window_set import UNKNOWN_SUBJECT, Windows
 from datamodules.har.window_views import TurnedWindows
+from datamodules.training_position import ResumedSampler, find_position
 
 
 class WindowDataModule(lightning.LightningDataModule):
@@ -38,7 +41,8 @@ class WindowDataModule(lightning.LightningDataModule):
         seed: decides the validation split, the turns, the augmentation and the order of batches.
 
     Raises:
-        ValueError: training and test windows differ in classes, channels, rate or length, or there are none.
+        ValueError: training and test windows differ in classes, channels, rate or length, or there are none, or a
+            number is out of range.
     """
 
     train_windows: Windows
@@ -60,6 +64,10 @@ class WindowDataModule(lightning.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if batch_size < 1 or num_workers < 0:
+            raise ValueError(
+                f"batch_size is {batch_size} and num_workers {num_workers}, expected at least 1 window and 0 processes"
+            )
         self._given = (train, test)
         self._batch_size, self._val_fraction, self._num_workers, self._seed = (
             batch_size,
@@ -91,8 +99,8 @@ class WindowDataModule(lightning.LightningDataModule):
         """What the normalisation is made of, from the training windows alone."""
         return windows.moments()
 
-    def make_sampler(self, windows: Windows, *, ranks: int, rank: int) -> Sampler[int]:
-        """The order of training windows: shuffled, by the seed and the epoch alone, so that a resumed run goes on."""
+    def make_sampler(self, windows: Windows, *, ranks: int, rank: int) -> DistributedSampler[int]:
+        """The order of training windows: shuffled, by the seed and the epoch alone."""
         # Lightning tells a DistributedSampler the epoch, which a plain shuffled loader never learns.
         return DistributedSampler(WindowDataset(windows), num_replicas=ranks, rank=rank, shuffle=True, seed=self._seed)
 
@@ -176,8 +184,8 @@ class WindowDataModule(lightning.LightningDataModule):
         if self._augment.is_none or self.trainer is None or not self.trainer.training:
             return self.normalise(batch)
         mean, std = self._scales(batch)
-        # Windows and epoch decide the draws, so that a resumed run draws what the whole one would have.
-        key = [self._seed, self.trainer.current_epoch, *batch.sample_id[:4].tolist()]
+        # Windows and step decide the draws, so that a resumed run draws what the whole one would have.
+        key = [self._seed, self.trainer.global_step, *batch.sample_id[:4].tolist()]
         state = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
         generator = torch.Generator(device=batch.signals.device).manual_seed(state)
         signals = self._augment.apply(
@@ -186,9 +194,11 @@ class WindowDataModule(lightning.LightningDataModule):
         return self.normalise(batch._replace(signals=signals))
 
     def train_dataloader(self) -> DataLoader[IMUBatch]:
-        """Shuffled training batches; the order depends on the seed and the epoch alone, so a resumed run goes on."""
+        """Shuffled training batches; seed and epoch alone decide the order, and a resumed run goes on within it."""
         ranks, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        return self._loader(self.train_windows, self.make_sampler(self.train_windows, ranks=ranks, rank=rank))
+        order = self.make_sampler(self.train_windows, ranks=ranks, rank=rank)
+        position = partial(find_position, self.trainer, batch_size=self._batch_size)
+        return self._loader(self.train_windows, ResumedSampler(order, position=position))
 
     def val_dataloader(self) -> list[DataLoader[IMUBatch]]:
         """Validation batches in order; no loader where nothing was held out."""

@@ -65,11 +65,10 @@ def copy_windows(windows: ShardWindows, order: np.ndarray[tuple[int], np.dtype[n
     """Copy windows from the map into one preallocated batch, as plain NumPy does it."""
     batch = np.empty((BATCH, windows.num_samples, windows.num_channels), dtype=np.float32)
     maps = [np.asarray(windows.shards.map(number)) for number in range(len(windows.shards.rows))]
-    shard = windows.shards.shard[windows.recording]
-    for start in range(0, len(order), BATCH):
-        for place, index in enumerate(order[start : start + BATCH]):
-            row = windows.row[index]
-            batch[place] = maps[shard[index]][row : row + windows.num_samples]
+    # Plain integers: picking them out of arrays one by one would cost the copy a tenth of its rate.
+    shards, rows = windows.shards.shard[windows.recording[order]].tolist(), windows.row[order].tolist()
+    for number, (shard, row) in enumerate(zip(shards, rows, strict=True)):
+        batch[number % BATCH] = maps[shard][row : row + windows.num_samples]
 
 
 def window_stream_table(hours: float = HOURS) -> BenchTable:

@@ -1,5 +1,6 @@
 """Folders written once: by one of several processes, whole or not at all."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -11,7 +12,16 @@ import time
 import numpy as np
 import pytest
 
-from datamodules.packs import INDEX, ShardWriter, check_shards, map_shard, shard_path, write_index, write_once
+from datamodules.packs import (
+    INDEX,
+    ShardWriter,
+    check_shards,
+    map_shard,
+    read_index,
+    shard_path,
+    write_index,
+    write_once,
+)
 
 
 def _write(folder, *, pause_s=0.0, log=None):
@@ -64,6 +74,62 @@ def test_an_error_leaves_nothing(tmp_path):
         write_once(tmp_path, "made", fail)
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
     assert write_once(tmp_path, "made", _write).is_dir()
+
+
+@pytest.mark.parametrize(("number", "said"), [(errno.ENOSPC, "No space left"), (errno.EROFS, "Read-only file system")])
+def test_a_full_disk_is_said_in_one_line_and_leaves_nothing(tmp_path, number, said):
+    def fill(folder):
+        _write(folder)
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(ValueError, match=rf"packs cannot be written in {tmp_path} \({said}.*give another cache_dir"):
+        write_once(tmp_path, "made", fill)
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+def test_a_source_that_cannot_be_read_is_not_taken_for_a_full_disk(tmp_path):
+    def fail(folder):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/elsewhere/s1.csv")
+
+    with pytest.raises(PermissionError, match=r"s1\.csv"):
+        write_once(tmp_path / "cache", "made", fail)
+
+
+def test_a_file_in_place_of_the_cache_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"file is a file, expected a folder to keep packs in; give another cache_dir"):
+        write_once(tmp_path / "file", "made", _write)
+    with pytest.raises(ValueError, match=r"packs cannot be written in .*file/below \(Not a directory\)"):
+        write_once(tmp_path / "file" / "below", "made", _write)
+
+
+@pytest.mark.parametrize("kept", [0, 30, 200, None])
+def test_a_damaged_index_is_named(tmp_path, kept):
+    target = write_once(tmp_path, "made", _write)
+    whole = (target / INDEX).read_bytes()
+    (target / INDEX).write_bytes(b"no archive" if kept is None else whole[:kept])
+    with pytest.raises(ValueError, match=rf"{INDEX} is damaged \(\d+ bytes\); delete {target} to pack anew"):
+        read_index(target, ["rows"])
+
+
+def test_an_index_without_what_is_asked_of_it_is_named(tmp_path):
+    target = write_once(tmp_path, "made", _write)
+    assert read_index(target, ["rows"])["rows"].tolist() == [4, 4]
+    with pytest.raises(ValueError, match="is damaged"):
+        read_index(target, ["rows", "columns"])
+
+
+def test_a_killed_run_of_a_machine_with_dots_in_its_name_is_cleared_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(socket, "gethostname", lambda: "node1.cluster.example")
+
+    monkeypatch.setattr("datamodules.packs.shutil.rmtree", lambda *_, **__: None)  # as SIGKILL leaves it
+    with pytest.raises(ZeroDivisionError):
+        write_once(tmp_path, "made", lambda folder: 1 / 0)
+    monkeypatch.undo()
+    monkeypatch.setattr(socket, "gethostname", lambda: "node1.cluster.example")
+    assert len(list(tmp_path.glob("*.part"))) == 1
+    write_once(tmp_path, "made", _write)
+    assert not list(tmp_path.glob("*.part"))
 
 
 def _write_slowly(cache, log):

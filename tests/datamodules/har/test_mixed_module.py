@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from datamodules.har import Augmentation, MixedIMUDataModule, RealIMUDataModule, VirtualIMUDataModule
 from datamodules.har.mixing import MixtureSampler
@@ -100,6 +101,19 @@ def test_fewer_people_are_part_of_more(folder: Path) -> None:
     assert all(few < more for few, more in pairwise(chosen))
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_fewer_people_are_part_of_more_once_validation_is_held_out(folder: Path, share: float) -> None:
+    trained = []
+    for count in range(1, 11):
+        data = _mix(folder, real_subjects=count, virtual_share=share, val_fraction=0.3, seed=5)
+        data.setup()
+        trained.append({name for name in data.train_windows.subjects if name[0] == "s"})
+        assert set(data.val_windows.subjects).isdisjoint(data.train_windows.subjects)
+        assert len(data.val_windows)
+    assert [len(people) for people in trained] == [1, 2, 2, 3, 3, 4, 5, 6, 6, 7]
+    assert all(few <= more for few, more in pairwise(trained))
+
+
 def test_validation_comes_from_real_people_where_there_are_enough(folder: Path) -> None:
     sides = []
     for count in (2, 4):
@@ -134,7 +148,12 @@ def test_normalisation_is_fitted_on_what_is_drawn_and_on_no_test_person(folder: 
 
 
 def test_each_part_alone(folder: Path) -> None:
-    for options, letter in (({"virtual_share": 0.0}, "s"), ({"virtual_share": 1.0}, "v"), ({"real_subjects": 0}, "v")):
+    for options, letter in (
+        ({"virtual_share": 0.0}, "s"),
+        ({"virtual_share": 1.0}, "v"),
+        ({"real_subjects": 0}, "v"),
+        ({"real_subjects": 0, "virtual_share": 0.5}, "v"),
+    ):
         data = _mix(folder, **options)
         data.setup()
         assert {name[0] for name in data.train_windows.subjects} == {letter}
@@ -146,7 +165,7 @@ def test_each_part_alone(folder: Path) -> None:
     [
         ({"real_subjects": 11}, "11 people asked for, expected 0 to 10"),
         ({"virtual_share": 1.5}, "virtual_share is 1.5, expected a share"),
-        ({"real_subjects": 0, "virtual_share": 0.5}, "expected 1 or null"),
+        ({"real_subjects": 0, "virtual_share": 0.0}, "nothing to train on"),
         ({"classes": ["walking"]}, "classes of real are .* give both the same"),
     ],
 )
@@ -174,18 +193,20 @@ class _Watcher(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def _train(folder: Path, tmp_path: Path, epochs: int, **options) -> list[torch.Tensor]:
+def _train(folder: Path, tmp_path: Path, epochs: int, *, resume: Path | None = None, **options) -> list[torch.Tensor]:
+    """What a model was given, step by step; a checkpoint of every step is kept."""
     model = _Watcher()
     trainer = Trainer(
         max_epochs=epochs,
         accelerator="cpu",
         logger=False,
-        enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=tmp_path,
+        callbacks=[ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=1, save_top_k=-1)],
     )
-    trainer.fit(model, _mix(folder, val_fraction=0.0, batch_size=64, **options))
+    data = _mix(folder, val_fraction=0.0, **{"batch_size": 64, **options})
+    trainer.fit(model, data, ckpt_path=resume, weights_only=False)
     return model.seen
 
 
@@ -197,8 +218,8 @@ def test_a_model_is_given_normalised_windows(folder: Path, tmp_path: Path) -> No
 
 def test_augmentation_acts_in_training_and_differs_from_epoch_to_epoch(folder: Path, tmp_path: Path) -> None:
     plain, noisy, again = (
-        _train(folder, tmp_path, 2, augment=augment)
-        for augment in (None, Augmentation(jitter=0.1), Augmentation(jitter=0.1))
+        _train(folder, tmp_path / str(number), 2, augment=augment)
+        for number, augment in enumerate((None, Augmentation(jitter=0.1), Augmentation(jitter=0.1)))
     )
     noise = [after - before for before, after in zip(plain, noisy, strict=True)]
     assert float(torch.cat(noise).std()) == pytest.approx(0.1, rel=0.03)
@@ -229,6 +250,17 @@ def test_a_checkpoint_carries_the_normalisation_it_was_trained_with(folder: Path
     state["channels"] = ["accel_x"]
     with pytest.raises(ValueError, match=r"trained on channels \['accel_x'\]"):
         other.load_state_dict(state)
+
+
+def test_a_run_resumed_within_an_epoch_is_given_what_the_whole_one_was(folder: Path, tmp_path: Path) -> None:
+    options = {"virtual_share": 0.5, "batch_size": 16, "augment": Augmentation(rotation_deg=30.0, jitter=0.1)}
+    whole = _train(folder, tmp_path / "whole", 2, **options)
+    per_epoch = len(whole) // 2
+    step = per_epoch + per_epoch // 2
+    assert step % per_epoch
+    resumed = _train(folder, tmp_path / "rest", 2, resume=tmp_path / "whole" / f"step={step}.ckpt", **options)
+    assert len(resumed) == len(whole) - step
+    assert all(torch.equal(first, second) for first, second in zip(whole[step:], resumed, strict=True))
 
 
 def test_ranks_draw_windows_of_their_own_equally_many() -> None:
@@ -276,7 +308,7 @@ def test_the_yaml_trains_tests_and_resumes(folder: Path, tmp_path: Path) -> None
         return done.stdout + done.stderr
 
     said = run("fit", "-c", str(path), *small)
-    assert "real people trained on: s" in said
+    assert "real people taken: s" in said
     assert "training: " in said
     assert "walking" in said
     run("fit", "-c", str(path), *small, "--trainer.max_epochs=2", "--ckpt_path=last")

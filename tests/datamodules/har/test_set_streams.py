@@ -66,6 +66,21 @@ def test_a_set_is_read_once(root: Path, tmp_path: Path, monkeypatch: pytest.Monk
     pack_streams(_source(root), tmp_path / "cache")
 
 
+def test_the_cache_may_lie_below_the_home_folder(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert pack_streams(_source(root), "~/cache").folder.parent == tmp_path / "home" / "cache"
+    assert is_packed(_source(root), "~/cache")
+
+
+def test_a_file_that_was_touched_or_removed_is_noticed(root: Path) -> None:
+    keys = [_source(root).key()]
+    os.utime(root / "s0_walking.csv", (1, 1))
+    keys.append(_source(root).key())
+    (root / "s0_walking.csv").unlink()
+    keys.append(_source(root).key())
+    assert len(set(keys)) == 3
+
+
 @pytest.mark.parametrize(
     "change",
     [
