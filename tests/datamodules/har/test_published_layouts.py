@@ -6,9 +6,6 @@ units and order of columns and expects m/s^2 and rad/s back.
 
 from __future__ import annotations
 
-import io
-import zipfile
-
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -21,19 +18,6 @@ G = 9.80665
 UP = np.array([[0.0, 0.0, G], [G, 0.0, 0.0], [0.0, -G, 0.0], [0.0, 0.6 * G, 0.8 * G], [0.8 * G, 0.0, -0.6 * G]])
 TURN = np.array([[0.1, 0.2, 0.3], [-0.4, 0.5, 0.6], [0.7, -0.8, 0.9], [1.0, 1.1, -1.2], [1.3, 1.4, 1.5]])
 DEG = np.pi / 180
-
-
-def _expect(recording, *, labels, subject, sites=1, first=0, rtol=1e-4):
-    """The still sensors of the top of this file, site by site."""
-    assert recording.subject == subject
-    assert recording.gravity_included
-    found = [recording.labels] if isinstance(recording.labels, str) else list(dict.fromkeys(recording.labels))
-    assert found == labels
-    expected = np.broadcast_to(UP[first : first + sites], recording.accel.shape)
-    np.testing.assert_allclose(recording.accel, expected, rtol=rtol, atol=1e-3)
-    np.testing.assert_allclose(
-        recording.gyro, np.broadcast_to(TURN[first : first + sites], recording.gyro.shape), rtol=rtol, atol=1e-4
-    )
 
 
 def test_the_registry_speaks_the_common_vocabulary():
@@ -76,7 +60,7 @@ def _write_dat(path, rows, end="\n"):
     path.write_bytes((end.join(lines) + end).encode())
 
 
-def test_pamap2(tmp_path):
+def test_pamap2(tmp_path, expect_still):
     root = tmp_path / "PAMAP2_Dataset"
     _write_dat(root / "Protocol" / "subject101.dat", _pamap2_rows())
     _write_dat(root / "Optional" / "subject101.dat", _pamap2_rows(), end=" \r\n")
@@ -84,7 +68,7 @@ def test_pamap2(tmp_path):
     optional, protocol = load_recordings("pamap2", tmp_path)
     assert (protocol.trial, optional.trial) == ("pamap2/protocol/101", "pamap2/optional/101")
     for recording in (protocol, optional):
-        _expect(recording, labels=["", "walking"], subject="101", sites=3)
+        expect_still(recording, UP[:3], TURN[:3], labels=["", "walking"], subject="101")
         assert recording.rate_hz == 100
         assert recording.timing is not None
         assert not recording.timing.resampled
@@ -184,7 +168,7 @@ def test_mhealth(tmp_path):
     assert recording.timing.missing == 300  # of the chest's gyroscope
 
 
-def test_opportunity(tmp_path):
+def test_opportunity(tmp_path, expect_still):
     rows = np.full((300, 250), np.nan)
     rows[:, 0] = np.round(np.arange(300) * 1000 / 30)
     for unit in range(5):
@@ -196,7 +180,7 @@ def test_opportunity(tmp_path):
     _write_dat(tmp_path / "OpportunityUCIDataset" / "dataset" / "S1-Drill.dat", rows)
     drill, adl = load_recordings("opportunity", tmp_path)
     for recording, subject in ((drill, "1"), (adl, "2")):
-        _expect(recording, labels=["standing", "walking", "sitting"], subject=subject, sites=5, rtol=2e-3)
+        expect_still(recording, UP[:5], TURN[:5], labels=["standing", "walking", "sitting"], subject=subject, rtol=2e-3)
         assert recording.placements[0] == "back"
         assert not recording.timing.resampled
     is_test = READERS["opportunity"].is_test
@@ -206,13 +190,13 @@ def test_opportunity(tmp_path):
 # --- MATLAB files
 
 
-def test_usc_had(tmp_path):
+def test_usc_had(tmp_path, expect_still):
     readings = np.concatenate([np.tile(UP[0] / G, (200, 1)), np.tile(TURN[0] / DEG, (200, 1))], axis=1)
     folder = tmp_path / "USC-HAD" / "Subject13"
     folder.mkdir(parents=True)
     savemat(folder / "a10t2.mat", {"sensor_readings": readings, "activity_numbr": "10", "title": "USC"})
     (recording,) = load_recordings("usc_had", tmp_path)
-    _expect(recording, labels=["sleeping"], subject="13")
+    expect_still(recording, UP[:1], TURN[:1], labels=["sleeping"], subject="13")
     assert recording.rate_hz == 100
     savemat(folder / "a13t1.mat", {"sensor_readings": readings})
     with pytest.raises(ValueError, match=r"a13t1\.mat has label '13', which is not in the label map"):
@@ -222,381 +206,13 @@ def test_usc_had(tmp_path):
         list(load_recordings("usc_had", tmp_path))
 
 
-def test_utd_mhad(tmp_path):
+def test_utd_mhad(tmp_path, expect_still):
     readings = np.concatenate([np.tile(UP[0] / G, (150, 1)), np.tile(TURN[0] / DEG, (150, 1))], axis=1)
     (tmp_path / "Inertial").mkdir()
     for action in (3, 27):
         savemat(tmp_path / "Inertial" / f"a{action}_s4_t1_inertial.mat", {"d_iner": readings})
     wave, squat = load_recordings("utd_mhad", tmp_path)
-    _expect(wave, labels=["hand_wave"], subject="4")
-    _expect(squat, labels=["squatting"], subject="4")
+    expect_still(wave, UP[:1], TURN[:1], labels=["hand_wave"], subject="4")
+    expect_still(squat, UP[:1], TURN[:1], labels=["squatting"], subject="4")
     assert (wave.placements, squat.placements) == (("right_wrist",), ("right_thigh",))
     assert READERS["utd_mhad"].is_test(wave)
-
-
-# --- phones
-
-
-def test_motionsense_turns_the_sense_of_coremotion_round(tmp_path):
-    """An iPhone on its back reads gravity (0, 0, -1) g; pushed upwards, specific force along +z grows."""
-    folder = tmp_path / "A_DeviceMotion_data" / "A_DeviceMotion_data" / "std_6"
-    folder.mkdir(parents=True)
-    header = ",attitude.roll,attitude.pitch,attitude.yaw,gravity.x,gravity.y,gravity.z,"
-    header += "rotationRate.x,rotationRate.y,rotationRate.z,userAcceleration.x,userAcceleration.y,userAcceleration.z"
-    lines = [f"{i},0,0,0,0,0,-1,0.1,0.2,0.3,0,0,-0.5" for i in range(100)]
-    (folder / "sub_3.csv").write_text("\n".join([header, *lines]))
-    other = tmp_path / "B_Accelerometer_data" / "B_Accelerometer_data" / "std_6"
-    other.mkdir(parents=True)
-    (other / "sub_3.csv").write_text(",x,y,z\n0,1,2,3\n")
-    (recording,) = load_recordings("motionsense", tmp_path)
-    np.testing.assert_allclose(recording.accel[:, 0], np.tile([0, 0, 1.5 * G], (100, 1)), rtol=1e-6)
-    np.testing.assert_allclose(recording.gyro[0, 0], [0.1, 0.2, 0.3], rtol=1e-6)
-    assert (recording.subject, recording.labels, recording.rate_hz) == ("3", "standing", 50)
-
-
-def _android_csv(time_s, values):
-    lines = [
-        f"{i + 1},{round(1000 * t)},{x},{y},{z}" for i, (t, (x, y, z)) in enumerate(zip(time_s, values, strict=True))
-    ]
-    return "\n".join(["id,attr_time,attr_x,attr_y,attr_z", *lines]) + "\n"
-
-
-def _realworld_zip(kind, activity, positions, start=1435000000.0, suffix=""):
-    data = io.BytesIO()
-    prefix = {"acc": "acc", "gyr": "Gyroscope"}[kind]
-    with zipfile.ZipFile(data, "w") as archive:
-        archive.writestr("readMe", "frequency: 50.0 Hz")
-        for index, position in enumerate(positions):
-            time_s = start + 0.01 * index + np.arange(400) / 50
-            values = np.tile((UP if kind == "acc" else TURN)[index], (400, 1))
-            archive.writestr(f"{prefix}_{activity}_{position}{suffix}.csv", _android_csv(time_s, values))
-    return data.getvalue()
-
-
-def test_realworld2016(tmp_path, caplog):
-    folder = tmp_path / "realworld2016_dataset" / "proband3" / "data"
-    folder.mkdir(parents=True)
-    positions = ("chest", "forearm", "head", "shin", "thigh")
-    (folder / "acc_climbingup_csv.zip").write_bytes(_realworld_zip("acc", "climbingup", positions))
-    (folder / "gyr_climbingup_csv.zip").write_bytes(_realworld_zip("gyr", "climbingup", positions))
-    (folder / "mag_climbingup_csv.zip").write_bytes(b"not looked at")
-    recordings = list(load_recordings("realworld2016", tmp_path))
-    assert len(recordings) == 1
-    _expect(recordings[0], labels=["walking_upstairs"], subject="3", sites=5)
-    assert recordings[0].placements == ("chest", "left_forearm", "head", "left_shank", "left_thigh")
-    assert len(recordings[0].accel) == 398  # what all seven clocks cover
-
-
-def test_realworld2016_parts_and_a_missing_gyroscope(tmp_path, caplog):
-    folder = tmp_path / "proband4" / "data"
-    folder.mkdir(parents=True)
-    for kind, positions in (("acc", ("chest", "waist")), ("gyr", ("chest",))):
-        with zipfile.ZipFile(folder / f"{kind}_jumping_csv.zip", "w") as outer:
-            for part in (1, 2):
-                inner = _realworld_zip(kind, "jumping", positions, start=1.0e9 + 100 * part)
-                outer.writestr(f"{kind}_jumping_{part}_csv.zip", inner)
-    first, second = load_recordings("realworld2016", tmp_path)
-    assert (first.trial, second.trial) == ("realworld2016/4/jumping_1", "realworld2016/4/jumping_2")
-    assert first.placements == ("chest", "waist")
-    np.testing.assert_allclose(second.accel[:, 1], np.tile(UP[1], (len(second.accel), 1)), rtol=1e-5)
-    assert np.isnan(first.gyro[:, 1]).all()
-    assert np.isfinite(first.gyro[:, 0]).all()
-    assert "no gyroscope at waist" in caplog.text
-
-
-def test_realworld2016_parts_as_archives_of_their_own_and_unpacked(tmp_path):
-    folder = tmp_path / "proband7" / "data"
-    folder.mkdir(parents=True)
-    for part in (1, 2):
-        data = _realworld_zip("acc", "walking", ("chest",), start=1.0e9 + 100 * part)
-        (folder / f"acc_walking_{part}_csv.zip").write_bytes(data)
-    with zipfile.ZipFile(io.BytesIO(_realworld_zip("acc", "sitting", ("waist",)))) as archive:
-        archive.extractall(folder / "acc_sitting_csv")
-    recordings = list(load_recordings("realworld2016", tmp_path))
-    assert sorted(r.trial for r in recordings) == [
-        "realworld2016/7/sitting_1",
-        "realworld2016/7/walking_1",
-        "realworld2016/7/walking_2",
-    ]
-    assert {r.gyro for r in recordings} == {None}
-
-
-def test_realworld2016_names_that_the_download_has(tmp_path):
-    """Proband 4: the gyroscope's first archive has no number, files of the second have; walking is only _2."""
-    folder = tmp_path / "proband4" / "data"
-    folder.mkdir(parents=True)
-    for kind in ("acc", "gyr"):
-        with zipfile.ZipFile(folder / f"{kind}_climbingdown_csv.zip", "w") as outer:
-            for part in (1, 2):
-                inner = _realworld_zip(
-                    kind, "climbingdown" if part == 1 else "climbingdown_2", ("chest", "head"), start=1.0e9 + 100 * part
-                )
-                number = "" if (kind, part) == ("gyr", 1) else f"_{part}"
-                outer.writestr(f"{kind}_climbingdown{number}_csv.zip", inner)
-        (folder / f"{kind}_walking_csv.zip").write_bytes(_realworld_zip(kind, "walking_2", ("chest",)))
-    first, second, walk = load_recordings("realworld2016", tmp_path)
-    assert (first.trial, second.trial) == ("realworld2016/4/climbingdown_1", "realworld2016/4/climbingdown_2")
-    for recording in (first, second):
-        _expect(recording, labels=["walking_downstairs"], subject="4", sites=2)
-    _expect(walk, labels=["walking"], subject="4")
-
-
-def test_realworld2016_bad_archives(tmp_path):
-    folder = tmp_path / "proband1" / "data"
-    folder.mkdir(parents=True)
-    path = folder / "acc_walking_csv.zip"
-    path.write_bytes(_realworld_zip("acc", "walking", ("chest",))[:-300])
-    with pytest.raises(ValueError, match=r"acc_walking_csv\.zip is no whole zip archive"):
-        list(load_recordings("realworld2016", tmp_path))
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("../../acc_walking_chest.csv", "id")
-    with pytest.raises(ValueError, match="outside its folder"):
-        list(load_recordings("realworld2016", tmp_path))
-
-
-def _wisdm(path, subject, letters, values, start=252207666810782, step=50_000_000, end=";\n"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines, stamp = [], start
-    for letter in letters:
-        for _ in range(200):
-            stamp += step
-            lines.append(f"{subject},{letter},{stamp},{values[0]},{values[1]},{values[2]}")
-    path.write_bytes((end.join(lines) + end).encode())
-
-
-def test_wisdm(tmp_path):
-    raw = tmp_path / "wisdm-dataset" / "raw"
-    for device, end in (("phone", ";\n"), ("watch", ";\r\n")):
-        _wisdm(raw / device / "accel" / f"data_1600_accel_{device}.txt", 1600, "AE", UP[0], end=end)
-        _wisdm(
-            raw / device / "gyro" / f"data_1600_gyro_{device}.txt", 1600, "AE", TURN[0], start=252207666815000, end=end
-        )
-    (raw / "phone" / "accel" / ".DS_Store").write_text("")
-    recordings = list(load_recordings("wisdm", tmp_path))
-    assert [(r.placements[0], r.labels) for r in recordings] == [
-        ("right_pocket", "walking"),
-        ("right_pocket", "standing"),
-        ("right_wrist", "walking"),
-        ("right_wrist", "standing"),
-    ]
-    for recording in recordings:
-        _expect(recording, labels=[recording.labels], subject="1600")
-        assert recording.rate_hz == 20
-
-
-def test_wisdm_unknown_letter_is_named_with_its_line(tmp_path):
-    path = tmp_path / "raw" / "phone" / "accel" / "data_1600_accel_phone.txt"
-    _wisdm(path, 1600, "A", UP[0])
-    path.write_text(path.read_text() + "1600,N,252217666810782,0,0,9.8;\n")
-    with pytest.raises(ValueError, match=r"data_1600_accel_phone\.txt, line 201 has label 'N', which is not in the"):
-        list(load_recordings("wisdm", tmp_path))
-
-
-def test_wisdm_damaged_line_is_named(tmp_path):
-    path = tmp_path / "raw" / "phone" / "accel" / "data_1600_accel_phone.txt"
-    _wisdm(path, 1600, "A", UP[0])
-    path.write_text(path.read_text() + "1600,A,25220766;\n")
-    with pytest.raises(ValueError, match=r"data_1600_accel_phone\.txt, line 201 has 3 columns, expected 6"):
-        list(load_recordings("wisdm", tmp_path))
-
-
-def test_wisdm_2010_with_its_broken_lines(tmp_path):
-    stamps = 49105962326000 + 50_000_000 * np.arange(120)
-    good = [f"33,Jogging,{stamp},0.0,9.80665,0.0;" for stamp in stamps]
-    good[3] += good.pop(4)  # two records on a line
-    text = "\n".join(good) + "\n\n33,Jogging,491059,1.0,2.0,;\n11,Walking,0,0,0,0;\n"
-    text += "".join(f"17,Walking,{stamp},0.0,9.80665,0.0,;\n" for stamp in stamps)
-    (tmp_path / "WISDM_ar_v1.1_raw.txt").write_text(text)
-    jog, walk = load_recordings("wisdm", tmp_path)
-    assert (jog.labels, jog.subject, len(jog.accel)) == ("jogging", "33", 120)
-    assert (walk.labels, walk.subject, len(walk.accel)) == ("walking", "17", 120)
-    assert walk.gyro is None
-    np.testing.assert_allclose(walk.accel[:, 0], np.tile([0, G, 0], (120, 1)), rtol=1e-6)
-
-
-def test_umafall(tmp_path):
-    lines = [
-        "% UMAFall Dataset",
-        "% 0; RIGHTPOCKET; lge-LG-H815",
-        "% TimeStamp; Sample No; X-Axis; Y-Axis; Z-Axis; Sensor Type; Sensor ID",
-    ]
-    for index in range(3000):
-        x, y, z = UP[0] / G
-        lines.append(f"{5 * index}; {index}; {x}; {y}; {z}; 0; 0")
-        if index % 10 == 0:
-            for sensor in range(1, 5):
-                for kind, (x, y, z) in enumerate((UP[sensor] / G, TURN[sensor] / DEG, (20, 20, 20))):
-                    lines.append(f"{5 * index + sensor};{index // 10};{x};{y};{z};{kind};{sensor}")
-    for movement, activity in (
-        ("MakingACall", "making_a_call"),
-        ("Sitting_GettingUpOnAChair", "sitting_down_and_getting_up"),
-    ):
-        name = f"UMAFall_Subject_01_ADL_{movement}_3_2017-04-14_23-38-23.csv"
-        (tmp_path / name).write_text("\n".join(lines) + "\n")
-        (recording,) = load_recordings("umafall", tmp_path)
-        assert (recording.labels, recording.subject) == (activity, "1")
-        (tmp_path / name).unlink()
-    name = "UMAFall_Subject_02_Fall_backwardFall_1_2016-06-13_20-51-32.csv"
-    (tmp_path / name).write_text("\n".join(lines) + "\n")
-    (recording,) = load_recordings("umafall", tmp_path)
-    assert (recording.labels, recording.subject, recording.rate_hz) == ("fall_backward", "2", 20)
-    assert recording.placements == ("right_pocket", "chest", "waist", "right_wrist", "right_ankle")
-    np.testing.assert_allclose(recording.accel, np.broadcast_to(UP, recording.accel.shape), rtol=1e-3, atol=1e-3)
-    assert np.isnan(recording.gyro[:, 0]).all()
-    np.testing.assert_allclose(
-        recording.gyro[:, 1:], np.broadcast_to(TURN[1:], (*recording.gyro[:, 1:].shape,)), rtol=1e-4
-    )
-
-
-def _umafall_as_published(rng, values="{:.6f}"):
-    """Header as in the download; stamps of arrival in bursts, on an even clock underneath: 200 Hz and 20 Hz."""
-    header = ["%;;UMAFall Dataset", "% 5 Sensors", "%f8:95:c7:f3:ba:82; 0; RIGHTPOCKET; lge-LG-H815-5.1", "", ";;;;;;"]
-    header.append("% TimeStamp; Sample No; X-Axis; Y-Axis; Z-Axis; Sensor Type; Sensor ID")
-    lines = []
-    for sensor, rate, start in ((0, 200, 0.0), (2, 20, 0.1)):
-        true = start + np.arange(rate * 12) / rate
-        stamps = np.maximum.accumulate(np.maximum(true + rng.exponential(0.2 / rate, len(true)), 0.15))
-        swing = np.sin(2 * np.pi * 0.8 * true)
-        for number, (stamp, x) in enumerate(zip(stamps, swing, strict=True)):
-            tail = f"{values.format(0.5 * x)};1;0"
-            lines.append(f"{round(1000 * stamp)};{number + 1};{tail};0;{sensor};")
-            if sensor:
-                lines.append(f"{round(1000 * stamp)};{number + 1};{values.format(30 * x)};0;0;1;{sensor};")
-    return "\n".join([*header, *lines]) + "\n"
-
-
-def test_umafall_spreads_stamps_that_come_in_bursts(tmp_path):
-    (tmp_path / "UMAFall_Subject_03_ADL_Walking_1_2016-06-13_20-27-49.csv").write_text(
-        _umafall_as_published(np.random.default_rng(2))
-    )
-    (recording,) = load_recordings("umafall", tmp_path)
-    assert recording.placements == ("right_pocket", "waist")
-    swing = np.stack([recording.accel[:, 0, 0] / (0.5 * G), recording.accel[:, 1, 0] / (0.5 * G)])
-    swing = np.concatenate([swing, [recording.gyro[:, 1, 0] / (30 * DEG)]])[:, 3:-3]
-    time_s = np.arange(len(recording.accel))[3:-3] / 20
-    # One delay for all of it: what is left is what the bursts would have cost.
-    errors = [np.abs(swing - np.sin(2 * np.pi * 0.8 * (time_s + delay))).max() for delay in np.arange(0.05, 0.2, 0.002)]
-    assert min(errors) < 0.06
-
-
-def test_a_sensor_that_fell_silent_does_not_cut_the_others(tmp_path, caplog):
-    text = _umafall_as_published(np.random.default_rng(2))
-    for number in range(6):
-        text += f"{200 + 50 * number};{number + 1};0;1;0;0;4;\n{200 + 50 * number};{number + 1};0;0;0;1;4;\n"
-    (tmp_path / "UMAFall_Subject_03_ADL_Walking_1_2016-06-13_20-27-49.csv").write_text(text)
-    (recording,) = load_recordings("umafall", tmp_path)
-    assert recording.placements == ("right_pocket", "waist")
-    assert len(recording.accel) > 11 * 20
-    assert "accel at right_ankle left out, it covers 0.2 of 12" in caplog.text.replace("11.9", "12")
-
-
-def test_umafall_lost_decimal_points_are_named(tmp_path):
-    name = "UMAFall_Subject_13_ADL_Walking_3_2016-06-06_16-43-29.csv"
-    text = _umafall_as_published(np.random.default_rng(0))
-    (tmp_path / name).write_text(text + "9;1;1.012.598.156.929.010;0;0;0;2\n")
-    count = text.count("\n") + 1
-    with pytest.raises(ValueError, match=rf"line {count} has '1\.012\.598\.156\.929\.010'.*skip") as caught:
-        list(load_recordings("umafall", tmp_path))
-    assert "\n" not in str(caught.value)
-    (tmp_path / name.replace("_13_", "_14_")).write_text(text)
-    recordings = load_recordings("umafall", tmp_path, on_bad_file="skip")
-    assert [r.subject for r in recordings] == ["14"]
-    assert len(recordings.skipped) == 1
-
-
-# --- the waist phone of UCI
-
-
-def test_uci_har_joins_its_windows(tmp_path):
-    generator = np.random.default_rng(0)
-    root = tmp_path / "UCI HAR Dataset"
-    people, stretches = [1, 1, 3], [generator.normal(size=(64 * n, 6)) for n in (5, 3, 4)]
-    windows = np.concatenate([[s[64 * i : 64 * i + 128] for i in range(len(s) // 64 - 1)] for s in stretches])
-    subjects = np.repeat(people, [len(s) // 64 - 1 for s in stretches])
-    codes = np.array([5, 5, 1, 1, 2, 2, 6, 6, 6])
-    inertial = root / "train" / "Inertial Signals"
-    inertial.mkdir(parents=True)
-    for group, name in enumerate(("total_acc", "body_gyro")):
-        for axis, letter in enumerate("xyz"):
-            np.savetxt(inertial / f"{name}_{letter}_train.txt", windows[:, :, 3 * group + axis], fmt="% .8e")
-    np.savetxt(root / "train" / "y_train.txt", codes, fmt="%d")
-    np.savetxt(root / "train" / "subject_train.txt", subjects, fmt="%d")
-    first, second, third = load_recordings("uci_har", tmp_path)
-    assert [r.subject for r in (first, second, third)] == ["1", "1", "3"]
-    for recording, stretch in zip((first, second, third), stretches, strict=True):
-        np.testing.assert_allclose(recording.accel[:, 0], stretch[:, :3] * G, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(recording.gyro[:, 0], stretch[:, 3:], rtol=1e-5, atol=1e-6)
-    assert first.labels[::64].tolist() == ["standing", "standing", "", "walking", "walking"]
-    (root / "train" / "y_train.txt").unlink()
-    with pytest.raises(ValueError, match=r"y_train\.txt is missing"):
-        list(load_recordings("uci_har", tmp_path))
-
-
-def test_hapt_raw_layout(tmp_path):
-    raw = tmp_path / "HAPT Data Set" / "RawData"
-    raw.mkdir(parents=True)
-    for experiment, user in ((1, 1), (2, 1), (3, 2)):
-        np.savetxt(raw / f"acc_exp{experiment:02d}_user{user:02d}.txt", np.tile(UP[1] / G, (300, 1)), fmt="% .16e")
-        np.savetxt(raw / f"gyro_exp{experiment:02d}_user{user:02d}.txt", np.tile(TURN[1], (300, 1)), fmt="% .16e")
-    (raw / "labels.txt").write_text("1 1 5 101 200\n2 1 4 1 300\n3 2 12 1 10\n")
-    one, two, three = load_recordings("hapt", tmp_path)
-    _expect(one, labels=["", "standing"], subject="1", first=1)
-    assert np.flatnonzero(one.labels == "standing").tolist() == list(range(100, 200))
-    assert [r.trial for r in (one, two, three)] == ["hapt/1/0", "hapt/1/1", "hapt/2/0"]
-    assert set(two.labels) == {"sitting"}
-    assert (three.labels == "lie_to_stand").sum() == 10
-
-
-def _hapt_raw(root, labels):
-    raw = root / "RawData"
-    raw.mkdir(parents=True)
-    for sensor, value in (("acc", UP[1] / G), ("gyro", TURN[1])):
-        np.savetxt(raw / f"{sensor}_exp01_user01.txt", np.tile(value, (300, 1)))
-    (raw / "labels.txt").write_text(labels)
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        ("1 1 5 1 100\n1 1 13 101 200\n", r"labels\.txt, experiment 1, line 2 has label 13, expected one of"),
-        ("1 1 5 1 900\n", r"acc_exp01_user01\.txt has 300 samples, expected 900 or more by labels\.txt; .* cut off"),
-    ],
-)
-def test_hapt_labels_that_do_not_fit_are_named(tmp_path, labels, message):
-    _hapt_raw(tmp_path, labels)
-    with pytest.raises(ValueError, match=message) as caught:
-        list(load_recordings("hapt", tmp_path))
-    assert "\n" not in str(caught.value)
-
-
-def test_second_copies_are_named_and_left_out_only_if_asked(tmp_path):
-    """Sets whose files are put together before they are read notice a second copy as well."""
-    for copy in ("a", "b"):
-        _hapt_raw(tmp_path / "hapt" / copy, "1 1 5 1 100\n")
-        for device in ("accel", "gyro"):
-            path = tmp_path / "wisdm" / copy / "raw" / "phone" / device / f"data_1600_{device}_phone.txt"
-            _wisdm(path, 1600, "A", UP[0])
-        folder = tmp_path / "realworld2016" / copy / "proband1" / "data"
-        folder.mkdir(parents=True)
-        for kind in ("acc", "gyr"):
-            (folder / f"{kind}_walking_csv.zip").write_bytes(_realworld_zip(kind, "walking", ("chest",)))
-        inertial = tmp_path / "uci_har" / copy / "train" / "Inertial Signals"
-        inertial.mkdir(parents=True)
-        for name in ("total_acc", "body_gyro"):
-            for letter in "xyz":
-                np.savetxt(inertial / f"{name}_{letter}_train.txt", np.ones((2, 128)))
-        for name in ("y", "subject"):
-            (inertial.parent / f"{name}_train.txt").write_text("1\n1\n")
-    for name, left_out in (("hapt", 2), ("wisdm", 2), ("realworld2016", 2), ("uci_har", 1)):
-        with pytest.raises(ValueError, match="of the same trial") as caught:
-            list(load_recordings(name, tmp_path / name))
-        assert "\n" not in str(caught.value)
-        recordings = load_recordings(name, tmp_path / name, on_bad_file="skip")
-        assert len(list(recordings)) == 1
-        assert len(recordings.skipped) == left_out
-
-
-def test_hapt_truncated_package_is_named(tmp_path):
-    (tmp_path / "HAPT.pkl.gz").write_bytes(b"\x1f\x8b\x08\x00rest")
-    with pytest.raises(ValueError, match=r"HAPT\.pkl\.gz is no whole gzipped pickle"):
-        list(load_recordings("hapt", tmp_path))

@@ -61,9 +61,11 @@ def test_a_pack_holds_what_the_reader_reads(root: Path, tmp_path: Path) -> None:
 
 
 def test_a_set_is_read_once(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pack_streams(_source(root), tmp_path / "cache")
+    first = pack_streams(_source(root), tmp_path / "cache")
     monkeypatch.setattr("datamodules.har.set_streams.load_recordings", lambda *_, **__: pytest.fail("read again"))
-    pack_streams(_source(root), tmp_path / "cache")
+    again = pack_streams(_source(root), tmp_path / "cache")
+    assert again.folder == first.folder
+    assert again.trials.tolist() == first.trials.tolist()
 
 
 def test_the_cache_may_lie_below_the_home_folder(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
