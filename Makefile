@@ -43,18 +43,18 @@ bench: setup  ## measure the simulator against its peers, in one run, and write 
 	$(BIN)/python -m experiments.bench $(ARGS)
 
 doctor: setup  ## say what is installed, who owns bin/lightning, and how to repair it
-	$(BIN)/python -m experiments.doctor
+	$(BIN)/python -m experiments.tools.doctor
 
 prior: setup  ## train the small text-to-motion prior on MOCAP=folder and package it (half an hour)
 	IMUFORGE_MOCAP=$(MOCAP) $(BIN)/lightning fit -c experiments/prior.yaml $(ARGS)
-	$(BIN)/python -m experiments.export_prior runs/prior prior
+	$(BIN)/python -m experiments.tools.export_prior runs/prior prior
 
 arms: setup  ## fine-tune the packaged prior on MOCAP=folder with and without the acceleration loss, and package both
 	for arm in continued acc; do \
 		$(BIN)/lightning fit -c experiments/finetune_$$arm.yaml --data.sources "[embedded, $(MOCAP)]" \
 			--data.ships_only true --data.samples_per_epoch 4096 --trainer.max_steps 1000 \
 			--trainer.check_val_every_n_epoch 1 $(ARGS) && \
-		$(BIN)/python -m experiments.export_prior runs/finetune_$$arm $$arm || exit; \
+		$(BIN)/python -m experiments.tools.export_prior runs/finetune_$$arm $$arm || exit; \
 	done
 
 finetune: setup  ## fine-tune the packaged prior with the acceleration loss

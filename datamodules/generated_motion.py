@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from datamodules.clips import Clip
 from datamodules.feature_statistics import measure_statistics
-from datamodules.joint_files import JointFile, UpAxis, list_joint_files, read_joints, resample_joints
+from datamodules.motion_files.joint_files import JointFile, UpAxis, list_joint_files, read_joints, resample_joints
 from datamodules.motion_windows import (
     EpochSampler,
     FixedWindows,

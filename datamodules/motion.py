@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from datamodules.clips import Clip
+from datamodules.clips.cache import convert, load
+from datamodules.clips.library import MotionLibrary, build_library
+from datamodules.clips.sources import SourceItem, list_items
 from datamodules.feature_statistics import measure_statistics
-from datamodules.motion_cache import convert, load
-from datamodules.motion_library import MotionLibrary, build_library
-from datamodules.motion_sources import SourceItem, list_items
 from datamodules.motion_windows import (
     EpochSampler,
     FixedWindows,
@@ -45,7 +45,7 @@ class MotionDataModule(LightningDataModule):
         activities: names that ``MotionBatch.activity`` indexes, sorted; after ``setup()``.
 
     Args:
-        sources: ``"embedded"``, and folders (see :func:`datamodules.motion_sources.list_items`).
+        sources: ``"embedded"``, and folders (see :func:`datamodules.clips.sources.list_items`).
         window_s: length of a window [s]; shorter clips are padded with zeros.
         batch_size: windows in a batch.
         samples_per_epoch: training windows in an epoch, over all processes.

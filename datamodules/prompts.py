@@ -12,7 +12,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from datamodules.batches import PromptBatch
-from datamodules.captions import load_paraphrases
+from datamodules.clips.captions import load_paraphrases
 from datamodules.motion_windows import hash_sample
 from sim.conventions import FEATURE_FPS
 

@@ -7,20 +7,20 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from datamodules.har.manifest import add_to_manifest
+from datamodules.har.streams.manifest import add_to_manifest
 from datamodules.motion_files import known_suffixes
-from experiments.errors import OneLineArgumentParser, one_line_errors, print_line
-from experiments.inspection import inspect_path
-from experiments.motion_commands import add_motion_inspection
-from experiments.recordings_inspection import add_inspection, inspect_recordings
-from experiments.report import write_report
-from experiments.synth import DEFAULT_PRIOR, load_motion, synthesise
+from experiments.commands.inspect_path import inspect_path
+from experiments.commands.inspect_recordings import add_inspection, inspect_recordings
+from experiments.commands.motion_commands import add_motion_inspection
+from experiments.commands.synth import DEFAULT_PRIOR, load_motion, synthesise
+from experiments.har_eval.report.write import write_report
+from experiments.pipeline.one_line_errors import OneLineArgumentParser, one_line_errors, print_line
 from lightning_modules.cli import main as lightning
-from lightning_modules.samplers import SAMPLER_NAMES
+from lightning_modules.sampling.samplers import SAMPLER_NAMES
 from sim.sensor_errors import SENSOR_NAMES
 from sim.show import add_arguments as add_show_arguments
 from sim.show import show
-from sim.show_clip import KINDS as CLIP_KINDS
+from sim.show.clip import KINDS as CLIP_KINDS
 
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 

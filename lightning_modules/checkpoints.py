@@ -13,16 +13,16 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lightning_modules.denoiser import ARCHITECTURES
-from lightning_modules.latent_weights import VAE_FORMAT, read_vae
-from lightning_modules.lora import merge_state
-from lightning_modules.mdm_args import write_mdm_args
 from lightning_modules.motion_diffusion import MotionDiffusion
 from lightning_modules.motion_vae import MotionVAE
-from lightning_modules.positions import MAX_POSITIONS, compute_sinusoids
-from lightning_modules.text_encoders import TextEncoder
-from lightning_modules.trained_prior import TrainedPrior
+from lightning_modules.networks.denoiser import ARCHITECTURES
+from lightning_modules.networks.lora import merge_state
+from lightning_modules.networks.positions import MAX_POSITIONS, compute_sinusoids
+from lightning_modules.text.encoders import TextEncoder
+from lightning_modules.training.trained_prior import TrainedPrior
 from lightning_modules.weights import PRIOR_FORMAT, Plain, Weights, find_weights, read_mdm, read_prior
+from lightning_modules.weights.latent import VAE_FORMAT, read_vae
+from lightning_modules.weights.mdm_args import write_mdm_args
 
 _ARCHITECTURE_KEYS: Final = (
     "arch", "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout", "text_dim",

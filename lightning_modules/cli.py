@@ -33,13 +33,13 @@ from datamodules import (
     VirtualIMUDataModule,
 )
 from lightning_modules import HARClassifier, LatentMotionDiffusion, MotionDiffusion, MotionVAE
-from lightning_modules.acceleration_figure import AccelerationFigure
+from lightning_modules.callbacks.acceleration_figure import AccelerationFigure
+from lightning_modules.callbacks.motion_writer import MotionWriter
+from lightning_modules.callbacks.resume_guard import ResumeGuard, describe_changes
 from lightning_modules.config_errors import explain_exception, explain_parser_error
 from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
+from lightning_modules.evaluation.callback import MotionEvaluation
 from lightning_modules.generated_motion_evaluator import GeneratedMotionEvaluator
-from lightning_modules.motion_evaluation import MotionEvaluation
-from lightning_modules.motion_writer import MotionWriter
-from lightning_modules.resume_guard import ResumeGuard, describe_changes
 
 SHORT_NAMES: Final = (
     AccelerationFigure,

@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from datamodules.batches import MotionBatch
-from lightning_modules.denoiser import mask_frames_of
-from lightning_modules.embedding_scores import EmbeddingOptions, EmbeddingScores
-from lightning_modules.motion_quality import REAL
-from lightning_modules.optimisation import check_fractions, check_lr_schedule, make_optimisers
-from lightning_modules.positions import compute_sinusoids
-from lightning_modules.statistics import FeatureStatistics, MotionData
-from lightning_modules.text_lookup import TextLookup
+from lightning_modules.metrics.embedding_scores import EmbeddingOptions, EmbeddingScores
+from lightning_modules.metrics.motion_quality import REAL
+from lightning_modules.networks.packing import mask_frames_of
+from lightning_modules.networks.positions import compute_sinusoids
+from lightning_modules.text.lookup import TextLookup
+from lightning_modules.training.feature_statistics import FeatureStatistics, MotionData
+from lightning_modules.training.optimisation import check_fractions, check_lr_schedule, make_optimisers
 from lightning_modules.weights import load_plainly
 from sim.features import FEATURE_SLICES
 

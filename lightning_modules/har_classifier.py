@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
 from datamodules.batches import IMUBatch
-from lightning_modules.har_metrics import MacroF1, PredictionCollector, Predictions, Scores, score
-from lightning_modules.har_networks import build_network
-from lightning_modules.optimisation import make_lr_factor, make_optimiser
-from lightning_modules.randomness import derive_seed, seeded_dropout
+from lightning_modules.har.metrics import MacroF1, PredictionCollector, Predictions, Scores, score
+from lightning_modules.har.networks import build_network
+from lightning_modules.training.optimisation import make_lr_factor, make_optimiser
+from lightning_modules.training.randomness import derive_seed, seeded_dropout
 
 
 @runtime_checkable

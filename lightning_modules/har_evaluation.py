@@ -20,12 +20,12 @@ from lightning.pytorch import Callback, Trainer
 from numpy.typing import NDArray
 from torch.utils.data import RandomSampler
 
-from datamodules.har.window_loading import WindowDataset, make_loader
-from datamodules.har.window_set import WindowSet
+from datamodules.har.windows.loading import WindowDataset, make_loader
+from datamodules.har.windows.window_set import WindowSet
+from lightning_modules.har.forest import FeatureForest
+from lightning_modules.har.metrics import Predictions, Scores, score
+from lightning_modules.har.networks import NETWORKS
 from lightning_modules.har_classifier import HARClassifier, balanced_weights
-from lightning_modules.har_forest import FeatureForest
-from lightning_modules.har_metrics import Predictions, Scores, score
-from lightning_modules.har_networks import NETWORKS
 
 __all__ = ["CLASSIFIERS", "Predictions", "Scores", "score", "train_and_predict"]
 

@@ -11,25 +11,25 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.batches import MotionBatch
-from lightning_modules.denoiser import mask_frames_of
 from lightning_modules.diffusion import Schedule
-from lightning_modules.generation import SamplingOptions, generate_normalised
-from lightning_modules.inpainting import KnownFeatures
-from lightning_modules.latent_networks import LatentDenoiser, MotionAutoencoder
-from lightning_modules.latent_weights import load_same_network, read_start
 from lightning_modules.losses import DecodedMotion, Prediction
-from lightning_modules.motion_generator import MotionGenerator
+from lightning_modules.metrics.denoising_scores import PAIRED_FRACTIONS, DenoisingScores
 from lightning_modules.motion_vae import MOTION_LOSSES
+from lightning_modules.networks.latent import LatentDenoiser, MotionAutoencoder
+from lightning_modules.networks.packing import mask_frames_of
+from lightning_modules.networks.parameterisation import Parameterisation
 from lightning_modules.objective import Objective
-from lightning_modules.optimisation import check_fractions, check_lr_schedule
-from lightning_modules.parameterisation import Parameterisation
-from lightning_modules.randomness import paired_noise, seeded_dropout
-from lightning_modules.recipes import compile_forward
-from lightning_modules.samplers import check_sampler
-from lightning_modules.scores import PAIRED_FRACTIONS, DenoisingScores
-from lightning_modules.statistics import FeatureStatistics
-from lightning_modules.text_lookup import TextBatch, TextLookup
+from lightning_modules.sampling.inpainting import KnownFeatures
+from lightning_modules.sampling.motion_generator import MotionGenerator
+from lightning_modules.sampling.normalised import SamplingOptions, generate_normalised
+from lightning_modules.sampling.samplers import check_sampler
+from lightning_modules.text.lookup import TextBatch, TextLookup
+from lightning_modules.training.feature_statistics import FeatureStatistics
+from lightning_modules.training.optimisation import check_fractions, check_lr_schedule
+from lightning_modules.training.randomness import paired_noise, seeded_dropout
+from lightning_modules.training.recipes import compile_forward
 from lightning_modules.virtual_sensors import SensorLossOptions
+from lightning_modules.weights.latent import load_same_network, read_start
 
 
 class LatentMotionDiffusion(MotionGenerator):

@@ -21,7 +21,7 @@ from lightning_modules.diffusion import expand
 from lightning_modules.virtual_sensors import VirtualSensors
 from sim.conventions import FEATURE_FPS
 from sim.features import FEATURE_SLICES, features_to_joints
-from sim.sensing_padded import PaddedReadings
+from sim.imu.padded_readings import PaddedReadings
 from sim.skeleton_t2m import FEET
 
 

@@ -14,21 +14,21 @@ import torch
 from torch import Tensor
 
 from datamodules.batches import MotionBatch
-from lightning_modules.denoiser import mask_frames_of
 from lightning_modules.diffusion import Schedule
-from lightning_modules.lora import load_merged_state
 from lightning_modules.losses import LOSSES, DecodedMotion, Prediction
-from lightning_modules.motion_generator import MotionGenerator
+from lightning_modules.metrics.denoising_scores import PAIRED_FRACTIONS, DenoisingScores
 from lightning_modules.networks import MotionNetwork, build_network
+from lightning_modules.networks.lora import load_merged_state
+from lightning_modules.networks.packing import mask_frames_of
+from lightning_modules.networks.parameterisation import Parameterisation
 from lightning_modules.objective import Objective
-from lightning_modules.optimisation import check_fractions, check_lr_schedule
-from lightning_modules.parameterisation import Parameterisation
-from lightning_modules.randomness import paired_noise, seeded_dropout
-from lightning_modules.recipes import apply_recipe, compile_forward
-from lightning_modules.samplers import check_sampler
-from lightning_modules.scores import PAIRED_FRACTIONS, DenoisingScores
-from lightning_modules.statistics import FeatureStatistics
-from lightning_modules.text_lookup import TextBatch, TextLookup
+from lightning_modules.sampling.motion_generator import MotionGenerator
+from lightning_modules.sampling.samplers import check_sampler
+from lightning_modules.text.lookup import TextBatch, TextLookup
+from lightning_modules.training.feature_statistics import FeatureStatistics
+from lightning_modules.training.optimisation import check_fractions, check_lr_schedule
+from lightning_modules.training.randomness import paired_noise, seeded_dropout
+from lightning_modules.training.recipes import apply_recipe, compile_forward
 from lightning_modules.virtual_sensors import SensorLossOptions
 from lightning_modules.weights import Weights, match_parameters, read_weights
 
@@ -54,7 +54,7 @@ class MotionDiffusion(MotionGenerator):
         num_steps: steps of the noise schedule.
         noise_schedule: ``cosine``, ``linear`` or ``scaled_linear``.
         predicts: what the network computes, the ``clean`` motion or the ``noise``, see
-            :mod:`lightning_modules.parameterisation`; train the latter on the loss ``noise``.
+            :mod:`lightning_modules.networks.parameterisation`; train the latter on the loss ``noise``.
         cond_drop_prob: share of clips trained without their caption, for classifier-free guidance.
         loss_weights: weight of each loss by name, see :mod:`lightning_modules.losses`; default MDM's reconstruction.
         huber_delta: losses that are robust, and from which residual on.

@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 
 from datamodules.batches import MotionBatch
-from lightning_modules.denoiser import mask_frames_of
-from lightning_modules.latent_networks import MotionAutoencoder
-from lightning_modules.latent_weights import LatentWeights, check_arguments, load_same_network, read_vae
 from lightning_modules.losses import LOSSES, Prediction
+from lightning_modules.metrics.denoising_scores import DenoisingScores
+from lightning_modules.networks.latent import MotionAutoencoder
+from lightning_modules.networks.packing import mask_frames_of
 from lightning_modules.objective import Objective
-from lightning_modules.optimisation import check_fractions, check_lr_schedule
-from lightning_modules.randomness import seeded_dropout
-from lightning_modules.scores import DenoisingScores
-from lightning_modules.statistics import FeatureStatistics
-from lightning_modules.trained_prior import TrainedPrior
+from lightning_modules.training.feature_statistics import FeatureStatistics
+from lightning_modules.training.optimisation import check_fractions, check_lr_schedule
+from lightning_modules.training.randomness import seeded_dropout
+from lightning_modules.training.trained_prior import TrainedPrior
 from lightning_modules.virtual_sensors import SensorLossOptions
+from lightning_modules.weights.latent import LatentWeights, check_arguments, load_same_network, read_vae
 
 MOTION_LOSSES = tuple(name for name in LOSSES if name != "noise")
 """Losses that mean something where there is no noise on the motion itself."""

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from sim.body import Body
+from sim.checks import check_cutoff, check_rate
 from sim.conventions import FEATURE_FPS
-from sim.placement_presets import find_preset
+from sim.imu.padded_readings import PaddedReadings, sense_padded
 from sim.placements import Placement, Sites, resolve_all
+from sim.placements.presets import find_preset
+from sim.placements.sites import site_planes
 from sim.pose_fit import fit_pose
-from sim.sensing_padded import PaddedReadings, sense_padded
-from sim.sites import site_planes
-from sim.trajectory_position import check_cutoff, check_rate
 
 CHANNELS: Final = ("accel", "gyro")
 
@@ -42,7 +42,7 @@ class VirtualSensors:
     """Which sensors a loss reads, and how their channels are compared.
 
     Attributes:
-        placements: presets of :mod:`sim.placement_presets`, each once.
+        placements: presets of :mod:`sim.placements.presets`, each once.
         channels: ``accel`` (specific force), ``gyro`` (angular rate) or both.
         gyro_scale: what 1 rad/s counts for beside 1 m/s^2 of the accelerometer [m/s]; on the embedded recordings the
             RMS of gravity-free acceleration is 3 to 8 times that of the rate, channel by channel.

@@ -4,9 +4,9 @@ from sim.body import Body
 from sim.imu import simulate, simulate_joints, simulate_rigid
 from sim.motion import Motion
 from sim.placements import PLACEMENT_NAMES, Placement
+from sim.placements.soft_tissue import SoftTissue
 from sim.recording import ImuRecording
 from sim.sensor_errors import SensorErrors, TimingErrors, TriadErrors
-from sim.soft_tissue import SoftTissue
 
 __all__ = [
     "PLACEMENT_NAMES",

@@ -19,8 +19,8 @@ from torch.nn import functional
 from sim.conventions import FEATURE_FPS, JOINT_INDEX, NUM_FEATURES, NUM_JOINTS
 from sim.motion import Motion
 from sim.pose_fit import fit_pose
+from sim.pose_fit.smoothing import gaussian_smooth
 from sim.skeleton_t2m import FEET, retarget, swing_columns
-from sim.smoothing import gaussian_smooth
 
 CONTACT_THRESHOLD_M2: Final[float] = 0.002
 """A foot joint is in contact when its squared step to the next frame is below this [m^2] (``feet_thre``)."""

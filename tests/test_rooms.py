@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("sim", "datamodules", "lightning_modules", "experiments")
-VALUE_TYPES = {"datamodules.batches", "datamodules.har.window_loading", "datamodules.har.window_set"}
+VALUE_TYPES = {"datamodules.batches", "datamodules.har.windows.loading", "datamodules.har.windows.window_set"}
 """What lightning_modules may take from datamodules: batches, windows, and the loader over them."""
 
 

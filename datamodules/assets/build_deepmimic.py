@@ -14,8 +14,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from datamodules.formats.deepmimic import read_deepmimic
-from datamodules.retarget import retarget
-from datamodules.skeleton_maps import DEEPMIMIC
+from datamodules.retargeting.retarget import retarget
+from datamodules.retargeting.skeleton_maps import DEEPMIMIC
 
 FOLDER = "pybullet_data/data/motions/"
 

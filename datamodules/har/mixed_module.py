@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from lightning.pytorch.utilities import rank_zero_info
 
-from datamodules.har.mixing import MixtureSampler
-from datamodules.har.moments import Moments
-from datamodules.har.random_augmentations import Augmentation
 from datamodules.har.real_module import RealIMUDataModule
-from datamodules.har.splitting import choose_people, list_subjects, split_off_last, split_off_validation
 from datamodules.har.virtual_module import VirtualIMUDataModule
 from datamodules.har.window_module import WindowDataModule
-from datamodules.har.window_set import Windows
-from datamodules.har.window_views import JoinedWindows
+from datamodules.har.windows.augmentation import Augmentation
+from datamodules.har.windows.mixing import MixtureSampler
+from datamodules.har.windows.moments import Moments
+from datamodules.har.windows.splitting import choose_people, list_subjects, split_off_last, split_off_validation
+from datamodules.har.windows.views import JoinedWindows
+from datamodules.har.windows.window_set import Windows
 
 _ENOUGH_PEOPLE = 3
 """Real people from which on validation is held out of them; fewer are all trained on."""
@@ -36,7 +36,7 @@ class MixedIMUDataModule(WindowDataModule):
             ``real_subjects`` of 0. None draws every window once.
         batch_size: windows per batch.
         val_fraction: share of the people held out for validation.
-        augment: random changes of training windows; see :class:`datamodules.har.random_augmentations.Augmentation`.
+        augment: random changes of training windows; see :class:`datamodules.har.windows.augmentation.Augmentation`.
         num_workers: processes that load.
         seed: decides the few people, the validation split and the order of batches.
 

@@ -10,19 +10,20 @@ from lightning.pytorch.utilities import rank_zero_info
 from numpy.typing import NDArray
 
 from datamodules.har.activities import broaden
-from datamodules.har.augmentations import Turning
-from datamodules.har.cutting import Cutter
-from datamodules.har.packing_progress import pack_with_progress
-from datamodules.har.random_augmentations import Augmentation
-from datamodules.har.reading import OnBadFile, natural_key
-from datamodules.har.registry import RealSet, check_name, real_set
-from datamodules.har.set_streams import RealStreams, pack_streams
-from datamodules.har.shard_windows import cut_shards
-from datamodules.har.splitting import choose_fold, list_subjects
-from datamodules.har.stream_shards import StreamShards
+from datamodules.har.recordings.reading import OnBadFile, natural_key
+from datamodules.har.recordings.real_set import RealSet
+from datamodules.har.registry import check_name, real_set
 from datamodules.har.streams import checked_channels
+from datamodules.har.streams.packing_progress import pack_with_progress
+from datamodules.har.streams.set_streams import RealStreams, pack_streams
+from datamodules.har.streams.shards import StreamShards
 from datamodules.har.window_module import WindowDataModule
-from datamodules.har.window_set import Windows
+from datamodules.har.windows.augmentation import Augmentation
+from datamodules.har.windows.cutter import Cutter
+from datamodules.har.windows.shard_windows import cut_shards
+from datamodules.har.windows.splitting import choose_fold, list_subjects
+from datamodules.har.windows.turning import Turning
+from datamodules.har.windows.window_set import Windows
 
 Split = Literal["official", "subjects", "kfold", "loso"]
 SPLITS: tuple[Split, ...] = ("official", "subjects", "kfold", "loso")
@@ -58,7 +59,7 @@ class RealIMUDataModule(WindowDataModule):
         val_fraction: share of the training subjects held out for validation.
         turning: how to turn the axes of training windows; see :class:`WindowDataModule`.
         turned_copies: turned copies of each training window.
-        augment: random changes of training windows; see :class:`datamodules.har.random_augmentations.Augmentation`.
+        augment: random changes of training windows; see :class:`datamodules.har.windows.augmentation.Augmentation`.
         cache_dir: where the files are kept, four bytes a sample and channel.
         num_workers: processes that load.
         seed: decides the folds, the validation split and the order of batches.

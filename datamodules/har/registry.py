@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 
-from datamodules.har import (
+from datamodules.har.readers import (
     basic_motions,
     csv_folder,
     dsads,
@@ -25,38 +24,10 @@ from datamodules.har import (
     wisdm,
     wisdm_2010,
 )
-from datamodules.har.pass_over import Recordings
-from datamodules.har.reading import OnBadFile, Reading
-from datamodules.har.recording import Recording
-from datamodules.har.sources import Sources, files_below
-
-
-@dataclass(frozen=True)
-class RealSet:
-    """What is known of a real data set before it is read.
-
-    Attributes:
-        read: the reader; takes the root folder, None for a set that a pip package brings, and the rules of the pass.
-        activities: what the set calls an activity in its files -> canonical name, empty string for unlabelled; empty
-            where only a description of the files says.
-        placements: the sites that windows are cut from where none are named: those with accelerometer and gyroscope
-            in each recording, as far as the set has such.
-        is_test: whether a recording belongs to the official test split; None where there is no official split.
-        sources: lists the files that it is read from.
-        subject_independent: whether the official split keeps people apart; False keeps a set out of significance.
-        labels: every label that it can return, in the set's order.
-    """
-
-    read: Callable[[Path | None, Reading], Iterator[Recording]]
-    activities: Mapping[str, str]
-    placements: tuple[str, ...]
-    is_test: Callable[[Recording], bool] | None = None
-    subject_independent: bool = True
-    sources: Sources = files_below
-    labels: tuple[str, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "labels", tuple(dict.fromkeys(name for name in self.activities.values() if name)))
+from datamodules.har.recordings.reading import OnBadFile, Reading
+from datamodules.har.recordings.real_set import RealSet
+from datamodules.har.recordings.recording import Recording
+from datamodules.har.recordings.recordings_pass import Recordings
 
 
 def _is_hapt_test(recording: Recording) -> bool:

@@ -6,17 +6,17 @@ from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_info
 
-from datamodules.har.augmentations import Turning
-from datamodules.har.cutting import Cutter
-from datamodules.har.manifest import MANIFEST, read_manifest
-from datamodules.har.packing_progress import pack_with_progress
-from datamodules.har.random_augmentations import Augmentation
 from datamodules.har.real_module import RealIMUDataModule
-from datamodules.har.set_streams import VirtualStreams, pack_streams
-from datamodules.har.shard_windows import cut_shards
 from datamodules.har.streams import checked_channels
+from datamodules.har.streams.manifest import MANIFEST, read_manifest
+from datamodules.har.streams.packing_progress import pack_with_progress
+from datamodules.har.streams.set_streams import VirtualStreams, pack_streams
 from datamodules.har.window_module import WindowDataModule
-from datamodules.har.window_set import Windows
+from datamodules.har.windows.augmentation import Augmentation
+from datamodules.har.windows.cutter import Cutter
+from datamodules.har.windows.shard_windows import cut_shards
+from datamodules.har.windows.turning import Turning
+from datamodules.har.windows.window_set import Windows
 from sim.recording import ImuRecording
 
 
@@ -25,7 +25,7 @@ class VirtualIMUDataModule(WindowDataModule):
 
     Args:
         root: folder with a ``manifest.csv`` and the recordings it lists; see
-            :func:`datamodules.har.manifest.read_manifest`.
+            :func:`datamodules.har.streams.manifest.read_manifest`.
         classes: activities to tell apart, by the labels of the manifest.
         test_on: name of a real set to test on (its official test people; train on synthetic, test on real), or None
             to test on the manifest's rows of split ``test``, if any.
@@ -41,7 +41,7 @@ class VirtualIMUDataModule(WindowDataModule):
         val_fraction: share of the virtual subjects held out for validation.
         turning: how to turn the axes of training windows; see :class:`WindowDataModule`.
         turned_copies: turned copies of each training window.
-        augment: random changes of training windows; see :class:`datamodules.har.random_augmentations.Augmentation`.
+        augment: random changes of training windows; see :class:`datamodules.har.windows.augmentation.Augmentation`.
         cache_dir: where recordings are kept as memory-mapped files.
         num_workers: processes that load.
         seed: decides the validation split and the order of batches.

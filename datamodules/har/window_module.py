@@ -11,13 +11,14 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
 from datamodules.batches import IMUBatch
-from datamodules.har.augmentations import Turning, draw_turns
-from datamodules.har.moments import ChannelStatistics, Moments
-from datamodules.har.random_augmentations import Augmentation
-from datamodules.har.splitting import split_off_validation
-from datamodules.har.window_loading import WindowDataset, make_loader
-from datamodules.har.window_set import UNKNOWN_SUBJECT, Windows
-from datamodules.har.window_views import TurnedWindows
+from datamodules.har.recordings.recording import UNKNOWN_SUBJECT
+from datamodules.har.windows.augmentation import Augmentation
+from datamodules.har.windows.loading import WindowDataset, make_loader
+from datamodules.har.windows.moments import ChannelStatistics, Moments
+from datamodules.har.windows.splitting import split_off_validation
+from datamodules.har.windows.turning import Turning, draw_turns
+from datamodules.har.windows.views import TurnedWindows
+from datamodules.har.windows.window_set import Windows
 from datamodules.training_position import ResumedSampler, find_position
 
 

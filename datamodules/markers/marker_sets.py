@@ -13,7 +13,7 @@ from typing import Final
 import yaml
 
 from sim.conventions import JOINT_NAMES
-from sim.raycast import BonePoint
+from sim.placements.raycast import BonePoint
 
 STAND_OFF_M: Final[float] = 0.01
 """From the skin to the middle of a marker: half of a 14 mm ball and its base [m]."""

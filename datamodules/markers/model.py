@@ -15,10 +15,10 @@ from torch import Tensor
 from datamodules.markers.degrees import Freedom
 from datamodules.markers.marker_sets import STAND_OFF_M, Site
 from sim.body import Body
+from sim.body.skinning import forward_kinematics
 from sim.conventions import JOINT_INDEX, NUM_JOINTS, PARENTS
 from sim.placements import Placement, resolve_all
 from sim.rotations import axis_angle_to_matrix, hat
-from sim.skinning import forward_kinematics
 
 
 @dataclass(frozen=True, eq=False)

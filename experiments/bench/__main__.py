@@ -17,9 +17,9 @@ from experiments.bench.number_table import number_table
 from experiments.bench.real_sensors import real_sensor_table
 from experiments.bench.rigid import error_table, speed_table
 from experiments.bench.sampling import JUDGED, guidance_table, sampler_table
-from experiments.bench.tables import BenchTable, describe_machine
 from experiments.bench.training import training_table
 from experiments.bench.window_stream import window_stream_table
+from experiments.pipeline.tables import BenchTable, describe_machine
 
 _HEAD = """# Benchmarks of the simulator, of training and of sampling
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from experiments.statistics import Array, Interval, percentile_interval
+from experiments.pipeline.intervals import Array, Interval, percentile_interval
 from sim.conventions import FEATURE_FPS
 from sim.features import features_to_joints
 

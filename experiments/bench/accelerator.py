@@ -14,8 +14,8 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from experiments.bench.tables import BenchTable, median_seconds
-from lightning_modules.denoiser import Denoiser
+from experiments.pipeline.tables import BenchTable, median_seconds
+from lightning_modules.networks.denoiser import Denoiser
 from sim.conventions import NUM_FEATURES
 
 DENSE_BF16_FLOPS: Final = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12}

@@ -12,13 +12,13 @@ from smplx.lbs import lbs
 from torch import Tensor
 
 from experiments.bench.memory import measure_peak_bytes
-from experiments.bench.tables import BenchTable, median_seconds
+from experiments.pipeline.tables import BenchTable, median_seconds
 from sim import PLACEMENT_NAMES, Body, ImuRecording, Motion, Placement, simulate
 from sim.conventions import NUM_JOINTS, PARENTS
+from sim.imu.readings import PosedSensors, sense
 from sim.placements import resolve_all
+from sim.placements.sites import Sites, frames_on_triangles
 from sim.rotations import axis_angle_to_matrix
-from sim.sensing import PosedSensors, sense
-from sim.sites import Sites, frames_on_triangles
 from sim.trajectory import uniform_times
 
 RATE_HZ: Final[float] = 100.0

@@ -18,11 +18,11 @@ from rich.console import Console
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.humanml3d import HumanML3DDataModule
-from datamodules.humanml3d_files import list_files, read_captions
-from datamodules.humanml3d_shards import open_pack, pack
-from datamodules.humanml3d_windows import FixedCrops, draw_window, fixed_generator
+from datamodules.humanml3d.files import list_files, read_captions
+from datamodules.humanml3d.shards import open_pack, pack
+from datamodules.humanml3d.windows import FixedCrops, draw_window, fixed_generator
 from datamodules.motion_windows import MotionWindow, collate_windows
-from experiments.bench.tables import BenchTable, median_seconds
+from experiments.pipeline.tables import BenchTable, median_seconds
 from sim.conventions import NUM_FEATURES
 
 NUM_MOTIONS: Final = 14_616

@@ -9,11 +9,11 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from experiments.bench.tables import BenchTable, median_seconds
-from lightning_modules.denoiser import Denoiser
+from experiments.pipeline.tables import BenchTable, median_seconds
 from lightning_modules.losses import Prediction
+from lightning_modules.networks.denoiser import Denoiser
 from lightning_modules.objective import Objective
-from lightning_modules.optimisation import make_optimiser
+from lightning_modules.training.optimisation import make_optimiser
 from sim import Body
 from sim.conventions import FEATURE_FPS, NUM_FEATURES
 from sim.features import joints_to_features

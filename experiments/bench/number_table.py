@@ -11,7 +11,7 @@ import pandas as pd
 from rich.console import Console
 
 from datamodules.har.registry import load_recordings
-from experiments.bench.tables import BenchTable, median_seconds
+from experiments.pipeline.tables import BenchTable, median_seconds
 
 ROWS: Final = 376_000
 """Lines of PAMAP2's subject101.dat, about."""

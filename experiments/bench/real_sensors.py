@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import io as scipy_io
 from scipy import signal
 
-from experiments.bench.tables import BenchTable
+from experiments.pipeline.tables import BenchTable
 from sim import simulate_rigid
 from sim.conventions import GRAVITY
 from sim.trajectory import sample_position, uniform_times

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from experiments.bench.methods import Method, all_methods
-from experiments.bench.tables import BenchTable, median_seconds
 from experiments.bench.wrist_motion import Array, WristMotion
+from experiments.pipeline.tables import BenchTable, median_seconds
 from sim import simulate_rigid
 
 END_S: Final[float] = 0.75

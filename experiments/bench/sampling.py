@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from experiments.bench.acceleration import MotionAccelerations, compare_accelerations
-from experiments.bench.tables import BenchTable, median_seconds, time_in_turns
+from experiments.pipeline.tables import BenchTable, median_seconds, time_in_turns
 from lightning_modules import MotionDiffusion
 from lightning_modules.checkpoints import load_prior
-from lightning_modules.samplers import guide
+from lightning_modules.sampling.samplers import guide
 
 PROMPTS: Final = (
     "a person walks forward.",

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from experiments.bench.losses import FRAMES, TEXT_DIM, make_prediction, prepare_step
-from experiments.bench.tables import BenchTable, time_in_turns
-from lightning_modules.denoiser import mask_frames_of
-from lightning_modules.positions import compute_sinusoids
+from experiments.pipeline.tables import BenchTable, time_in_turns
+from lightning_modules.networks.packing import mask_frames_of
+from lightning_modules.networks.positions import compute_sinusoids
 from sim.conventions import NUM_FEATURES
 
 MEAN_FRAMES: Final = 142
@@ -80,7 +80,7 @@ class TorchDenoiser(nn.Module):
         self.encoder = nn.TransformerEncoder(layer, 8, enable_nested_tensor=False)
 
     def forward(self, x: Tensor, timesteps: Tensor, text_embedding: Tensor, lengths: Tensor) -> Tensor:
-        """Predict the clean motion ``(B, T, F)``; arguments as for :class:`lightning_modules.denoiser.Denoiser`."""
+        """Predict the clean motion ``(B, T, F)``; arguments as for our own Denoiser."""
         token = self.time(self.pe[timesteps]) + self.text(text_embedding)
         sequence = self.dropout(torch.cat([token[:, None], self.frames(x)], dim=1) + self.pe[: x.shape[1] + 1])
         padding = ~mask_frames_of(lengths + 1, sequence.shape[1])

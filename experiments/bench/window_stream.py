@@ -11,13 +11,13 @@ from typing import Final
 
 import numpy as np
 
-from datamodules.har.cutting import Cutter
-from datamodules.har.shard_windows import ShardWindows, cut_shards
-from datamodules.har.stream_shards import open_streams, write_streams
 from datamodules.har.streams import Stream, channel_names
+from datamodules.har.streams.shards import open_streams, write_streams
 from datamodules.har.window_module import WindowDataModule
+from datamodules.har.windows.cutter import Cutter
+from datamodules.har.windows.shard_windows import ShardWindows, cut_shards
 from experiments.bench.memory import measure_anonymous_bytes
-from experiments.bench.tables import BenchTable, time_in_turns
+from experiments.pipeline.tables import BenchTable, time_in_turns
 
 HOURS: Final = 10.0
 RATE_HZ: Final = 100.0

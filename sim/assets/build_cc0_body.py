@@ -16,9 +16,9 @@ import numpy.typing as npt
 import torch
 from scipy.optimize import nnls
 
+from sim.body.smpl_files import CC0_BODY
 from sim.conventions import JOINT_NAMES, PARENTS
 from sim.rotations import align_vectors
-from sim.smpl_files import CC0_BODY
 
 Array = npt.NDArray[np.float64]
 

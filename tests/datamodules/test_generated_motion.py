@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from datamodules import GeneratedMotionDataModule, MotionDataModule
-from datamodules.joint_files import read_joints
+from datamodules.motion_files.joint_files import read_joints
 from sim import Placement, simulate
 from sim.body import Body
 from sim.features import features_to_joints, joints_to_features

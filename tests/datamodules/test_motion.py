@@ -9,8 +9,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from datamodules.batches import MotionBatch
+from datamodules.clips.cache import compute_features
 from datamodules.motion import MotionDataModule
-from datamodules.motion_cache import compute_features
 from datamodules.motion_windows import EpochSampler, swap_sides
 from datamodules.splits import SplitRequest, assign_splits, reported_activities
 from sim import Body, Motion

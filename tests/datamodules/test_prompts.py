@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from datamodules.batches import PromptBatch
-from datamodules.captions import caption_clip, load_paraphrases, paraphrase, read_cmu_descriptions
 from datamodules.clips import ACTIVITIES
+from datamodules.clips.captions import caption_clip, load_paraphrases, paraphrase, read_cmu_descriptions
 from datamodules.prompts import PromptDataModule
 
 PROMPTS = {"walking": ["a person walks.", "walking"], "lying": ["lying"]}

@@ -153,7 +153,7 @@ def test_mdm_arm_differs_in_checkpoint_and_data_alone() -> None:
 def test_recipe_layers_on_a_fine_tuning_run(
     recipe: str, runs: Path, caches: list[str], tiny_prior: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lightning_modules.recipes.COMPILE_BACKEND", "eager")  # compiling takes half a minute
+    monkeypatch.setattr("lightning_modules.training.recipes.COMPILE_BACKEND", "eager")  # compiling takes half a minute
     layers = ["-c", config("finetune_acc"), "-c", config(f"recipes/{recipe}")]
     small = [*SMALL_MODEL, f"--model.init_from={tiny_prior}", *QUICK, *SMALL_DATA, *caches]
     only = {"lora": ["--model.lora_rank=2"], "last_layers": ["--model.trainable=last:1"], "gpu": []}[recipe]

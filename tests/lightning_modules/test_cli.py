@@ -17,9 +17,9 @@ from lightning.pytorch import callbacks as lightning_callbacks
 
 from datamodules.motion_files import read_motion
 from lightning_modules import cli
+from lightning_modules.callbacks.resume_guard import describe_changes
 from lightning_modules.cli import main
 from lightning_modules.config_errors import explain_exception, suggest_nearest
-from lightning_modules.resume_guard import describe_changes
 
 ROOT = Path(__file__).resolve().parents[2]
 FINETUNE = str(ROOT / "experiments" / "finetune_acc.yaml")

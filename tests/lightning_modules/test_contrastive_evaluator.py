@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from datamodules.batches import MotionBatch
 from lightning_modules.contrastive_evaluator import ContrastiveEvaluator, info_nce
-from lightning_modules.evaluators import load_evaluator
+from lightning_modules.evaluation.evaluators import load_evaluator
 
 CAPTIONS = ["a person walks forward.", "someone jumps up high.", "a man lies on the floor.", "a dancer spins around."]
 SMALL = {"width": 16, "num_layers": 1, "num_heads": 2, "dim": 8, "warmup_steps": 1, "lr": 5e-3}

@@ -10,10 +10,10 @@ from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
 from datamodules.har import WindowDataModule
-from datamodules.har.window_loading import WindowDataset
-from datamodules.har.window_set import WindowSet
+from datamodules.har.windows.loading import WindowDataset
+from datamodules.har.windows.window_set import WindowSet
+from lightning_modules.har.networks import NETWORKS, build_network
 from lightning_modules.har_classifier import HARClassifier, balanced_weights
-from lightning_modules.har_networks import NETWORKS, build_network
 
 CLASSES = ["slow", "fast", "still"]
 CHANNELS = ("accel_x", "accel_y", "accel_z")

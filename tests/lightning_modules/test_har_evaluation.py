@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.har.window_set import WindowSet
+from datamodules.har.windows.window_set import WindowSet
+from lightning_modules.har.forest import FeatureForest
 from lightning_modules.har_evaluation import CLASSIFIERS, score, train_and_predict
-from lightning_modules.har_forest import FeatureForest
 
 CHANNELS = tuple(f"{group}_{axis}" for group in ("accel", "gyro") for axis in "xyz")
 QUICK = {"max_epochs": 1, "step_limits": (30, 30), "batch_size": 32}

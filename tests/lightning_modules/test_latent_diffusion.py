@@ -6,8 +6,8 @@ from torch.utils.data import DataLoader
 
 from datamodules.batches import MotionBatch, PromptBatch
 from lightning_modules import LatentMotionDiffusion, MotionDiffusion, MotionVAE
-from lightning_modules.latent_networks import LatentDenoiser, MotionAutoencoder, Posterior
-from lightning_modules.skip_transformer import SkipDecoder, SkipEncoder
+from lightning_modules.networks.latent import LatentDenoiser, MotionAutoencoder, Posterior
+from lightning_modules.networks.skip_transformer import SkipDecoder, SkipEncoder
 
 SHARED = {"width": 16, "latent_tokens": 2, "num_heads": 2}
 VAE = {**SHARED, "num_layers": 3, "feedforward": 24}

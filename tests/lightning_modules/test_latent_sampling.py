@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from lightning_modules import LatentMotionDiffusion, MotionDiffusion, MotionVAE
 from lightning_modules.diffusion import Schedule
-from lightning_modules.latent_networks import MotionAutoencoder
-from lightning_modules.parameterisation import Parameterisation
+from lightning_modules.networks.latent import MotionAutoencoder
+from lightning_modules.networks.parameterisation import Parameterisation
 
 WIDTH = 264  # of one token, which stands for a frame of 263 features
 MEAN, TEXT_SHIFT, DEVIATION = 0.5, 0.75, 0.4
@@ -95,7 +95,7 @@ def test_looking_at_gradients_and_compiling_train_the_same(
     tmp_path: object,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lightning_modules.recipes.COMPILE_BACKEND", "eager")  # compiling takes half a minute
+    monkeypatch.setattr("lightning_modules.training.recipes.COMPILE_BACKEND", "eager")  # compiling takes half a minute
     path = f"{tmp_path}/vae.ckpt"
     first: dict[int, dict[str, Tensor]] = {}
     for every in (0, 1):

@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lightning_modules.denoiser import Denoiser, mask_frames_of
 from lightning_modules.losses import LOSSES, Prediction, joint_acceleration, reduce_residual, stencil_mask
+from lightning_modules.networks.denoiser import Denoiser
+from lightning_modules.networks.packing import mask_frames_of
 from lightning_modules.objective import Objective, gradient_norms
 from sim.conventions import JOINT_INDEX
 from sim.features import FEATURE_SLICES, features_to_joints

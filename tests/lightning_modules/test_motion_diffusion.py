@@ -11,10 +11,10 @@ from torch.utils.data import DataLoader
 
 from datamodules.batches import MotionBatch, PromptBatch
 from lightning_modules.checkpoints import save_prior
-from lightning_modules.ema import ramp_decay, update_average
 from lightning_modules.motion_diffusion import MotionDiffusion
-from lightning_modules.optimisation import make_lr_factor
-from lightning_modules.randomness import paired_noise, seeded_dropout
+from lightning_modules.training.ema import ramp_decay, update_average
+from lightning_modules.training.optimisation import make_lr_factor
+from lightning_modules.training.randomness import paired_noise, seeded_dropout
 
 DIMENSIONS = {"width": 16, "num_layers": 1, "num_heads": 2, "feedforward": 24, "text_dim": 8, "num_steps": 12}
 TEXTS = ["a person walks", "a person jumps up", "someone runs"]

@@ -1,15 +1,15 @@
 import pytest
 import torch
 
-from datamodules.embedded import load_embedded
-from lightning_modules.denoiser import mask_frames_of
+from datamodules.clips.embedded import load_embedded
 from lightning_modules.losses import Prediction
+from lightning_modules.networks.packing import mask_frames_of
 from lightning_modules.objective import Objective
 from lightning_modules.virtual_sensors import VirtualSensors
 from sim import Body, Placement, simulate
 from sim.conventions import FEATURE_FPS
 from sim.features import FEATURE_SLICES, features_to_motion, joints_to_features
-from sim.sensing_padded import EDGE_FRAMES
+from sim.imu.padded_readings import EDGE_FRAMES
 from sim.trajectory import resample_motion
 
 LENGTHS = (40, 23, 9)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sim import Body, ImuRecording, Motion, Placement, SensorErrors, TimingErrors, simulate
-from sim.soft_tissue import SoftTissue
+from sim.placements.soft_tissue import SoftTissue
 
 QUANTITIES = ("accel", "gyro", "linear_accel", "orientation", "position")
 

@@ -17,7 +17,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from datamodules.har import Augmentation, MixedIMUDataModule, RealIMUDataModule, VirtualIMUDataModule
-from datamodules.har.mixing import MixtureSampler
+from datamodules.har.windows.mixing import MixtureSampler
 from sim.recording import ImuRecording
 
 CLASSES = ["walking", "standing"]

@@ -1,0 +1,199 @@
+"""Declared rules of the sets in a collection of motion capture: where files lie, units, rates, known defects, terms.
+
+A collection is a folder whose sub-folders carry the names below and that holds a ``clips.tsv``. What a set needs
+beyond its format stands here and nowhere else; readers guess nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from datamodules.formats.acclaim import INCH_M, read_acclaim
+from datamodules.formats.bvh import read_bvh
+from datamodules.formats.expmap import read_expmap
+from datamodules.formats.skeleton import SkeletonMotion
+from datamodules.retargeting.retarget import SkeletonMap
+from datamodules.retargeting.skeleton_maps import (
+    ACCLAIM,
+    CGSPEED,
+    CGSPEED_POSER,
+    DAZ,
+    REACTIDLE,
+)
+
+CMU: Final[str] = (
+    "CMU Graphics Lab Motion Capture Database, mocap.cs.cmu.edu (NSF EIA-0196217): free to use, copy, modify and "
+    "redistribute; the data themselves are not to be resold"
+)
+MIT: Final[str] = "MIT"
+CMU_UNIT_M: Final[float] = INCH_M / 0.45
+"""CMU's skeletons are in inches scaled by 0.45 [m]."""
+
+
+@dataclass(frozen=True)
+class MocapFile:
+    """One file of a set: how to read it, and what it shows.
+
+    Attributes:
+        name: ``set/file`` without suffixes.
+        path: the file.
+        activity: canonical activity.
+        trial: CMU's ``subject_trial`` where the set keeps it, for the official description.
+        skeleton: map to SMPL-22.
+        read: reads the file.
+        group: files of one group were recorded together and always lie on the same side of a split.
+        captions: sentences that hold for this file beside those of its activity.
+    """
+
+    name: str
+    path: Path
+    activity: str
+    trial: str | None
+    skeleton: SkeletonMap
+    read: Callable[[], SkeletonMotion]
+    group: str
+    captions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MocapSet:
+    """One set: its folder, terms and files.
+
+    Attributes:
+        folder: name of the folder in the collection.
+        licence: terms in short.
+        ships: whether weights trained on the set may be shipped.
+        list_files: finds the files under the set's folder.
+        about: what its rules put right, in words.
+    """
+
+    folder: str
+    licence: str
+    ships: bool
+    list_files: Callable[[Path], Iterator[MocapFile]]
+    about: str = ""
+
+
+def name_file(path: Path, folder: Path) -> str:
+    """Return ``set/file`` without suffixes."""
+    return f"{folder.name}/{path.relative_to(folder).as_posix().split('.')[0]}"
+
+
+_EXPMAP_ACTIVITIES: Final = {
+    "walking_extra": "walking",
+    "washwindow": "washing",
+    "basketball_signal": "basketball_signals",
+}
+
+
+def _list_expmap8(folder: Path) -> Iterator[MocapFile]:
+    for path in sorted(folder.glob("*/*/*.txt*")):
+
+        def read(path: Path = path) -> SkeletonMotion:
+            # Row 0 is the T-pose that the BVH conversion put in. The root's angles x, y, z were multiplied in the order
+            # y, x, z: soccer_1 is CMU 11_01, and only so do the two agree (to 0.01 degrees; else up to 25 are missing).
+            skeleton = folder / "skeleton.json"
+            return read_expmap(path, skeleton, fps=120.0, drop_first=1, root_axes=("yxz", "xyz"))
+
+        activity = _EXPMAP_ACTIVITIES.get(path.parent.name, path.parent.name)
+        name = name_file(path, folder)
+        yield MocapFile(name, path, activity, None, CGSPEED, read, group=name)
+
+
+_ASFAMC_ACTIVITIES: Final = {
+    "02_01": "walking",
+    "02_02": "walking",
+    "02_03": "running",
+    "02_04": "jumping",
+    "11_01": "soccer",
+    "16_15": "walking",
+}
+
+
+def _list_acclaim(folder: Path) -> Iterator[MocapFile]:
+    for path in sorted(folder.glob("*.amc*")):
+        parts = path.name.split(".")[0].split("_")
+        trial = "_".join(parts[:2])
+        skeleton = next(iter(sorted(folder.glob(f"{parts[0]}.asf*"))), folder / f"{parts[0]}.asf")
+
+        def read(path: Path = path, skeleton: Path = skeleton, thinned: bool = "30fps" in parts) -> SkeletonMotion:
+            # 16_15 has its left arm at zero in the first frames.
+            drop = 4 if path.name.startswith("16_15") else 0
+            return read_acclaim(path, skeleton, fps=30.0 if thinned else 120.0, unit_m=CMU_UNIT_M, drop_first=drop)
+
+        spoken = {"walk": "walking", "jog": "running"}.get(parts[2] if len(parts) > 2 else "")
+        activity = spoken or _ASFAMC_ACTIVITIES.get(trial, "walking")
+        yield MocapFile(name_file(path, folder), path, activity, trial, ACCLAIM, read, group=f"cmu/{trial}")
+
+
+_CGSPEED_ACTIVITIES: Final = {
+    "01_01": "jumping",
+    "131_01": "styled_walking",
+    "131_02": "styled_walking",
+    "131_03": "hopping",
+}
+
+
+def _list_cgspeed(folder: Path) -> Iterator[MocapFile]:
+    for path in sorted(folder.glob("*.bvh*")):
+        trial = path.name.split(".")[0]
+
+        def read(path: Path = path) -> SkeletonMotion:
+            return read_bvh(path, unit_m=CMU_UNIT_M, drop_first=1)
+
+        skeleton = CGSPEED_POSER if trial.startswith("131") else CGSPEED
+        activity = _CGSPEED_ACTIVITIES.get(trial, "walking")
+        yield MocapFile(name_file(path, folder), path, activity, trial, skeleton, read, group=f"cmu/{trial}")
+
+
+_DAZ_CAPTIONS: Final = {
+    "salsa": ("a person dances salsa.", "salsa dance"),
+    "indian": ("a person dances an Indian dance.", "someone performs Bharatanatyam."),
+}
+
+
+def _list_daz(folder: Path) -> Iterator[MocapFile]:
+    for path in sorted(folder.glob("*/*.bvh*")):
+        style = path.parent.name
+
+        def read(path: Path = path, style: str = style) -> SkeletonMotion:
+            # The header's 120 Hz is wrong for salsa. The conversion blends from the T-pose over five frames.
+            return read_bvh(path, unit_m=0.01, fps=60.0 if style == "salsa" else 120.0, drop_first=8)
+
+        activity = "martial_arts" if style == "martial" else "dancing"
+        name = name_file(path, folder)
+        group, captions = name, _DAZ_CAPTIONS.get(style, ())
+        if style == "salsa":
+            # Files 1 to 15 and 16 to 30 are the two partners of the same dances.
+            group = f"{folder.name}/salsa/{(int(path.name.split('.')[0]) - 1) % 15 + 1:02d}"
+        yield MocapFile(name, path, activity, None, DAZ, read, group=group, captions=captions)
+
+
+def _list_reactidle(folder: Path) -> Iterator[MocapFile]:
+    for path in sorted(folder.glob("*/*.bvh*")):
+
+        def read(path: Path = path) -> SkeletonMotion:
+            # No metric scale: retargeting by leg length supplies it.
+            return read_bvh(path, unit_m=1.0, fps=24.0)
+
+        name = name_file(path, folder)
+        # One number is one person, who stood once at ease and once acting so.
+        group = f"{folder.name}/{path.name.split('_')[0]}"
+        yield MocapFile(name, path, "standing", None, REACTIDLE, read, group=group)
+
+
+MOCAP_SETS: Final[tuple[MocapSet, ...]] = (
+    MocapSet("cmu_expmap8", CMU, True, _list_expmap8, "row 0 dropped, thorax put back, root's angles reordered"),
+    MocapSet("cmu35_asfamc", CMU, True, _list_acclaim, "30 fps, CMU's unit"),
+    MocapSet("cmu_asfamc", CMU, True, _list_acclaim, "120 fps, CMU's unit"),
+    MocapSet("cmu_16_15", CMU, True, _list_acclaim, "120 fps, CMU's unit, four first frames dropped"),
+    MocapSet("cmu_cgspeed_bvh", CMU, True, _list_cgspeed, "CMU's unit, T-pose of frame 0 dropped"),
+    MocapSet(
+        "cmu_daz_bvh_dance_martial", CMU, True, _list_daz, "T-pose and blend of eight frames dropped, salsa is 60 fps"
+    ),
+    MocapSet("reactidle_bvh", MIT, True, _list_reactidle, "24 fps, no metric scale"),
+)
+"""The sets that are trained on; all of them allow weights trained on them to be shipped."""

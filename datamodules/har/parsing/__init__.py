@@ -1,0 +1,1 @@
+"""Bytes to arrays: number tables, MAT files, pickles, archives, units, and checks of a YAML."""

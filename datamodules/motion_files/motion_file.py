@@ -1,0 +1,132 @@
+"""MotionFile: a motion file, read; what a user may say of one; and how a source's skeleton or body becomes ours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from datamodules.formats.skeleton import FloatArray, SkeletonMotion, Up
+from datamodules.markers.fit import MarkerFit
+from datamodules.retargeting.rest_pose import align_rest, is_standing, map_joints, turn_up
+from datamodules.retargeting.retarget import SkeletonMap, put_on_floor, retarget, scale_of_legs
+from sim.body import Body
+from sim.motion import Motion
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a file does not say of itself, or says wrongly.
+
+    Attributes:
+        fps: frame rate [Hz].
+        unit_m: metres per unit.
+        up: the axis that points up, of skeletons, markers and joint positions.
+        drop_first: frames to leave out at the beginning.
+        skeleton: YAML file that names the joints of a skeleton of one's own.
+        asf: the skeleton of an .amc file.
+        markers: YAML file that says where markers of one's own sit.
+        static: calibration recording (.trc, .c3d) of the person whose markers are read.
+        body: the subject's body, for AMASS files.
+    """
+
+    fps: float | None = None
+    unit_m: float | None = None
+    up: Up | None = None
+    drop_first: int = 0
+    skeleton: Path | None = None
+    asf: Path | None = None
+    markers: Path | None = None
+    static: Path | None = None
+    body: Body | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        for name, value in (("fps", self.fps), ("unit_m", self.unit_m)):
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{name} is {value}, expected a positive number (--{name.replace('_', '-')})")
+        if self.drop_first < 0:
+            raise ValueError(f"drop_first is {self.drop_first}, expected 0 or more frames (--drop-first)")
+
+
+@dataclass(frozen=True, eq=False)
+class MotionFile:
+    """A motion file, read.
+
+    Attributes:
+        motion: the motion on ``Body.default()`` (on ``options.body`` where one was given), Y up.
+        format: name of the format.
+        skeleton: what its joints or markers were understood as.
+        joints: SMPL's 22 joints where and as large as the source has them ``(T, 22, 3)`` [m], Y up.
+        notes: what was assumed, and what the file contradicts, in words.
+        fit: the body fitted to markers, if there were any.
+    """
+
+    motion: Motion
+    format: str
+    skeleton: str
+    joints: FloatArray
+    notes: tuple[str, ...] = ()
+    fit: MarkerFit | None = None
+
+
+@dataclass(frozen=True)
+class MotionFormat:
+    """A format.
+
+    Attributes:
+        name: what it is called.
+        suffixes: how its files end; text may be compressed (``.xz``) too.
+        read: reads a file.
+        claims: whether a file with that suffix is of this format; None is always.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    read: Callable[[Path, ReadOptions], MotionFile]
+    claims: Callable[[Path], bool] | None = field(default=None)
+
+
+def suffix_of(path: Path) -> str:
+    """Return how a file ends, ``.xz`` aside, in small letters."""
+    return Path(path.name.removesuffix(".xz")).suffix.lower()
+
+
+def move_skeleton(
+    source: SkeletonMotion, skeleton: SkeletonMap, options: ReadOptions, *, format_name: str, name: str
+) -> MotionFile:
+    """Carry a skeleton's motion over to ``Body.default()``.
+
+    Args:
+        source: as it was read.
+        skeleton: names of its joints.
+        options: axis that points up.
+        format_name: what the format is called.
+        name: what the skeleton is called.
+
+    Raises:
+        ValueError: the map names joints that the source lacks.
+    """
+    source, up = turn_up(source, skeleton, up=options.up)
+    notes = ["z is up in the file; turned"] if up == "z" else []
+    if not is_standing(source, skeleton):
+        notes.append("the rest pose is no pose of a person; joint frames were found from the motion")
+    aligned = align_rest(source, skeleton)
+    # Where joint frames were found, feet lie along the source's; elsewhere the map knows whether they do.
+    fitting = (
+        replace(skeleton, aligned_feet=True)
+        if aligned is not source and not is_standing(source, skeleton)
+        else skeleton
+    )
+    return MotionFile(retarget(aligned, fitting), format_name, name, map_joints(source, skeleton), tuple(notes))
+
+
+def carry_over(motion: Motion, source: Body, target: Body) -> Motion:
+    """Move another body as one body moves: the path is scaled by the ratio of leg lengths, and stands on y = 0."""
+    scale = scale_of_legs(target.rest_joints.double().numpy()) / scale_of_legs(source.rest_joints.double().numpy())
+    return put_on_floor(replace(motion, translation=motion.translation * scale), body=target)

@@ -1,0 +1,193 @@
+"""One function for each format: the file, and what was said of it, to a MotionFile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from datamodules.formats.acclaim import read_acclaim
+from datamodules.formats.amass import read_amass
+from datamodules.formats.arrays import list_names, read_arrays
+from datamodules.formats.bvh import read_bvh
+from datamodules.formats.c3d import read_c3d
+from datamodules.formats.deepmimic import read_deepmimic
+from datamodules.formats.expmap import read_expmap
+from datamodules.formats.joints import find_joints, is_features, read_features, read_joints
+from datamodules.formats.marker_recording import MarkerRecording
+from datamodules.formats.mvnx import read_mvnx
+from datamodules.formats.skeleton import SkeletonMotion, read_text
+from datamodules.formats.trc import read_trc
+from datamodules.markers.fit import fit_markers
+from datamodules.markers.marker_sets import read_marker_set
+from datamodules.motion_files.motion_file import MotionFile, ReadOptions, carry_over, move_skeleton, suffix_of
+from datamodules.retargeting.retarget import SkeletonMap, put_on_floor
+from datamodules.retargeting.skeleton_map_files import read_skeleton_map
+from datamodules.retargeting.skeleton_maps import (
+    ACCLAIM,
+    BVH_MAPS,
+    CGSPEED,
+    DEEPMIMIC,
+    XSENS_MVNX,
+    name_map,
+    strip_prefix,
+)
+from sim.body import Body
+from sim.motion import Motion
+
+MOTION_KEYS: Final[frozenset[str]] = frozenset({"rotations", "translation", "fps", "text"})
+"""What Motion.save writes."""
+
+CMU_FPS: Final[float] = 120.0
+"""What an .amc is taken to have where nothing is said: CMU's rate."""
+
+
+def open_bvh(path: Path, options: ReadOptions) -> MotionFile:
+    """Open BVH of any hierarchy; its unit is taken for centimetres where nothing is said."""
+    # Retargeting goes by the ratio of leg lengths, so a wrong unit changes no motion, only the sizes that are told.
+    unit_m = options.unit_m if options.unit_m is not None else 0.01
+    source = strip_prefix(read_bvh(path, unit_m=unit_m, fps=options.fps, drop_first=options.drop_first))
+    skeleton, name = _map_of(source, options, path)
+    return move_skeleton(source, skeleton, options, format_name="BVH", name=name)
+
+
+def _map_of(source: SkeletonMotion, options: ReadOptions, path: Path) -> tuple[SkeletonMap, str]:
+    if options.skeleton is not None:
+        return read_skeleton_map(options.skeleton, source.names), str(options.skeleton)
+    name = name_map(source, path)
+    return BVH_MAPS[name], name
+
+
+def open_acclaim(path: Path, options: ReadOptions) -> MotionFile:
+    """Open an .amc over the .asf beside it."""
+    asf = options.asf if options.asf is not None else _find_asf(path)
+    if not asf.is_file():
+        raise FileNotFoundError(f"skeleton {asf} of {path} not found; check the path (--asf)")
+    fps = options.fps if options.fps is not None else CMU_FPS
+    source = read_acclaim(path, asf, fps=fps, unit_m=options.unit_m, drop_first=options.drop_first)
+    told = move_skeleton(source, ACCLAIM, options, format_name="Acclaim ASF/AMC", name=f"CMU's, of {asf.name}")
+    note = () if options.fps is not None else (f"an .amc states no rate; CMU's {CMU_FPS:g} Hz taken",)
+    return replace(told, notes=(*told.notes, *note))
+
+
+def _find_asf(path: Path) -> Path:
+    """Return the skeleton of an .amc: ``16.asf`` for ``16_15.amc``, or the only one in the folder."""
+    subject = path.name.split(".")[0].split("_")[0]
+    found = sorted([*path.parent.glob("*.asf"), *path.parent.glob("*.asf.xz")])
+    named = [one for one in found if one.name.split(".")[0] == subject]
+    if len(named or found) != 1:
+        names = ", ".join(one.name for one in found) or "none"
+        raise FileNotFoundError(f"{path} needs its skeleton {subject}.asf beside it, found {names}; pass --asf FILE")
+    return (named or found)[0]
+
+
+def open_expmap(path: Path, options: ReadOptions) -> MotionFile:
+    """Open a table of exponential maps over the ``skeleton.json`` near it."""
+    skeleton = find_skeleton_json(path)
+    if skeleton is None:
+        raise FileNotFoundError(f"{path} needs skeleton.json in its folder or one of the three above; copy it there")
+    fps = options.fps if options.fps is not None else CMU_FPS
+    source = read_expmap(path, skeleton, fps=fps, drop_first=options.drop_first)
+    return move_skeleton(source, CGSPEED, options, format_name="exponential-map CSV", name="cgspeed")
+
+
+def find_skeleton_json(path: Path) -> Path | None:
+    """Return the skeleton of a table of exponential maps: in its folder or one of the three above."""
+    return next(
+        (one / "skeleton.json" for one in list(path.resolve().parents)[:4] if (one / "skeleton.json").is_file()), None
+    )
+
+
+def is_deepmimic(path: Path) -> bool:
+    """Say whether a text is one of DeepMimic's, JSON with frames."""
+    text = read_text(path).lstrip() if suffix_of(path) == ".txt" else ""
+    return text[:1] == "{" and '"Frames"' in text
+
+
+def open_deepmimic(path: Path, options: ReadOptions) -> MotionFile:
+    """Open DeepMimic's text."""
+    source = read_deepmimic(path).frames(options.drop_first)
+    source = source if options.fps is None else replace(source, fps=options.fps)
+    return move_skeleton(source, DEEPMIMIC, options, format_name="DeepMimic", name="DeepMimic")
+
+
+def open_mvnx(path: Path, options: ReadOptions) -> MotionFile:
+    """Open Xsens's .mvnx."""
+    source = read_mvnx(path, fps=options.fps).frames(options.drop_first)
+    return move_skeleton(source, XSENS_MVNX, options, format_name="Xsens MVNX", name="Xsens MVN segments")
+
+
+def open_saved(path: Path, options: ReadOptions) -> MotionFile:
+    """Open what Motion.save wrote."""
+    motion = Motion.load(path)
+    motion = motion if options.fps is None else replace(motion, fps=options.fps)
+    return _tell(motion.frames(options.drop_first), "Motion.save", "SMPL-22", body=options.body)
+
+
+def open_amass(path: Path, options: ReadOptions) -> MotionFile:
+    """Open AMASS, on the subject's own body where one is given."""
+    motion = read_amass(path, read_arrays(path), body=options.body, fps=options.fps).frames(options.drop_first)
+    if options.body is not None:
+        return _tell(motion, "AMASS", "SMPL-H", body=options.body)
+    told = _tell(motion, "AMASS", "SMPL-H", body=None)
+    note = "the path is the subject's, the legs are the default body's: feet may slide; pass the subject's body"
+    return replace(told, motion=put_on_floor(motion), notes=(note,))
+
+
+def open_arrays(path: Path, options: ReadOptions) -> MotionFile:
+    """Open joint positions or HumanML3D features."""
+    arrays = read_arrays(path)
+    if is_features(arrays):
+        motion = read_features(path, arrays, fps=options.fps)
+        told = _tell(motion, "HumanML3D features", "HumanML3D's uniform skeleton", body=None)
+    elif find_joints(arrays) is not None or not (MOTION_KEYS - {"fps"}) & set(arrays):
+        motion = read_joints(path, arrays, fps=options.fps, up=options.up or "y")
+        told = _tell(motion, "joint positions", "SMPL-22", body=None)
+    else:
+        raise ValueError(f"{path} lacks {sorted(MOTION_KEYS - set(arrays))}; expected a file written by Motion.save")
+    return replace(told, motion=told.motion.frames(options.drop_first), joints=told.joints[options.drop_first :])
+
+
+def _tell(motion: Motion, format_name: str, skeleton: str, *, body: Body | None) -> MotionFile:
+    joints = (body if body is not None else Body.default()).joints(motion)
+    return MotionFile(motion, format_name, skeleton, joints.double().numpy())
+
+
+def open_markers(reader: Callable[..., MarkerRecording], name: str) -> Callable[[Path, ReadOptions], MotionFile]:
+    """Return a function that opens a file of markers by its reader, and fits a body."""
+
+    def read(path: Path, options: ReadOptions) -> MotionFile:
+        recording = reader(path, fps=options.fps, unit_m=options.unit_m)
+        if options.drop_first >= len(recording.positions):
+            raise ValueError(f"{path} has no frame left after the first {options.drop_first} were dropped")
+        recording = replace(recording, positions=recording.positions[options.drop_first :])
+        recording = recording if options.up is None else replace(recording, up=options.up)
+        chosen = read_marker_set(options.markers) if options.markers is not None else None
+        static = None
+        if options.static is not None:
+            readers = {".trc": read_trc, ".c3d": read_c3d}
+            if suffix_of(options.static) not in readers:
+                raise ValueError(f"static recording {options.static} ends in another suffix, expected .trc or .c3d")
+            static = readers[suffix_of(options.static)](options.static, unit_m=options.unit_m)
+            static = static if options.up is None else replace(static, up=options.up)
+        fit = fit_markers(recording, marker_set=chosen, static=static, origin=path)
+        return MotionFile(
+            motion=carry_over(fit.motion, fit.body, Body.default()),
+            format=name,
+            skeleton=f"{len(fit.names)} markers of the set {fit.set_name}",
+            joints=fit.body.joints(fit.motion).double().numpy(),
+            notes=(*recording.notes, *fit.describe()),
+            fit=fit,
+        )
+
+    return read
+
+
+def holds(*alternatives: frozenset[str]) -> Callable[[Path], bool]:
+    """Return whether an archive holds the arrays of one of these sets of names."""
+
+    def claims(path: Path) -> bool:
+        return any(keys <= list_names(path) for keys in alternatives)
+
+    return claims

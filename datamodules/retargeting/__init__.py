@@ -1,0 +1,1 @@
+"""From a foreign skeleton to ours: joint maps, rest poses, retargeting."""

@@ -1,0 +1,237 @@
+"""Declared maps from the skeletons of common motion files to SMPL-22."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from datamodules.formats.skeleton import SkeletonMotion
+from datamodules.retargeting.retarget import SIDES, SkeletonMap
+
+TRUNK: Final[tuple[str, ...]] = ("pelvis", "spine1", "spine2", "spine3", "neck", "head")
+LIMBS: Final[tuple[str, ...]] = ("hip", "knee", "ankle", "foot", "collar", "shoulder", "elbow", "wrist")
+
+
+def _make_map(
+    trunk: tuple[str | tuple[str, str], ...],
+    places: tuple[str, ...],
+    drivers: tuple[str, ...],
+    *,
+    sides: tuple[str, str],
+    forearm_twist: str | None = None,
+    prefix: str = "",
+    feet_with_legs: bool = False,
+    sole_pitch_deg: float | None = None,
+) -> SkeletonMap:
+    """Write a map for both sides; ``{}`` in a name stands for the source's word for left or right.
+
+    ``forearm_twist`` is the joint that pronates where the forearm itself does not; ``prefix`` begins every name; the
+    last two are those of :class:`datamodules.retargeting.retarget.SkeletonMap`.
+    """
+    trunk = tuple(prefix + one if isinstance(one, str) else (prefix + one[0], prefix + one[1]) for one in trunk)
+    places, drivers = tuple(prefix + one for one in places), tuple(prefix + one for one in drivers)
+    forearm_twist = prefix + forearm_twist if forearm_twist else None
+    joints: dict[str, str] = {}
+    driven: dict[str, str | tuple[str, str]] = dict(zip(TRUNK, trunk, strict=True))
+    for side, word in zip(SIDES, sides, strict=True):
+        joints |= {f"{side}_{limb}": name.format(word) for limb, name in zip(LIMBS, places, strict=True)}
+        driven |= {f"{side}_{limb}": name.format(word) for limb, name in zip(LIMBS, drivers, strict=True)}
+    twists = (
+        {f"{side}_elbow": forearm_twist.format(word) for side, word in zip(SIDES, sides, strict=True)}
+        if forearm_twist
+        else {}
+    )
+    return SkeletonMap(joints, driven, twists, feet_with_legs=feet_with_legs, sole_pitch_deg=sole_pitch_deg)
+
+
+ACCLAIM = _make_map(
+    ("root", "lowerback", "upperback", "thorax", ("lowerneck", "upperneck"), "head"),
+    ("{}femur", "{}tibia", "{}foot", "{}toes", "{}clavicle", "{}humerus", "{}radius", "{}hand"),
+    ("{}femur", "{}tibia", "{}foot", "{}toes", "{}clavicle", "{}humerus", "{}radius", "{}hand"),
+    sides=("l", "r"),
+    # The bone called wrist is the far half of the forearm.
+    forearm_twist="{}wrist",
+    feet_with_legs=True,
+)
+"""CMU's .asf skeletons (Vicon BodyBuilder): at rest legs are splayed by 20 degrees, feet on their outer edges."""
+
+CGSPEED = _make_map(
+    ("Hips", "LowerBack", "Spine", "Spine1", ("Neck", "Neck1"), "Head"),
+    ("{}UpLeg", "{}Leg", "{}Foot", "{}ToeBase", "{}Shoulder", "{}Arm", "{}ForeArm", "{}Hand"),
+    ("{}UpLeg", "{}Leg", "{}Foot", "{}ToeBase", "{}Shoulder", "{}Arm", "{}ForeArm", "{}FingerBase"),
+    sides=("Left", "Right"),
+    forearm_twist="{}Hand",
+    feet_with_legs=True,
+)
+"""Bruce Hahne's BVH conversion of CMU (cgspeed), also under the exponential maps of the eight CMU actions."""
+
+CGSPEED_POSER = _make_map(
+    ("Hips", "lowerback", "Chest", "Chest2", ("lowerneck", "Neck"), "Head"),
+    ("{}Hip", "{}Knee", "{}Ankle", "{}Toe", "{}Collar", "{}Shoulder", "{}Elbow", "{}Wrist"),
+    ("{}Hip", "{}Knee", "{}Ankle", "{}Toe", "{}Collar", "{}Shoulder", "{}Elbow", "{}Wrist"),
+    sides=("Left", "Right"),
+    forearm_twist="{}Wrist",
+    feet_with_legs=True,
+)
+"""The later cgspeed release with arms that hang at rest."""
+
+DAZ = _make_map(
+    ("hip", ("hip", "abdomen"), "abdomen", "chest", "neck", "head"),
+    ("{}Thigh", "{}Shin", "{}Foot", "{}Foot_end", "{}Collar", "{}Shldr", "{}ForeArm", "{}Hand"),
+    ("{}Thigh", "{}Shin", "{}Foot", "{}Foot", "{}Collar", "{}Shldr", "{}ForeArm", "{}Hand"),
+    sides=("l", "r"),
+    forearm_twist="{}Hand",
+)
+"""The DAZ-friendly cgspeed conversion of CMU."""
+
+REACTIDLE = _make_map(
+    ("pelvis", "spine", ("spine", "spine.001"), "spine.001", "neck", "face"),
+    ("thigh.{}", "shin.{}", "foot.{}", "foot.{}_end", "shoulder.{}", "upper_arm.{}", "forearm.{}", "forearm.{}_end"),
+    ("thigh.{}", "shin.{}", "foot.{}", "foot.{}", "shoulder.{}", "upper_arm.{}", "forearm.{}", "forearm.{}"),
+    sides=("L", "R"),
+)
+"""ReActIdle's markerless skeleton: no hands, no toes."""
+
+ACCLAIM_BVH = replace(
+    ACCLAIM,
+    # Bones lie along -y at rest and the axes turned about them are those of the .asf's ``axis`` entries.
+    twist_deg={"left_shoulder": -150.0, "right_shoulder": 150.0, "left_elbow": 90.0, "right_elbow": -90.0},
+    # Those of the feet are (-90, 0, 20), of which 20 is the splay.
+    frames_deg={"left_ankle": (-90.0, 0.0, 0.0), "right_ankle": (-90.0, 0.0, 0.0)},
+)
+"""A BVH that keeps an .asf skeleton's bone names and local axes."""
+
+DEEPMIMIC = _make_map(
+    ("root", ("root", "chest"), "chest", "chest", ("chest", "neck"), "neck"),
+    ("{}_hip", "{}_knee", "{}_ankle", "{}_foot", "chest", "{}_shoulder", "{}_elbow", "{}_wrist"),
+    ("{}_hip", "{}_knee", "{}_ankle", "{}_ankle", "chest", "{}_shoulder", "{}_elbow", "{}_elbow"),
+    sides=SIDES,
+)
+"""The humanoid of DeepMimic."""
+
+CHARACTER_CREATOR = _make_map(
+    ("Hip", "Waist", "Spine01", "Spine02", ("NeckTwist01", "NeckTwist02"), "Head"),
+    ("{}_Thigh", "{}_Calf", "{}_Foot", "{}_ToeBase", "{}_Clavicle", "{}_Upperarm", "{}_Forearm", "{}_Hand"),
+    ("{}_Thigh", "{}_Calf", "{}_Foot", "{}_ToeBase", "{}_Clavicle", "{}_Upperarm", "{}_Forearm", "{}_Hand"),
+    sides=("L", "R"),
+    forearm_twist="{}_Hand",
+    prefix="CC_Base_",
+    sole_pitch_deg=12.0,
+)
+"""Reallusion's Character Creator and iClone: each bone along the y axis of its own frame."""
+
+BANDAI_NAMCO = _make_map(
+    ("Hips", "Spine", ("Spine", "Chest"), "Chest", "Neck", "Head"),
+    ("UpperLeg_{}", "LowerLeg_{}", "Foot_{}", "Toes_{}", "Shoulder_{}", "UpperArm_{}", "LowerArm_{}", "Hand_{}"),
+    ("UpperLeg_{}", "LowerLeg_{}", "Foot_{}", "Toes_{}", "Shoulder_{}", "UpperArm_{}", "LowerArm_{}", "Hand_{}"),
+    sides=("L", "R"),
+    forearm_twist="Hand_{}",
+    sole_pitch_deg=37.5,
+)
+"""Bandai-Namco Research's motion data set."""
+
+MIXAMO = _make_map(
+    ("Hips", "Spine", "Spine1", "Spine2", "Neck", "Head"),
+    ("{}UpLeg", "{}Leg", "{}Foot", "{}ToeBase", "{}Shoulder", "{}Arm", "{}ForeArm", "{}Hand"),
+    ("{}UpLeg", "{}Leg", "{}Foot", "{}ToeBase", "{}Shoulder", "{}Arm", "{}ForeArm", "{}Hand"),
+    sides=("Left", "Right"),
+    forearm_twist="{}Hand",
+)
+"""Mixamo, with its prefix taken off; also what MotionBuilder calls its characters' joints."""
+
+LAFAN1 = _make_map(
+    ("Hips", "Spine", "Spine1", "Spine2", "Neck", "Head"),
+    ("{}UpLeg", "{}Leg", "{}Foot", "{}Toe", "{}Shoulder", "{}Arm", "{}ForeArm", "{}Hand"),
+    ("{}UpLeg", "{}Leg", "{}Foot", "{}Toe", "{}Shoulder", "{}Arm", "{}ForeArm", "{}Hand"),
+    sides=("Left", "Right"),
+    forearm_twist="{}Hand",
+)
+"""Ubisoft La Forge's animation data set: each bone along the x axis of its own frame."""
+
+XSENS = _make_map(
+    ("Hips", "Chest", ("Chest2", "Chest3"), "Chest4", "Neck", "Head"),
+    ("{}Hip", "{}Knee", "{}Ankle", "{}Toe", "{}Collar", "{}Shoulder", "{}Elbow", "{}Wrist"),
+    ("{}Hip", "{}Knee", "{}Ankle", "{}Toe", "{}Collar", "{}Shoulder", "{}Elbow", "{}Wrist"),
+    sides=("Left", "Right"),
+)
+"""BVH that Xsens MVN writes."""
+
+XSENS_MVNX = _make_map(
+    ("Pelvis", "L5", ("L3", "T12"), "T8", "Neck", "Head"),
+    ("{}UpperLeg", "{}LowerLeg", "{}Foot", "{}Toe", "{}Shoulder", "{}UpperArm", "{}ForeArm", "{}Hand"),
+    ("{}UpperLeg", "{}LowerLeg", "{}Foot", "{}Toe", "{}Shoulder", "{}UpperArm", "{}ForeArm", "{}Hand"),
+    sides=("Left", "Right"),
+)
+"""The 23 segments of Xsens MVN, by the labels of its .mvnx files."""
+
+BVH_MAPS: Final = {
+    "cgspeed": CGSPEED,
+    "cgspeed with hanging arms": CGSPEED_POSER,
+    "DAZ": DAZ,
+    "ReActIdle": REACTIDLE,
+    "Acclaim names": ACCLAIM_BVH,
+    "Character Creator": CHARACTER_CREATOR,
+    "Bandai-Namco": BANDAI_NAMCO,
+    "Mixamo": MIXAMO,
+    "LAFAN1": LAFAN1,
+    "Xsens": XSENS,
+}
+"""Maps that a BVH file of unknown origin is tried on, by name."""
+
+
+def strip_prefix(skeleton: SkeletonMotion) -> SkeletonMotion:
+    """Take a namespace off the joints' names: ``mixamorig:Hips``, ``mixamorig1_Hips`` and ``actor:Hips`` are ``Hips``.
+
+    A namespace is what stands before a colon, or Mixamo's own with an underscore; only one that all joints share goes.
+    """
+    found = [re.match(r"(?:.*:|mixamorig\d*_?)", name) for name in skeleton.names]
+    prefixes = {match[0] if match else "" for match in found}
+    if len(prefixes) != 1 or prefixes == {""}:
+        return skeleton
+    length = len(prefixes.pop())
+    return replace(skeleton, names=tuple(name[length:] for name in skeleton.names))
+
+
+def choose_map(skeleton: SkeletonMotion, origin: str | Path) -> SkeletonMap:
+    """Return the map whose joints a skeleton has, see :func:`name_map`."""
+    return BVH_MAPS[name_map(skeleton, origin)]
+
+
+def name_map(skeleton: SkeletonMotion, origin: str | Path) -> str:
+    """Return the name of the map whose joints a skeleton has.
+
+    Args:
+        skeleton: the motion that was read.
+        origin: where from, for the message.
+
+    Raises:
+        ValueError: no map fits; the message says which comes nearest, what it lacks, and how to give one.
+    """
+    present = set(skeleton.names)
+    lacking = {name: sorted(joints_of(candidate) - present) for name, candidate in BVH_MAPS.items()}
+    fitting = [name for name, missing in lacking.items() if not missing]
+    if fitting:
+        return fitting[0]
+    near = min(lacking, key=lambda name: len(lacking[name]) / len(joints_of(BVH_MAPS[name])))
+    strange = [name for name in skeleton.names if not name.endswith("_end") and name not in joints_of(BVH_MAPS[near])]
+    raise ValueError(
+        f"{origin} fits no skeleton map; known skeletons are {', '.join(BVH_MAPS)}. The nearest, {near}, lacks "
+        f"{_shorten(lacking[near])}, and knows no {_shorten(strange)}; name your joints in a YAML file as "
+        "datamodules/assets/skeleton_map.yaml shows, and give it as the skeleton (--skeleton FILE)"
+    )
+
+
+def joints_of(skeleton: SkeletonMap) -> set[str]:
+    """Return every source joint that a map names."""
+    driven = {name for driver in skeleton.drivers.values() for name in _as_tuple(driver)}
+    return driven | set(skeleton.joints.values()) | set(skeleton.twists.values())
+
+
+def _shorten(names: list[str]) -> str:
+    return f"{', '.join(names[:8])}{f' and {len(names) - 8} more' if len(names) > 8 else ''}" or "other joint"
+
+
+def _as_tuple(driver: str | tuple[str, str]) -> tuple[str, ...]:
+    return (driver,) if isinstance(driver, str) else driver

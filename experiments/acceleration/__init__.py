@@ -1,0 +1,1 @@
+"""The experiment on acceleration losses (``python -m experiments.acceleration``)."""

@@ -1,0 +1,88 @@
+"""Do acceleration losses make accelerations come out right? ``python -m experiments.acceleration -c FILE.yaml``.
+
+The original prior, its matched control and one arm for each acceleration loss, at the weight that validation clips
+choose, over seeds. Every part is a task of :mod:`experiments.pipeline.tasks`: a killed run goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from datamodules.splits import Split
+from experiments.acceleration.choose import SweepRow, choose_weight, summarise_run
+from experiments.acceleration.config import AccelerationConfig, load_acceleration_config
+from experiments.acceleration.draw import draw_results
+from experiments.acceleration.measure import Measured, read_measured
+from experiments.acceleration.page import write_page
+from experiments.acceleration.plan import CONTINUED, ORIGINAL, Arm, plan_measure
+from experiments.acceleration.summarise import Groups
+from experiments.pipeline.one_line_errors import OneLineArgumentParser, one_line_errors
+from experiments.pipeline.runner import Runner
+from experiments.pipeline.tasks import Cache
+
+Runs = Mapping[Arm, Sequence[Measured]]
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the experiment from the command line; returns 0, or leaves with code 2 and one line on bad input."""
+    parser = OneLineArgumentParser(prog="python -m experiments.acceleration", description=__doc__.splitlines()[0])
+    parser.add_argument("-c", "--config", type=Path, required=True, help="YAML, such as experiments/acceleration.yaml")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as steps=200 seeds=[0,1]")
+    arguments = parser.parse_args(args)
+    console = Console(stderr=True)
+    with one_line_errors():
+        config = load_acceleration_config(arguments.config, arguments.overrides)
+        page = run_experiment(config, console=console)
+        console.print(f"results  {page}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def run_experiment(config: AccelerationConfig, *, console: Console) -> Path:
+    """Sweep on validation clips, choose weights, repeat over seeds, report on test clips.
+
+    Returns:
+        The page that was written.
+
+    Raises:
+        FileNotFoundError: weights or data are missing.
+        experiments.pipeline.tasks.StageError: a task failed; what is finished stays in the cache.
+    """
+    torch.set_num_threads(1)
+    groups = Groups(config.still_m_s2, config.high_m_s2)
+    arms = [Arm(name, weight) for name, arm in config.arms.items() for weight in arm.weights]
+    references = [Arm(ORIGINAL), Arm(CONTINUED)]
+    swept = measure_arms(config, [*references, *arms], seeds=config.sweep_seeds, split="val", console=console)
+    rows = [summarise_run(arm, runs, groups) for arm, runs in swept.items()]
+    chosen = choose_weights(rows, config)
+    tested = measure_arms(config, [*references, *chosen], seeds=config.seeds, split="test", console=console)
+    folder = Path(config.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = draw_results(tested, rows, groups, folder)
+    return write_page(config, rows=rows, chosen=chosen, runs=tested, groups=groups, pictures=pictures, folder=folder)
+
+
+def choose_weights(rows: Sequence[SweepRow], config: AccelerationConfig) -> list[Arm]:
+    """Return each loss at the weight that the sweep chooses."""
+    by_loss = {name: [row for row in rows if row.arm.name == name] for name in config.arms}
+    original = next(row for row in rows if row.arm == Arm(ORIGINAL))
+    return [choose_weight(mine, original=original, tolerance=config.peak_tolerance).arm for mine in by_loss.values()]
+
+
+def measure_arms(
+    config: AccelerationConfig, arms: Sequence[Arm], *, seeds: Sequence[int], split: Split, console: Console
+) -> dict[Arm, list[Measured]]:
+    """Train and measure arms, once a seed; the original once."""
+    tasks = {
+        (arm, seed): plan_measure(config, arm, seed=seed, split=split)
+        for arm in arms
+        for seed in (seeds[:1] if arm.name == ORIGINAL else seeds)
+    }
+    cache = Cache(Path(config.cache))
+    Runner(cache, processes=config.processes, console=console).run(list(tasks.values()))
+    return {
+        arm: [read_measured(cache.folder(task)) for (owner, _), task in tasks.items() if owner == arm] for arm in arms
+    }

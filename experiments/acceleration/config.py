@@ -1,0 +1,110 @@
+"""Configuration of the acceleration experiment as typed, frozen dataclasses; acceleration.yaml holds the values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from experiments.pipeline.typed_config import read_typed
+from lightning_modules.objective import check_loss_names
+from lightning_modules.sampling.samplers import check_sampler
+
+
+@dataclass(frozen=True)
+class ArmConfig:
+    """One acceleration loss.
+
+    Attributes:
+        weights: those that the sweep tries, in units of the loss.
+        options: further arguments of ``lightning fit`` for this arm.
+    """
+
+    weights: list[float] = field(default_factory=list)
+    options: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class AccelerationConfig:
+    """The whole experiment; see the comments in acceleration.yaml.
+
+    Attributes:
+        original: the prior that every arm starts from: the name of packaged weights, or a file.
+        config: YAML for ``lightning fit``.
+        steps: optimiser steps of each arm, the control's too.
+        options: further arguments of every fit.
+        motion_root: folder of motion files to train, choose and test on besides the embedded clips.
+        arms: acceleration losses by name.
+        sweep_seeds: seeds of the runs that a weight is chosen by; none of ``seeds``.
+        seeds: each repeats fine-tuning and generation with the chosen weights.
+        peak_tolerance: by how much the chosen weight's peak ratio may be further from 1 than the original's.
+        window_s: length of the windows [s].
+        still_m_s2: windows whose peak acceleration is below this are still [m/s^2].
+        high_m_s2: windows whose peak acceleration is at least this are of high dynamics [m/s^2].
+        samples: motions generated for each window's caption.
+        guidance: classifier-free guidance scale.
+        sampler: ``ddpm``, ``ddim`` or ``dpm++``.
+        sampling_steps: network calls per motion; null takes all of the schedule.
+        resamples: bootstrap resamples behind each interval.
+        processes: tasks run at the same time.
+        output: folder of the results.
+        cache: folder of stage results.
+    """
+
+    original: str = "prior"
+    config: str = "experiments/finetune_acc.yaml"
+    steps: int = 400
+    options: list[str] = field(default_factory=list)
+    motion_root: str | None = None
+    arms: dict[str, ArmConfig] = field(default_factory=dict)
+    sweep_seeds: list[int] = field(default_factory=lambda: [100])
+    seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
+    peak_tolerance: float = 0.05
+    window_s: float = 4.0
+    still_m_s2: float = 1.0
+    high_m_s2: float = 12.0
+    samples: int = 2
+    guidance: float = 2.5
+    sampler: str = "ddpm"
+    sampling_steps: int | None = None
+    resamples: int = 2000
+    processes: int = 2
+    output: str = "runs/acceleration"
+    cache: str = "runs/cache"
+
+    @property
+    def sources(self) -> list[str]:
+        """Sources of motion, as :class:`datamodules.MotionDataModule` takes them."""
+        return ["embedded", *([] if self.motion_root is None else [self.motion_root])]
+
+
+def load_acceleration_config(path: Path, overrides: list[str]) -> AccelerationConfig:
+    """Read the YAML, apply ``key=value`` overrides, and check it.
+
+    Raises:
+        FileNotFoundError: the file, or a folder or YAML that it names, does not exist.
+        ValueError: a key is unknown, or a value is of a wrong type or out of range.
+    """
+    config = read_typed(AccelerationConfig, path, overrides)
+    check_loss_names(config.arms)
+    check_sampler(config.sampler)
+    for name, arm in config.arms.items():
+        if not arm.weights or min(arm.weights) <= 0 or len(set(arm.weights)) < len(arm.weights):
+            raise ValueError(f"arms.{name}.weights is {arm.weights}, expected weights above 0, none twice")
+    if not config.arms or not config.seeds or not config.sweep_seeds or min(*config.seeds, *config.sweep_seeds) < 0:
+        raise ValueError("arms, seeds and sweep_seeds need at least one entry each, seeds none below 0")
+    if set(config.seeds) & set(config.sweep_seeds):
+        raise ValueError(
+            f"seeds {config.seeds} and sweep_seeds {config.sweep_seeds} overlap, expected different ones: a weight "
+            "must not be reported on the runs that it was chosen by"
+        )
+    if not 0 < config.still_m_s2 < config.high_m_s2:
+        raise ValueError(
+            f"still_m_s2 is {config.still_m_s2} and high_m_s2 {config.high_m_s2}, expected 0 < still_m_s2 < high_m_s2"
+        )
+    numbers = {name: getattr(config, name) for name in ("steps", "samples", "resamples", "processes")}
+    if min(numbers.values()) < 1:
+        raise ValueError(f"got {numbers}, expected at least 1 of each")
+    for file in [config.config, *([] if config.motion_root is None else [config.motion_root])]:
+        if not Path(file).exists():
+            raise FileNotFoundError(f"{file} not found; set config= and motion_root= to what is there")
+    return config

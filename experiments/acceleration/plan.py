@@ -1,0 +1,59 @@
+"""Which runs the acceleration experiment needs: fine-tuned arms, and what is measured of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from datamodules.splits import Split
+from experiments.acceleration.config import AccelerationConfig
+from experiments.acceleration.measure import Measure, Sampling, Windows
+from experiments.arms.fine_tune import FineTune
+from lightning_modules.weights import find_weights
+
+ORIGINAL: Final = "original"
+CONTINUED: Final = "continued"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm: the original, the control, or an acceleration loss at a weight.
+
+    Attributes:
+        name: ``original``, ``continued`` or the loss.
+        weight: of the loss; None where there is none.
+    """
+
+    name: str
+    weight: float | None = None
+
+
+def plan_measure(config: AccelerationConfig, arm: Arm, *, seed: int, split: Split) -> Measure:
+    """Return the task that measures an arm of a seed on a split; the original is the same for every seed.
+
+    Raises:
+        FileNotFoundError: the original's weights do not exist.
+    """
+    origin = find_weights(config.original)
+    cache = Path(config.cache)
+    root = None if config.motion_root is None else Path(config.motion_root)
+    windows = Windows(split, config.window_s, root, "--data.ships_only=true" in config.options)
+    sampling = Sampling(config.samples, config.guidance, config.sampler, config.sampling_steps)
+    weights = origin if arm.name == ORIGINAL else _fine_tune(config, arm, seed, origin)
+    return Measure(arm.name, weights, windows, sampling, cache)
+
+
+def _fine_tune(config: AccelerationConfig, arm: Arm, seed: int, origin: Path) -> FineTune:
+    loss_weights = {"reconstruction": 1.0}
+    options = list(config.options)
+    if arm.weight is not None:
+        loss_weights[arm.name] = arm.weight
+        options += config.arms[arm.name].options
+    root = None if config.motion_root is None else Path(config.motion_root)
+    label = arm.name if arm.weight is None else f"{arm.name} {arm.weight:g}"
+    return FineTune(
+        label, seed, origin, Path(config.config), config.steps, root,
+        (f"--model.init_args.loss_weights={json.dumps(loss_weights)}", *options),
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Arms that experiments share: fine-tuning them, their clips, their paired errors."""

@@ -1,0 +1,96 @@
+"""The priors that are compared: packaged weights, files, or arms fine-tuned here through ``lightning fit``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from experiments.pipeline.tasks import Inputs, Task
+from lightning_modules import MotionDiffusion
+from lightning_modules.checkpoints import load_prior, save_prior
+from lightning_modules.cli import main as lightning
+from lightning_modules.text.encoders import text_encoder
+from lightning_modules.weights import read_weights
+
+WEIGHTS = "weights.safetensors"
+DIMENSIONS = ("width", "num_layers", "num_heads", "feedforward", "text_dim", "num_steps", "mask_frames")
+
+
+@dataclass(frozen=True)
+class FineTune(Task):
+    """One arm trained from the original checkpoint: ``weights.safetensors``.
+
+    Arms of one seed see the same steps, data order and noise: :class:`lightning_modules.MotionDiffusion` draws them
+    from its ``train_seed`` and the step alone.
+
+    Attributes:
+        arm: name of the arm, for the reader; the configuration alone counts.
+        seed: of the experiment.
+        init_from: the original checkpoint.
+        config: YAML for ``lightning fit``.
+        steps: optimiser steps; None takes the YAML's.
+        motion_root: folder of motion files to train on besides the embedded clips.
+        options: further arguments of ``lightning fit``.
+    """
+
+    stage: ClassVar[str] = "fine_tune"
+    doing: ClassVar[str] = "fine-tuning arms"
+    arm: str = field(metadata={"key": False})
+    seed: int
+    init_from: Path
+    config: Path
+    steps: int | None
+    motion_root: Path | None
+    options: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """The arm and the seed."""
+        return f"{self.arm} seed {self.seed}"
+
+    def run(self, inputs: Inputs, output: Path) -> None:
+        """Train through the very command a user would type."""
+        origin = read_weights(self.init_from)
+        # The YAML is for the packaged prior; whatever prior was given has dimensions of its own.
+        dimensions = [
+            f"--model.init_args.{key}={origin.hyper_parameters[key]}"
+            for key in DIMENSIONS
+            if key in origin.hyper_parameters
+        ]
+        arguments = [
+            "fit",
+            f"--config={self.config}",
+            f"--seed_everything={self.seed}",
+            f"--model.init_args.init_from={self.init_from}",
+            f"--model.init_args.train_seed={self.seed}",
+            f"--data.init_args.seed={self.seed}",
+            f"--trainer.default_root_dir={output}",
+            "--trainer.enable_progress_bar=false",
+            "--trainer.devices=1",
+            *dimensions,
+        ]
+        if self.steps is not None:
+            arguments.append(f"--trainer.max_steps={self.steps}")
+        if self.motion_root is not None:
+            arguments.append(f"--data.init_args.sources=[embedded,{self.motion_root}]")
+        lightning([*arguments, *self.options])
+        checkpoints = sorted(output.rglob("last.ckpt"))
+        if not checkpoints:
+            raise ValueError(f"{self.config} wrote no last.ckpt; give its ModelCheckpoint save_last: true")
+        model = load_prior(self.init_from)
+        model.load_weights(read_weights(checkpoints[-1]), source=str(checkpoints[-1]))
+        save_prior(model, output / WEIGHTS, {"arm": self.arm, "seed": self.seed, "config": self.config.name})
+
+
+def load_arm(checkpoint: Path | FineTune, inputs: Inputs, *, cache_dir: Path) -> MotionDiffusion:
+    """Load the prior of an arm, whether its weights came as a file or were trained upstream.
+
+    Args:
+        checkpoint: file, or task that wrote one.
+        inputs: of the task that loads.
+        cache_dir: folder of stage results; text embeddings are kept there too.
+    """
+    model = load_prior(checkpoint if isinstance(checkpoint, Path) else inputs[checkpoint] / WEIGHTS)
+    model.texts.attach(text_encoder(str(model.hparams_initial.text_encoder), cache_dir / "text"))
+    return model

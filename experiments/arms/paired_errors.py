@@ -1,0 +1,118 @@
+"""Paired errors of a prior, clip by clip: one-step predictions from fixed time steps with the same noise for every arm.
+
+DESIGN.md section 5, point 1. Kept for each clip, so that changes relative to another arm get an interval by resampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor
+
+from datamodules.batches import MotionBatch
+from datamodules.motion import MotionDataModule
+from datamodules.motion_windows import hash_sample
+from datamodules.splits import Split
+from lightning_modules import MotionDiffusion
+from lightning_modules.losses import Prediction, acc_features, reconstruction, stencil_mask
+from lightning_modules.metrics.denoising_scores import PAIRED_FRACTIONS
+from lightning_modules.networks.packing import mask_frames_of
+from lightning_modules.training.randomness import paired_noise
+from sim.conventions import FEATURE_FPS
+
+SPACES: Final = {
+    "reconstruction": "normalised features",
+    "acc_features": "normalised features, 1/frame²",
+    "acc_joints": "m/s²",
+    "sensors_accel": "m/s²",
+    "sensors_gyro": "rad/s",
+}
+"""Where errors are taken, and their units: of features each number counts, elsewhere each vector of three."""
+
+
+class Squares(NamedTuple):
+    """Sums of squares of each clip and noise level ``(B, L)``, and the numbers or vectors in each ``(B,)``."""
+
+    sums: Tensor
+    counts: Tensor
+
+
+@torch.no_grad()
+def predict_levels(model: MotionDiffusion, batch: MotionBatch) -> Iterator[Prediction]:
+    """Yield the one-step predictions of a batch from each of :data:`PAIRED_FRACTIONS`, by the averaged weights."""
+    lengths = batch.lengths.tolist()
+    mask = mask_frames_of(batch.lengths, batch.features.shape[1])
+    clean = model.statistics.normalise(batch.features, mask)
+    text = model.texts(batch.captions)
+    truth = None
+    for level, fraction in enumerate(PAIRED_FRACTIONS):
+        steps = torch.full((len(lengths),), round(fraction * (model.schedule.num_steps - 1)))
+        noise = paired_noise(batch.sample_id.tolist(), lengths, *clean.shape[1:], level=level)
+        noisy = model.schedule.add_noise(clean, steps, noise)
+        timesteps = model.schedule.timestep_map[steps]
+        predicted = model.average(noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask)
+        prediction = Prediction(
+            predicted, clean, mask, model.statistics.mean, model.statistics.std, model.objective.sensors, truth
+        )
+        truth = prediction.truth
+        yield prediction
+
+
+@torch.no_grad()
+def joint_squares(prediction: Prediction) -> tuple[Tensor, Tensor]:
+    """Return squared distances of joint accelerations [(m/s^2)^2] summed over each clip, and its vectors ``(B,)``."""
+    difference = prediction.predicted_acceleration - prediction.target_acceleration
+    return _sum_inside(difference, stencil_mask(prediction.mask, 2), per_frame=difference.shape[2])
+
+
+@torch.no_grad()
+def all_squares(prediction: Prediction) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return sums of squares and their counts ``(B,)`` of a prediction in each of :data:`SPACES`."""
+    features = {"reconstruction": reconstruction(prediction), "acc_features": acc_features(prediction)}
+    predicted, true = prediction.decoded.readings, prediction.truth.readings
+    sensors = {"sensors_accel": predicted.accel - true.accel, "sensors_gyro": predicted.gyro - true.gyro}
+    return (
+        {name: _sum_inside(r.values, r.mask, per_frame=r.values.shape[-1]) for name, r in features.items()}
+        | {"acc_joints": joint_squares(prediction)}
+        | {name: _sum_inside(value, true.inside, per_frame=value.shape[2]) for name, value in sensors.items()}
+    )
+
+
+def paired_errors(model: MotionDiffusion, batch: MotionBatch) -> tuple[Tensor, Tensor]:
+    """Return squared distances of predicted from true joint accelerations, summed over each clip.
+
+    Args:
+        model: the prior; its averaged weights predict.
+        batch: clips of raw features.
+
+    Returns:
+        Sums ``(B, L)`` [(m/s^2)^2] for each noise level, and the number of vectors in each sum ``(B,)``; float64.
+    """
+    levels = [joint_squares(prediction) for prediction in predict_levels(model, batch)]
+    return torch.stack([sums for sums, _ in levels], dim=1), levels[0][1]
+
+
+def paired_errors_in_all_spaces(model: MotionDiffusion, batch: MotionBatch) -> dict[str, Squares]:
+    """Return the same in each of :data:`SPACES`; float64."""
+    levels = [all_squares(prediction) for prediction in predict_levels(model, batch)]
+    return {
+        name: Squares(torch.stack([level[name][0] for level in levels], dim=1), levels[0][name][1]) for name in SPACES
+    }
+
+
+def _sum_inside(difference: Tensor, mask: Tensor, *, per_frame: int) -> tuple[Tensor, Tensor]:
+    squared = difference.double().square().flatten(2).sum(dim=-1)
+    # torch.where and not a product: what lies beyond a clip's end may be inf or nan and must not count.
+    return torch.where(mask, squared, 0.0).sum(dim=1), mask.sum(dim=1).double() * per_frame
+
+
+def name_recordings(data: MotionDataModule, split: Split, *, window_s: float) -> dict[int, str]:
+    """Return the recording behind the number of each window of a split."""
+    step = round(window_s * FEATURE_FPS)
+    return {
+        hash_sample(clip.name, start, False): clip.item.group
+        for clip in data.library.side(split, looped=False)
+        for start in range(0, len(clip.features), step)
+    }

@@ -1,0 +1,122 @@
+"""Say what is in a file or run, in a few lines: what ``imuforge inspect`` prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from datamodules.motion_files import known_suffixes
+from datamodules.motion_files.motion_file import suffix_of
+from experiments.commands.synth import load_motion
+from experiments.har_eval.report.text import state_findings
+from experiments.har_eval.results import RESULTS, read_results
+from lightning_modules.checkpoints import load_card
+from lightning_modules.weights import read_weights
+from sim.body import Body
+from sim.motion import Motion
+from sim.recording import ImuRecording
+
+KINDS = "a motion (.npz, .bvh, ...), a recording (.parquet, .csv), weights (.safetensors, .ckpt) or the folder of a run"
+
+
+def inspect_path(path: Path) -> list[str]:
+    """Describe a motion, a recording, weights, or a run of har_eval.
+
+    Raises:
+        FileNotFoundError: there is nothing at the path.
+        ValueError: it is nothing that this program writes or reads.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"{path} not found, expected {KINDS}")
+    if path.is_dir() or path.name == RESULTS:
+        return _describe_run(path)
+    if path.suffix != ".csv" and suffix_of(path) in known_suffixes():
+        return _describe_motion(path, load_motion(path))
+    if path.suffix in (".parquet", ".csv"):
+        return _describe_recording(path, ImuRecording.load(path))
+    if path.suffix in (".safetensors", ".ckpt"):
+        return _describe_weights(path)
+    raise ValueError(f"{path} ends in {path.suffix!r}, expected {KINDS}")
+
+
+def _describe_motion(path: Path, motion: Motion) -> list[str]:
+    joints = Body.default().joints(motion)
+    lines = [
+        f"{path}: motion, rotations {tuple(motion.rotations.shape)}, {motion.num_frames} frames at {motion.fps:g} fps, "
+        f"{motion.duration_s:.2f} s; carries nothing above {motion.fps / 2:g} Hz",
+    ]
+    if motion.text is not None:
+        texts = [motion.text] if isinstance(motion.text, str) else list(dict.fromkeys(motion.text))
+        lines.append(f"text: {'; '.join(texts[:4])}{' ...' if len(texts) > 4 else ''}")
+    if motion.num_frames > 2:
+        step = torch.linalg.vector_norm(joints.diff(dim=-3), dim=-1) * motion.fps
+        bend = torch.linalg.vector_norm(joints.diff(n=2, dim=-3), dim=-1) * motion.fps**2
+        ground = torch.linalg.vector_norm(motion.translation.diff(dim=-2)[..., [0, 2]], dim=-1) * motion.fps
+        lines.append(
+            f"speed of the pelvis over ground {float(ground.mean()):.2f} m/s; joints: speed up to "
+            f"{float(step.max()):.2f} m/s, acceleration up to {float(bend.max()):.1f} m/s^2"
+        )
+    lines.append(f"lowest joint {float(joints[..., 1].min()):+.3f} m, highest {float(joints[..., 1].max()):+.3f} m")
+    return lines
+
+
+def _describe_recording(path: Path, recording: ImuRecording) -> list[str]:
+    samples = recording.accel.shape[-3]
+    batch = f", batch {recording.batch_shape}" if recording.batch_shape else ""
+    lines = [
+        f"{path}: recording, {samples} samples at {recording.rate_hz:g} Hz, {(samples - 1) / recording.rate_hz:.2f} s, "
+        f"{len(recording.names)} sensors{batch}"
+    ]
+    for index, name in enumerate(recording.names):
+        accel, gyro = (
+            torch.linalg.vector_norm(value[..., index, :], dim=-1) for value in (recording.accel, recording.gyro)
+        )
+        lines.append(
+            f"{name}: |accel| mean {float(accel.nanmean()):.2f}, largest {_largest(accel):.2f} m/s^2; "
+            f"|gyro| mean {float(gyro.nanmean()):.2f}, largest {_largest(gyro):.2f} rad/s"
+            f"{_describe_gaps(accel)}"
+            f"{_describe_placement(recording, index)}"
+        )
+    return lines
+
+
+def _largest(values: Tensor) -> float:
+    return float(values.nan_to_num(-torch.inf).max())
+
+
+def _describe_gaps(values: Tensor) -> str:
+    lost = int(values.isnan().sum())
+    return f"; {lost} of {values.numel()} samples lost" if lost else ""
+
+
+def _describe_placement(recording: ImuRecording, index: int) -> str:
+    if not recording.placements:
+        return ""
+    told = recording.placements[index]
+    where = f"bone {told['bone']}" if told["kind"] == "bone" else f"triangle {told['triangle']}"
+    mounting = told["mounting"]
+    turned = "along the bone" if mounting is None else mounting if isinstance(mounting, str) else "by a matrix"
+    return f"; on {where}, mounted {turned}{', swinging' if told['attachment'] is not None else ''}"
+
+
+def _describe_weights(path: Path) -> list[str]:
+    weights = read_weights(path)
+    count = sum(value.numel() for value in weights.parameters.values())
+    arguments = ", ".join(f"{key}={value}" for key, value in weights.hyper_parameters.items() if key != "loss_weights")
+    lines = [f"{path}: weights of {count:,} parameters", arguments]
+    if path.suffix == ".safetensors":
+        lines.append(f"card: {json.dumps(load_card(path))}")
+    return lines
+
+
+def _describe_run(path: Path) -> list[str]:
+    results = read_results(path)
+    origin = results["provenance"]
+    head = (
+        f"run {results['id']} of {origin['created']}, seeds {results['seeds']}, arms {', '.join(results['arms'])}, "
+        f"commit {origin['git_commit'] or 'unknown'}"
+    )
+    return [head, *state_findings(results)]

@@ -1,0 +1,60 @@
+"""The command ``imuforge motions inspect``: what a motion file is, in words, as a picture and as a page."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from datamodules.motion_files import known_suffixes
+from datamodules.motion_files.motion_file import ReadOptions
+from experiments.commands.inspect_motion import draw_motion, inspect_motion, write_motion_page
+from experiments.pipeline.one_line_errors import OneLineArgumentParser, print_line
+from sim.body import Body
+
+
+def add_motion_inspection(commands: argparse._SubParsersAction[OneLineArgumentParser]) -> None:
+    """Add ``inspect`` to the commands of ``imuforge motions``."""
+    parser = commands.add_parser("inspect", help="say what a motion file is, and what looks wrong with it")
+    parser.add_argument("path", type=Path, help=f"a motion file: {', '.join(known_suffixes())}")
+    parser.add_argument("--fps", type=float, help="frames per second, where the file states none or a wrong one")
+    parser.add_argument("--unit-m", type=float, help="metres per unit of the file (0.01 for centimetres)")
+    parser.add_argument("--up", choices=("y", "z"), help="the axis that points up (default: found)")
+    parser.add_argument("--drop-first", type=int, default=0, help="frames to leave out at the beginning")
+    parser.add_argument("--skeleton", type=Path, help="YAML that names a skeleton's joints")
+    parser.add_argument("--asf", type=Path, help="skeleton of an .amc file (default: the one beside it)")
+    parser.add_argument("--markers", type=Path, help="YAML that says where markers sit")
+    parser.add_argument("--static", type=Path, help="calibration recording of the person: .trc, .c3d")
+    parser.add_argument("--body", type=Path, help="the subject's SMPL-H model, for AMASS files")
+    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="also draw the motion")
+    parser.add_argument("--page", type=Path, metavar="FILE.html", help="also write the page of imuforge show")
+    parser.set_defaults(command=_inspect_motion)
+
+
+def _inspect_motion(arguments: argparse.Namespace) -> None:
+    for value, suffix in ((arguments.picture, ".png"), (arguments.page, ".html")):
+        if value is not None and value.suffix != suffix:
+            raise ValueError(f"{value} ends in {value.suffix!r}, expected {suffix}; rename it")
+    options = ReadOptions(
+        fps=arguments.fps,
+        unit_m=arguments.unit_m,
+        up=arguments.up,
+        drop_first=arguments.drop_first,
+        skeleton=arguments.skeleton,
+        asf=arguments.asf,
+        markers=arguments.markers,
+        static=arguments.static,
+        body=None if arguments.body is None else Body.from_smpl(arguments.body),
+    )
+    # A body takes a third of a second for each second of markers; on stderr, and only to a terminal.
+    with Console(stderr=True).status(f"reading {arguments.path.name}"):
+        read, lines = inspect_motion(arguments.path, options)
+    title = arguments.path.name
+    for line in lines:
+        print_line(line)
+    if arguments.picture is not None:
+        print_line(draw_motion(read.motion, arguments.picture, title=title))
+    if arguments.page is not None:
+        for line in write_motion_page(read.motion, arguments.page, title=title):
+            print_line(line)

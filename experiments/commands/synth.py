@@ -1,0 +1,128 @@
+"""One recording of virtual sensors from a prompt or from a motion file: what ``imuforge synth`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from datamodules.motion_files import read_motion
+from lightning_modules.checkpoints import load_prior
+from lightning_modules.weights import find_weights
+from sim.body import Body
+from sim.conventions import FEATURE_FPS
+from sim.features import features_to_motion
+from sim.imu import simulate
+from sim.motion import Motion
+from sim.placements import Placement
+from sim.recording import ImuRecording
+from sim.sensor_errors import SensorErrors
+
+DEFAULT_PRIOR = "prior"
+
+
+def synthesise(
+    *,
+    placements: Sequence[str],
+    rate_hz: float,
+    out: Path,
+    prompt: str | None = None,
+    motion_path: Path | None = None,
+    seconds: float = 4.0,
+    prior: str = DEFAULT_PRIOR,
+    errors: str = "none",
+    mounting: str | None = None,
+    cutoff_hz: float | None = None,
+    motion_out: Path | None = None,
+    seed: int = 0,
+    guidance: float = 2.5,
+    sampler: str = "ddim",
+    steps: int | None = None,
+) -> ImuRecording:
+    """Simulate sensors and write the recording.
+
+    Args:
+        placements: names of presets.
+        rate_hz: samples per second [Hz].
+        out: file to write, ``.parquet`` or ``.csv``.
+        prompt: what the person does; or
+        motion_path: a motion file.
+        seconds: length of a generated motion [s].
+        prior: packaged weights or a file.
+        errors: sensor preset.
+        mounting: how every box is turned on its site, see :mod:`sim.placements.mountings`; None leaves it along the
+            bone.
+        cutoff_hz: smoothing of the motion [Hz], see :func:`sim.simulate`.
+        motion_out: file to write the motion to as well, ``.npz``.
+        seed: decides the generated motion and the sensor's errors.
+        guidance: classifier-free guidance scale.
+        sampler: ``ddpm``, ``ddim``, ``dpm++`` or ``sde-dpm++``.
+        steps: network calls of the sampler; None takes all of the schedule.
+
+    Returns:
+        The recording that was written.
+
+    Raises:
+        FileNotFoundError: the motion file or the weights are missing.
+        ValueError: an unknown name, a rate that is not positive, a suffix that is not known.
+    """
+    # Everything cheap is checked before anything is generated.
+    worn = [Placement.preset(name).mounted(mounting) for name in placements]
+    for placement in worn:
+        placement.on(Body.default())
+    device = SensorErrors.preset(errors)
+    if not rate_hz > 0:
+        raise ValueError(f"rate is {rate_hz} Hz, expected > 0; give --rate-hz 50 or the like")
+    if out.suffix not in (".parquet", ".csv"):
+        raise ValueError(f"{out} ends in {out.suffix!r}, expected .parquet or .csv; rename it")
+    if motion_out is not None and motion_out.suffix != ".npz":
+        raise ValueError(f"{motion_out} ends in {motion_out.suffix!r}, expected .npz; rename it")
+    if (prompt is None) == (motion_path is None):
+        raise ValueError("give a prompt or a motion file, and not both")
+    if motion_path is not None:
+        motion = load_motion(motion_path)
+    else:
+        motion = _generate(
+            prompt or "", seconds=seconds, prior=prior, seed=seed, guidance=guidance, sampler=sampler, steps=steps
+        )
+    recording = simulate(
+        motion,
+        Body.default(),
+        worn,
+        rate_hz=rate_hz,
+        errors=device,
+        generator=torch.Generator().manual_seed(seed),
+        cutoff_hz=cutoff_hz,
+    )
+    if motion_out is not None:
+        motion_out.parent.mkdir(parents=True, exist_ok=True)
+        motion.save(motion_out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    recording.save(out)
+    return recording
+
+
+def load_motion(path: Path) -> Motion:
+    """Read a motion file of any format that :func:`datamodules.motion_files.read_motion` knows.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the suffix is another one, or the file is damaged.
+    """
+    return read_motion(path).motion
+
+
+def _generate(
+    prompt: str, *, seconds: float, prior: str, seed: int, guidance: float, sampler: str, steps: int | None
+) -> Motion:
+    if not prompt.strip():
+        raise ValueError('the prompt is blank, expected words; give --prompt "a person walks"')
+    if not seconds > 0:
+        raise ValueError(f"seconds is {seconds}, expected > 0; give --seconds 4 or the like")
+    model = load_prior(find_weights(prior))
+    frames = max(2, round(seconds * FEATURE_FPS) + 1)
+    features = model.generate(
+        [prompt], num_frames=frames, guidance=guidance, sampler=sampler, steps=steps, seeds=[seed]
+    )
+    return features_to_motion(features[0], text=prompt)

@@ -1,0 +1,98 @@
+"""Read the configuration of har_eval and check it before anything is run: a mistake costs a line, not an hour."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from datamodules.clips.sources import list_items
+from datamodules.har.registry import READERS
+from experiments.har_eval.config import MOUNTINGS, GenerationConfig, HarEvalConfig, SetConfig
+from experiments.pipeline.typed_config import read_typed
+from lightning_modules.har_evaluation import CLASSIFIERS
+from lightning_modules.sampling.samplers import check_sampler
+from sim.placements import PLACEMENT_NAMES
+from sim.sensor_errors import SensorErrors
+
+DEFAULT_CONFIG = Path(__file__).parents[1] / "har_eval.yaml"
+
+
+def load_config(path: Path = DEFAULT_CONFIG, overrides: Sequence[str] = ()) -> HarEvalConfig:
+    """Read YAML, apply ``key=value`` overrides, and check all of it; raises as :func:`read_typed` and check_config."""
+    config = read_typed(HarEvalConfig, path, overrides)
+    check_config(config)
+    return config
+
+
+def check_config(config: HarEvalConfig) -> None:
+    """Make sure that the experiment can be run before anything is.
+
+    Raises:
+        ValueError: what is wrong, what was expected, and the valid names where a name is wrong.
+        FileNotFoundError: a folder of motion is absent or holds none; the message says where to get some.
+    """
+    if not config.seeds or len(set(config.seeds)) != len(config.seeds):
+        raise ValueError(f"seeds are {config.seeds}, expected at least one and none twice")
+    if "original" not in config.arms.checkpoints:
+        raise ValueError(f"arms.checkpoints name {list(config.arms.checkpoints)}, expected at least 'original'")
+    if "mocap" in config.arms.checkpoints:
+        raise ValueError("arms.checkpoints names 'mocap', which stands for the recorded clips; name the arm otherwise")
+    for root in (config.arms.motion_root, config.paired.motion_root):
+        if root is not None:
+            list_items(root)  # only to hear now, not in the middle, that it is absent or holds no motion
+    _check_generation(config.generation)
+    SensorErrors.preset(config.simulation.errors)
+    for key in ("repeats", "mountings"):
+        _check_positive(f"simulation.{key}", getattr(config.simulation, key))
+    _check_positive("resamples", config.resamples)
+    _check_positive("processes", config.processes)
+    _check_name(config.device, ("auto", "cpu", "cuda"), "device")
+    if not config.sets or not config.classifiers:
+        raise ValueError(f"{len(config.sets)} sets and {len(config.classifiers)} classifiers, expected one of each")
+    for name, real in config.sets.items():
+        _check_set(name, real, config.generation)
+    for name, classifier in config.classifiers.items():
+        _check_name(name, CLASSIFIERS, "classifier in classifiers")
+        for key in ("steps", "batch_size"):
+            _check_positive(f"classifiers.{name}.{key}", getattr(classifier, key))
+
+
+def _check_generation(generation: GenerationConfig) -> None:
+    check_sampler(generation.sampler)
+    for key in ("motions_per_activity", "seconds"):
+        _check_positive(f"generation.{key}", getattr(generation, key))
+    for activity, prompts in generation.prompts.items():
+        if not prompts or not all(prompt.strip() for prompt in prompts):
+            raise ValueError(f"generation.prompts.{activity} is {prompts}, expected at least one prompt, none blank")
+
+
+def _check_set(name: str, real: SetConfig, generation: GenerationConfig) -> None:
+    _check_name(name, tuple(READERS), "data set in sets")
+    if len(real.classes) < 2:
+        raise ValueError(f"sets.{name}.classes are {real.classes}, expected at least two activities")
+    for activity in real.classes:
+        _check_name(activity, tuple(generation.prompts), f"activity in sets.{name}.classes without prompts:")
+    if not real.placements:
+        raise ValueError(f"sets.{name}.placements is empty, expected one or more of {list(PLACEMENT_NAMES)}")
+    for placement in real.placements:
+        _check_name(placement, PLACEMENT_NAMES, f"placement in sets.{name}.placements")
+    _check_name(real.mounting, MOUNTINGS, f"sets.{name}.mounting")
+    _check_positive(f"sets.{name}.rate_hz", real.rate_hz)
+    _check_positive(f"sets.{name}.window_s", real.window_s)
+    if real.window_s > generation.seconds:
+        raise ValueError(
+            f"sets.{name}.window_s is {real.window_s} s, expected at most generation.seconds, {generation.seconds} s"
+        )
+
+
+def _check_positive(name: str, value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"{name} is {value}, expected > 0")
+
+
+def _check_name(name: str, valid: Sequence[str], what: str) -> None:
+    if name not in valid:
+        near = difflib.get_close_matches(name, valid, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"unknown {what} {name!r}, expected one of {list(valid)}{hint}")

@@ -1,0 +1,137 @@
+"""The page of the report: sections, figures and tables around one template; needs plotly."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+from string import Template
+
+from plotly.offline import get_plotlyjs
+
+from experiments.har_eval.report.figures import (
+    NYQUIST_HZ,
+    Drawings,
+    draw_embedding,
+    draw_paired,
+    draw_scores,
+    draw_signals,
+    draw_spectra,
+)
+from experiments.har_eval.report.tables import (
+    draw_confusions,
+    table,
+    tabulate_classes,
+    tabulate_comparisons,
+    tabulate_distances,
+    tabulate_motions,
+    tabulate_paired,
+    tabulate_scores,
+    tabulate_stages,
+)
+from experiments.har_eval.report.text import list_limits, state_findings
+from experiments.har_eval.results import HarEvalResults, SetEntry
+
+TEMPLATE = Path(__file__).with_name("template.html")
+
+
+def render_report(results: HarEvalResults, drawings: Drawings) -> str:
+    """Return the whole page."""
+    findings = state_findings(results)
+    sets = "".join(_section(results, real, drawings) for real in results["sets"])
+    links = "".join(f'<a href="#{escape(real["name"])}">{escape(real["name"])}</a>' for real in results["sets"])
+    seeds = ", ".join(map(str, results["seeds"]))
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        run=escape(results["id"]),
+        created=escape(results["provenance"]["created"]),
+        seeds=escape(seeds),
+        script=get_plotlyjs(),
+        links=links,
+        headline=escape(findings[0]),
+        findings="".join(f"<li>{escape(sentence)}</li>" for sentence in findings[1:]),
+        sets=sets,
+        paired=tabulate_paired(results) + draw_paired(results),
+        motions=tabulate_motions(results),
+        limits="".join(f"<li>{escape(limit)}</li>" for limit in list_limits(results)),
+        provenance=_provenance(results),
+        config=escape(json.dumps(results["config"], indent=1)),
+    )
+
+
+def _section(results: HarEvalResults, real: SetEntry, drawings: Drawings) -> str:
+    name, arms = real["name"], results["arms"]
+    pictures = drawings["sets"][name]
+    signals = "".join(
+        f"<h4>{escape(activity)}</h4>{draw_signals(pictures, activity, arms)}" for activity in real["classes"]
+    )
+    ends = (
+        "In brackets: 95% intervals, crossed bootstrap over seeds and test people."
+        if real["subject_independent"]
+        else "Not subject-independent. In round brackets: the worst and the best seed; no interval, no significance."
+    )
+    return f"""
+<section id="{escape(name)}">
+  <h2>{escape(name)}</h2>
+  <p class="note">{escape(_describe_set(real))}</p>
+  {tabulate_scores(results, name)}
+  <p class="note">{escape(ends)}</p>
+  {draw_scores(results, name)}
+  {tabulate_comparisons(results, name)}
+  <h3>Class by class</h3>
+  {tabulate_classes(results, real)}
+  <p class="note">Confusion in percent of the true class (rows), all seeds and classifiers added up.</p>
+  {draw_confusions(results, real)}
+  <h3>Signals: a typical window of each activity</h3>
+  <p class="note">The window whose acceleration varies as much as the median one of its activity.</p>
+  {signals}
+  <h3>Embedding, fitted on real training people only</h3>
+  <p class="note">Linear discriminant axes of the classical features; virtual windows (crosses) are projected onto them,
+  real ones (faint) show where they should lie. What lies far outside is drawn at the edge.</p>
+  {draw_embedding(pictures, arms)}
+  <h3>Distributions of acceleration magnitude</h3>
+  <p class="note">{escape(_describe_band(real))}</p>
+  {draw_spectra(drawings["spectra"].get(name, {}), real["classes"], arms, highest_hz=real["rate_hz"] / 2)}
+  {tabulate_distances(results, name)}
+</section>"""
+
+
+def _describe_set(real: SetEntry) -> str:
+    people = (
+        f"{len(real['train_subjects'])} training and {len(real['test_subjects'])} test people"
+        if real["subject_independent"]
+        else "training and test series of the same, unnamed people"
+    )
+    return (
+        f"{people}; sensor on {' or '.join(real['placements'])}; {len(real['channels'])} channels at "
+        f"{real['rate_hz']:g} Hz, windows of {real['window_s']:g} s; "
+        f"{sum(real['train_windows'].values())} training and {sum(real['test_windows'].values())} test windows. "
+        f"Mounting: {real['mounting'].replace('_', ' ')}."
+    )
+
+
+def _describe_band(real: SetEntry) -> str:
+    text = f"Spectra against real training people, up to half of the {real['rate_hz']:g} Hz of the sensor."
+    if real["rate_hz"] / 2 <= NYQUIST_HZ:
+        return f"{text} Motions at 20 frames a second carry all of it."
+    return (
+        f"{text} The dashed line is {NYQUIST_HZ:g} Hz, the Nyquist limit of motions at 20 frames a second: a virtual "
+        "stream carries nothing beyond it."
+    )
+
+
+def _provenance(results: HarEvalResults) -> str:
+    origin = results["provenance"]
+    commit = "not a git checkout" if origin["git_commit"] is None else origin["git_commit"]
+    rows = [
+        ["commit", commit + (" with uncommitted changes" if origin["git_dirty"] else "")],
+        ["machine", origin["machine"]],
+        ["this run", f"{origin['total_wall_s']:.0f} s"],
+        *[[f"weights of {arm}", digest[:16]] for arm, digest in origin["weights"].items()],
+        *[[name, version] for name, version in origin["versions"].items()],
+    ]
+    cards = "".join(
+        f"<details><summary>Model card of {escape(arm)}</summary>"
+        f"<pre>{escape(json.dumps(card, indent=1))}</pre></details>"
+        for arm, card in origin["cards"].items()
+    )
+    return tabulate_stages(results) + table(["", ""], rows, left=2) + cards

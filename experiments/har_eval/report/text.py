@@ -1,0 +1,222 @@
+"""What the report says in words, made from the numbers whichever way they came out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from experiments.har_eval.results import HarEvalResults, IntervalEntry, RelativeEntry, SummaryEntry
+
+MEAN = "mean"
+REFERENCES = {"mocap": "recorded clips (upper reference)", "real": "real people (ceiling)"}
+SEEDS_FOR_A_CLAIM = 5
+MOVING_M_S2 = 1.0
+"""Activities whose real peaks are below this are still; ratios of their peaks compare noise."""
+
+
+def name_arm(arm: str) -> str:
+    """Return what the report calls an arm or a reference."""
+    return REFERENCES.get(arm, arm)
+
+
+def describe_score(entry: SummaryEntry, *, digits: int = 3) -> str:
+    """Return macro-F1 with its interval, or with the worst and best seed where subjects are unknown."""
+    interval = entry["interval"]
+    if interval is not None:
+        return f"{entry['macro_f1']:.{digits}f} [{interval['low']:.{digits}f}, {interval['high']:.{digits}f}]"
+    return f"{entry['macro_f1']:.{digits}f} ({entry['seed_low']:.{digits}f}, {entry['seed_high']:.{digits}f})"
+
+
+def describe_difference(absolute: IntervalEntry, relative: RelativeEntry) -> str:
+    """Return an absolute and a relative difference of macro-F1 in words, each named as such."""
+    return (
+        f"absolute {100 * absolute['mean']:+.1f} points [{100 * absolute['low']:+.1f}, {100 * absolute['high']:+.1f}], "
+        f"relative {describe_change(relative)}"
+    )
+
+
+def describe_change(relative: RelativeEntry) -> str:
+    """Return a relative change with its interval in percent; what a score of zero leaves undefined is named so."""
+    mean, low, high = (
+        "undefined" if value is None else f"{100 * value:+.1f}%"
+        for value in (relative["mean"], relative["low"], relative["high"])
+    )
+    return f"{mean} [{low}, {high}]"
+
+
+def judge(interval: IntervalEntry | RelativeEntry, *, better: str = "better", worse: str = "worse") -> str:
+    """Return what an interval of a difference says; an undefined end speaks for neither side."""
+    low, high = interval["low"], interval["high"]
+    if low is not None and low > 0:
+        return better
+    return worse if high is not None and high < 0 else "no evidence of a difference"
+
+
+def state_findings(results: HarEvalResults) -> list[str]:
+    """State what was found, in sentences that follow from the numbers alone.
+
+    The first comparison of each set, ``acc`` against the matched control ``continued`` over all classifiers, is the
+    primary one; it was chosen before any result was seen.
+    """
+    sentences = [
+        *_state_comparisons(results),
+        *_state_ceiling(results),
+        *_state_sets_without_subjects(results),
+        *_state_paired(results),
+        *_state_distances(results),
+        *_state_failures(results),
+    ]
+    return [*sentences, _state_seeds(results)]
+
+
+def _state_comparisons(results: HarEvalResults) -> list[str]:
+    sentences = []
+    entries = results["comparisons"]
+    averaged = any(entry["classifier"] == MEAN for entry in entries)
+    shown = [entry for entry in entries if entry["classifier"] == MEAN or not averaged]
+    # The matched control comes first, the untrained original next.
+    for entry in sorted(shown, key=lambda item: (item["arm"] != "acc", item["against"] != "continued")):
+        over = "over all classifiers" if entry["classifier"] == MEAN else f"with {entry['classifier']}"
+        against = entry["against"]
+        if (entry["arm"], against) == ("acc", "continued"):
+            against = "its matched control (continued)"
+        sentences.append(
+            f"{entry['set']}: training on {entry['arm']} rather than {against} changes macro-F1 {over} by "
+            f"{describe_difference(entry['absolute'], entry['relative'])}: {judge(entry['absolute'])}."
+        )
+    return sentences
+
+
+def _state_ceiling(results: HarEvalResults) -> list[str]:
+    sentences = []
+    for real in results["sets"]:
+        scores = _overall(results, real["name"])
+        arms = [arm for arm in results["arms"] if arm in scores]
+        if not arms or "real" not in scores:
+            continue
+        best = max(arms, key=lambda arm: scores[arm])
+        reference = f", recorded clips {scores['mocap']:.3f}" if "mocap" in scores else ""
+        sentences.append(
+            f"{real['name']}: trained on virtual sensors alone, the best arm ({best}) reaches macro-F1 "
+            f"{scores[best]:.3f}; trained on real people {scores['real']:.3f}{reference}."
+        )
+    return sentences
+
+
+def _state_sets_without_subjects(results: HarEvalResults) -> list[str]:
+    return [
+        f"{real['name']} is not subject-independent (its files do not say who wore the sensor), so its numbers carry "
+        "no interval and no comparison rests on them."
+        for real in results["sets"]
+        if not real["subject_independent"]
+    ]
+
+
+def _state_paired(results: HarEvalResults) -> list[str]:
+    sentences = []
+    for entry in results["paired"]:
+        changes = [
+            f"relative to {other} {describe_change(change)} ({judge(change, better='larger', worse='smaller')})"
+            for other, change in entry["relative_rmse"].items()
+        ]
+        if entry["arm"] != "original" and changes:
+            name = entry["arm"] if entry["seed"] is None else f"{entry['arm']} (seed {entry['seed']})"
+            sentences.append(
+                f"Paired acceleration error of {name}, over {entry['recordings']} held-out clips: RMSE "
+                f"{entry['all']['rmse']:.2f} m/s²; {'; '.join(changes)}."
+            )
+    return sentences
+
+
+def _state_distances(results: HarEvalResults) -> list[str]:
+    """Say whether a smaller paired error came with tamer peaks (DESIGN.md section 5, point 3)."""
+    sentences = []
+    for real in results["sets"]:
+        mine = [entry for entry in results["distances"] if entry["set"] == real["name"]]
+        moving = [e for e in mine if e["peak_ratio"] is not None and (e["real_peak_m_s2"] or 0.0) > MOVING_M_S2]
+        activities = list(dict.fromkeys(entry["activity"] for entry in moving))
+        ratios = {
+            arm: fmean(entry["peak_ratio"] or 0.0 for entry in moving if entry["arm"] == arm)
+            for arm in dict.fromkeys(entry["arm"] for entry in moving)
+        }
+        if ratios:
+            listed = ", ".join(f"{name_arm(arm)} {ratio:.2f}" for arm, ratio in ratios.items())
+            sentences.append(
+                f"{real['name']}: peaks of acceleration in {_join(activities)}, virtual over real (1 is right, below "
+                f"1 too tame): {listed}."
+            )
+    return sentences
+
+
+def _state_failures(results: HarEvalResults) -> list[str]:
+    sentences = []
+    for real in results["sets"]:
+        for arm in results["arms"]:
+            mine = [entry for entry in results["scores"] if (entry["set"], entry["arm"]) == (real["name"], arm)]
+            never = [name for name in real["classes"] if mine and all(not e["per_class_f1"][name] for e in mine)]
+            if never:
+                sentences.append(
+                    f"{real['name']}: trained on {arm}, no classifier and seed ever recognises {_join(never)}; it "
+                    "stays in the table and counts as zero."
+                )
+    return sentences
+
+
+def _state_seeds(results: HarEvalResults) -> str:
+    count = len(results["seeds"])
+    repeated = (
+        "fine-tuning, generation, simulation and classifier"
+        if results["retrained"]
+        else (
+            "generation, simulation and classifier, but not fine-tuning: each arm is one training run, so differences "
+            "between arms include the luck of that run"
+        )
+    )
+    few = "" if count >= SEEDS_FOR_A_CLAIM else f"; fewer than {SEEDS_FOR_A_CLAIM} seeds are an indication, not a claim"
+    return f"{count} seed{'s' if count > 1 else ''}; each repeats {repeated}{few}."
+
+
+def _overall(results: HarEvalResults, set_name: str) -> dict[str, float]:
+    """Macro-F1 of each arm over all classifiers."""
+    mine = [entry for entry in results["summaries"] if entry["set"] == set_name]
+    averaged = [entry for entry in mine if entry["classifier"] == MEAN] or mine
+    return {entry["arm"]: entry["macro_f1"] for entry in averaged}
+
+
+def _join(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def list_limits(results: HarEvalResults) -> list[str]:
+    """List what the reader has to keep in mind."""
+    limits = [
+        "Motions come at 20 frames a second, so no virtual stream carries anything above 10 Hz whatever its rate; real "
+        "sensors do (impacts, tremor, loose cloth).",
+        "The recorded clips of the upper reference are taken at the same 20 frames a second: it differs from the arms "
+        "by generation alone.",
+        "22 joints do not show how far a forearm is turned or where the head looks. Those twists follow a stated prior "
+        "(sim/pose_fit/fit.py); they affect the gyroscope and the direction of gravity at wrist, forearm and head.",
+        "The body's skin is rigid to its bones: soft tissue and a swinging phone are not simulated.",
+        "Intervals resample seeds and test people, separately (crossed bootstrap, 95%). With few seeds they are too "
+        "narrow rather than too wide.",
+        "Normalisation, class weights and every other fitted quantity come from the training windows of each row; "
+        "distances and the embedding use real training people only.",
+    ]
+    for real in results["sets"]:
+        count = real["train_windows_per_class"]
+        if count is not None:
+            limits.append(
+                f"{real['name']}: every row, the ceiling too, trains on at most {count} windows of each class, so that "
+                "the amount of data explains no difference."
+            )
+        limits.append(f"{real['name']}, prior knowledge of the mounting: {real['mounting_knowledge']}")
+    constructed = [
+        f"{entry['activity']} ({len(entry['constructed'])} of {len(entry['clips'])})"
+        for entry in results["clips"]
+        if entry["constructed"]
+    ]
+    if constructed:
+        limits.append(
+            f"Among the recorded clips some are postures made by formula, not recordings: {', '.join(constructed)}."
+        )
+    return limits

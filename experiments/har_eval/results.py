@@ -1,0 +1,213 @@
+"""Schema of results.json: everything that har_eval found, enough to write the report again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TypedDict, cast
+
+from experiments.pipeline.files import Json
+from experiments.pipeline.provenance import Provenance
+
+SCHEMA = "imuforge har_eval 1"
+RESULTS = "results.json"
+REPORT = "report.html"
+PICTURES = "pictures.json"
+
+
+class IntervalEntry(TypedDict):
+    """An estimate and the ends of its 95% interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class RelativeEntry(TypedDict):
+    """A relative change and the ends of its 95% interval; None where a score of zero is divided by."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+
+
+class ScoreEntry(TypedDict):
+    """One classifier of one arm, set and seed; ``arm`` is ``real`` for the real-to-real ceiling."""
+
+    arm: str
+    set: str
+    classifier: str
+    seed: int
+    macro_f1: float
+    accuracy: float
+    per_class_f1: dict[str, float]
+    support: dict[str, int]
+    confusion: list[list[int]]
+    confusion_by_subject: dict[str, list[list[int]]]
+
+
+class SummaryEntry(TypedDict):
+    """Macro-F1 of one arm over seeds; ``classifier`` is ``mean`` for the mean of all classifiers.
+
+    ``interval`` is None where test subjects are unknown; ``seed_low`` and ``seed_high`` are the worst and best seed.
+    """
+
+    arm: str
+    set: str
+    classifier: str
+    macro_f1: float
+    accuracy: float
+    seed_low: float
+    seed_high: float
+    interval: IntervalEntry | None
+
+
+class ComparisonEntry(TypedDict):
+    """Macro-F1 of ``arm`` minus that of ``against`` on a set with known subjects, paired by seed and subject."""
+
+    arm: str
+    against: str
+    set: str
+    classifier: str
+    absolute: IntervalEntry
+    relative: RelativeEntry
+
+
+class ErrorEntry(TypedDict):
+    """Paired acceleration error: root mean square [m/s^2] and mean square [(m/s^2)^2] over held-out windows."""
+
+    rmse: float
+    mse: float
+    windows: int
+
+
+class PairedEntry(TypedDict):
+    """Paired acceleration error of one arm; ``seed`` is None where the weights came from a file.
+
+    ``by_level`` is keyed by percent of the schedule. ``relative_rmse`` and ``relative_mse`` hold, for each arm that it
+    is compared with, the relative change with an interval over recordings: -0.1 is an error a tenth
+    smaller.
+    """
+
+    arm: str
+    seed: int | None
+    recordings: int
+    all: ErrorEntry
+    by_activity: dict[str, ErrorEntry]
+    by_level: dict[str, ErrorEntry]
+    relative_rmse: dict[str, RelativeEntry]
+    relative_mse: dict[str, RelativeEntry]
+
+
+class DistanceEntry(TypedDict):
+    """Distance of virtual from real acceleration magnitudes; None where the arm has no motion of the activity.
+
+    A peak is the 99th percentile of how far the magnitude strays from the mean of its window; ``peak_ratio`` is the
+    virtual one over that of real training people, 1 is right and below 1 too tame.
+    """
+
+    arm: str
+    set: str
+    seed: int
+    activity: str
+    wasserstein_m_s2: float | None
+    psd_log10: float | None
+    peak_m_s2: float | None
+    real_peak_m_s2: float | None
+    peak_ratio: float | None
+
+
+class MotionEntry(TypedDict):
+    """What the motions of an arm and activity are like (medians): to see what a prior failed to produce."""
+
+    arm: str
+    seed: int
+    activity: str
+    motions: int
+    speed_m_s: float | None
+    pelvis_height_m: float | None
+    trunk_tilt_deg: float | None
+
+
+class SetEntry(TypedDict):
+    """A real set: its windows, and what is known of it."""
+
+    name: str
+    classes: list[str]
+    channels: list[str]
+    rate_hz: float
+    window_s: float
+    placements: list[str]
+    mounting: str
+    mounting_knowledge: str
+    subject_independent: bool
+    train_subjects: list[str]
+    test_subjects: list[str]
+    train_windows: dict[str, int]
+    test_windows: dict[str, int]
+    train_windows_per_class: int | None
+
+
+class ClipsEntry(TypedDict):
+    """Clips behind the upper reference, by activity."""
+
+    activity: str
+    clips: list[str]
+    constructed: list[str]
+    too_short: list[str]
+
+
+class StageEntry(TypedDict):
+    """Wall time of a stage, all its tasks together [s], also where they ran in an earlier run."""
+
+    stage: str
+    doing: str
+    tasks: int
+    cached: int
+    wall_s: float
+
+
+class HarEvalResults(TypedDict):
+    """The whole of results.json."""
+
+    schema: str
+    id: str
+    config: dict[str, Json]
+    seeds: list[int]
+    arms: list[str]
+    retrained: bool
+    sets: list[SetEntry]
+    scores: list[ScoreEntry]
+    summaries: list[SummaryEntry]
+    comparisons: list[ComparisonEntry]
+    paired: list[PairedEntry]
+    distances: list[DistanceEntry]
+    motions: list[MotionEntry]
+    clips: list[ClipsEntry]
+    stages: list[StageEntry]
+    provenance: Provenance
+
+
+def as_json(results: HarEvalResults) -> Json:
+    """Return results as the JSON value that they are; the type checker cannot know."""
+    return cast(Json, results)
+
+
+def read_results(path: Path) -> HarEvalResults:
+    """Read results.json, given the file or the folder of its run.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no results.json of this schema.
+    """
+    file = path / RESULTS if path.is_dir() else path
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} not found; give the folder of a run, such as runs/har_eval/<id>")
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{file} is no JSON ({error}); give the folder of a finished run") from error
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
+        raise ValueError(f"{file} has schema {found!r}, expected {SCHEMA!r}; run har_eval again")
+    return cast(HarEvalResults, content)

@@ -1,0 +1,1 @@
+"""Stages of the main experiment, each a cached task."""

@@ -1,0 +1,79 @@
+"""Train a classifier on virtual or real windows, test it on real people (TSTR, TRTR)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from datamodules.har.windows.turning import turned_copies
+from datamodules.har.windows.window_set import WindowSet
+from experiments.har_eval.config import ClassifierConfig
+from experiments.har_eval.stages.real import RealWindows, draw_per_class, load_real
+from experiments.har_eval.stages.simulate import WINDOWS, Simulate
+from experiments.pipeline.files import load_windows
+from experiments.pipeline.tasks import Inputs, Task
+from lightning_modules.har_evaluation import train_and_predict
+
+PREDICTIONS = "predictions.npz"
+
+
+@dataclass(frozen=True)
+class Classify(Task):
+    """What one classifier says of the test people: ``predictions.npz`` with labels, predictions and subjects.
+
+    Attributes:
+        classifier: name of the classifier.
+        config: how it is trained.
+        real: the real set; its test windows are what is predicted.
+        virtual: what to train on; None trains on the real set's training people instead.
+        windows_per_class: training windows of each class; None for all.
+        copies: copies of each virtual window, each turned by an axis permutation; 0 leaves the axes as they are.
+        seed: of the experiment.
+    """
+
+    stage: ClassVar[str] = "classify"
+    doing: ClassVar[str] = "training classifiers"
+    classifier: str
+    config: ClassifierConfig
+    real: RealWindows
+    virtual: Simulate | None
+    windows_per_class: int | None
+    copies: int
+    seed: int
+    label: str = field(default="", metadata={"key": False})
+
+    @property
+    def unit(self) -> str:
+        """The set, the arm, the classifier and the seed."""
+        return f"{self.label or self.real.name} {self.classifier} seed {self.seed}"
+
+    def run(self, inputs: Inputs, output: Path) -> None:
+        """Train and predict; whatever is fitted is fitted on training windows."""
+        train, test = load_real(inputs[self.real])
+        if self.virtual is not None:
+            train = load_windows(inputs[self.virtual] / WINDOWS)
+        predictions = train_and_predict(
+            self.classifier,
+            self._training_windows(train),
+            test,
+            seed=self.seed,
+            step_limits=(self.config.steps, self.config.steps),
+            batch_size=self.config.batch_size,
+        )
+        with (output / PREDICTIONS).open("wb") as file:
+            np.savez(
+                file,
+                labels=predictions.labels,
+                predictions=predictions.predictions,
+                subjects=predictions.subjects,
+            )
+
+    def _training_windows(self, windows: WindowSet) -> WindowSet:
+        generator = np.random.default_rng([self.seed, 7])
+        if not self.copies:
+            return draw_per_class(windows, self.windows_per_class, generator=generator)
+        turned = turned_copies(windows, "axis_permutations", copies=self.copies, generator=generator)
+        return draw_per_class(turned, self.windows_per_class, generator=generator)

@@ -1,0 +1,79 @@
+"""The paired acceleration error of an arm: one-step predictions of held-out clips, with the same noise for every arm.
+
+DESIGN.md section 5: fixed time steps (5, 25, 50, 75 and 95% of the schedule), RMSE and MSE in SI units. Kept for each
+clip, so that changes relative to another arm get an interval by resampling clips.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datamodules.motion import MotionDataModule
+from experiments.arms.fine_tune import FineTune, load_arm
+from experiments.arms.paired_errors import name_recordings, paired_errors
+from experiments.pipeline.tasks import Inputs, Task
+
+ERRORS = "errors.npz"
+
+
+@dataclass(frozen=True)
+class PairedError(Task):
+    """Squared acceleration errors of one arm on the test split: ``errors.npz``.
+
+    ``squared (N, L)`` holds sums over frames and joints of squared distances [(m/s^2)^2] for each window and
+    noise level, ``counts (N,)`` the number of vectors behind each, ``activity (N,)`` the name and ``recording (N,)``
+    what the window was cut from: windows of one recording are not independent.
+
+    Attributes:
+        arm: name of the arm, for the reader; weights alone count.
+        checkpoint: weights, from a file or from training.
+        window_s: length of the held-out windows [s].
+        motion_root: folder of motion files whose test split joins the embedded clips'.
+        cache_dir: folder of stage results; converted clips and text embeddings are kept there too.
+    """
+
+    stage: ClassVar[str] = "paired"
+    doing: ClassVar[str] = "measuring paired errors"
+    arm: str = field(metadata={"key": False})
+    checkpoint: Path | FineTune
+    window_s: float
+    motion_root: Path | None
+    cache_dir: Path = field(metadata={"key": False})
+
+    @property
+    def unit(self) -> str:
+        """The arm, and the seed where it was trained here."""
+        return self.checkpoint.unit if isinstance(self.checkpoint, FineTune) else self.arm
+
+    def run(self, inputs: Inputs, output: Path) -> None:
+        """Denoise the held-out clips in one step from each noise level."""
+        model = load_arm(self.checkpoint, inputs, cache_dir=self.cache_dir)
+        sources = ["embedded", *([] if self.motion_root is None else [str(self.motion_root)])]
+        data = MotionDataModule(sources, window_s=self.window_s, mirror=False, cache_dir=str(self.cache_dir / "motion"))
+        data.prepare_data()
+        data.setup("test")
+        squared: list[Tensor] = []
+        counts: list[Tensor] = []
+        activity: list[str] = []
+        recording: list[str] = []
+        recordings = name_recordings(data, "test", window_s=self.window_s)
+        for batch in data.test_dataloader():
+            errors, vectors = paired_errors(model, batch)
+            squared.append(errors)
+            counts.append(vectors)
+            recording.extend(recordings[number] for number in batch.sample_id.tolist())
+            activity.extend(data.activities[index] for index in batch.activity.tolist())
+        with (output / ERRORS).open("wb") as file:
+            np.savez(
+                file,
+                squared=torch.cat(squared).numpy(),
+                counts=torch.cat(counts).numpy(),
+                activity=np.array(activity, dtype=np.str_),
+                recording=np.array(recording, dtype=np.str_),
+            )

@@ -1,0 +1,47 @@
+"""What the command line says: lines on stdout, and bad input as one line on stderr with exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from rich.console import Console
+
+from experiments.pipeline.tasks import StageError
+from lightning_modules.cli import readable_errors
+
+
+class OneLineArgumentParser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line in place of a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and leave with exit code 2."""
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """As :func:`lightning_modules.cli.readable_errors`, and for failed tasks and interruptions too.
+
+    ``IMUFORGE_DEBUG=1`` shows the whole traceback.
+    """
+    try:
+        with readable_errors():
+            yield
+    except StageError as error:
+        if not error.readable or os.environ.get("IMUFORGE_DEBUG"):
+            raise
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2) from error
+    except KeyboardInterrupt as error:
+        sys.stderr.write("interrupted; finished stages are kept, run the same command again to go on\n")
+        raise SystemExit(130) from error
+
+
+def print_line(line: str) -> None:
+    """Print a line as it is: no markup, no colours of numbers, no break at the terminal's width."""
+    Console(highlight=False).print(line, soft_wrap=True, markup=False)

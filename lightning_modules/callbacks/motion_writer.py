@@ -1,0 +1,97 @@
+"""Writes generated motions to disk while they are being generated, each process its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import BasePredictionWriter
+from lightning.pytorch.utilities import rank_zero_info
+
+from datamodules.batches import PromptBatch
+from lightning_modules.sampling.normalised import GeneratedMotions
+from sim.features import features_to_motion
+
+
+class MotionWriter(BasePredictionWriter):
+    """Writes each generated motion as a Motion ``.npz`` as soon as it exists, and a manifest per process.
+
+    Files lie in ``<output_dir>/<hash>/``; the hash is that of weights, hyper-parameters and prompts, so that motions of
+    two configurations never mix and a repeated run overwrites only what is equal. Each process writes its own motions,
+    named by their running number, and at the end ``manifest-<rank>.json``.
+
+    Args:
+        output_dir: where to write.
+    """
+
+    def __init__(self, output_dir: str = "runs/generate") -> None:
+        super().__init__(write_interval="batch")
+        self.output_dir = Path(output_dir)
+        self.config_hash = ""
+        self._entries: list[dict[str, str | int]] = []
+
+    @property
+    def folder(self) -> Path:
+        """Where the motions of this run lie; known once prediction has started."""
+        return self.output_dir / self.config_hash
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Name the folder after what decides the motions."""
+        data = getattr(trainer, "datamodule", None)
+        self.config_hash = hash_configuration(pl_module, {} if data is None else dict(data.hparams))
+        self._entries = []
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def write_on_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        prediction: GeneratedMotions,
+        batch_indices: Sequence[int] | None,
+        batch: PromptBatch,
+        batch_idx: int,
+        dataloader_idx: int,
+    ) -> None:
+        """Fit poses to the batch's features and write one file a motion."""
+        features, lengths = prediction.features.cpu(), prediction.lengths.tolist()
+        for row, (index, length) in enumerate(zip(prediction.index.tolist(), lengths, strict=True)):
+            name = f"{index:06d}_{re.sub(r'[^A-Za-z0-9]+', '_', batch.activities[row])}.npz"
+            motion = features_to_motion(features[row, :length], text=batch.texts[row])
+            # Written aside and renamed: a killed run leaves whole files only.
+            partial = self.folder / f".{name}.{os.getpid()}"
+            motion.save(partial)
+            partial.replace(self.folder / name)
+            self._entries.append(
+                {
+                    "index": index,
+                    "file": name,
+                    "text": batch.texts[row],
+                    "activity": batch.activities[row],
+                    "seed": batch.seeds[row],
+                    "num_frames": length,
+                }
+            )
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the manifest of this process and say where the motions are."""
+        manifest = {"config_hash": self.config_hash, "rank": trainer.global_rank, "motions": self._entries}
+        path = self.folder / f"manifest-{trainer.global_rank}.json"
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        partial.replace(path)
+        rank_zero_info(f"{len(self._entries)} motions written to {self.folder}")
+
+
+def hash_configuration(module: LightningModule, data_hparams: dict[str, object]) -> str:
+    """Return 16 hex digits that stand for a module's weights, its hyper-parameters and the data module's."""
+    hparams = {key: value for key, value in module.hparams.items() if not str(key).startswith("_")}
+    digest = hashlib.sha256(json.dumps([hparams, data_hparams], sort_keys=True, default=str).encode())
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

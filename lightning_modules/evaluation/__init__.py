@@ -1,0 +1,1 @@
+"""Generated beside real motion: evaluators, the callback of ``lightning test``, and its report."""

@@ -1,0 +1,1 @@
+"""Activity classifiers: networks, the forest, their features and metrics."""

@@ -1,0 +1,1 @@
+"""From noise to motion: samplers, guidance, in-painting."""

@@ -1,0 +1,138 @@
+"""The generating half of MotionDiffusion: motions from prompts, around what is given of them if anything is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from datamodules.batches import PromptBatch
+from lightning_modules.diffusion import Schedule
+from lightning_modules.networks import Network
+from lightning_modules.sampling.inpainting import KnownFeatures, resolve_known
+from lightning_modules.sampling.normalised import (
+    GeneratedMotions,
+    SamplingOptions,
+    generate_normalised,
+    resolve_lengths,
+)
+from lightning_modules.text.lookup import TextBatch, TextLookup
+from lightning_modules.training.trained_prior import TrainedPrior
+from sim.conventions import NUM_FEATURES
+
+
+class MotionGenerator(TrainedPrior):
+    """A module that samples with its averaged network; the class that inherits it sets the attributes.
+
+    Attributes:
+        average: the network that samples.
+        schedule: the process that it was trained on.
+        texts: embeddings of prompts.
+        guidable: whether the weights were trained with dropped conditions, without which there is no guidance.
+    """
+
+    average: Network
+    schedule: Schedule
+    texts: TextLookup
+    guidable: bool
+
+    def predict_step(self, batch: PromptBatch, batch_idx: int) -> GeneratedMotions:
+        """Generate motions for prompts with the sampling hyper-parameters."""
+        hparams = self.hparams_initial
+        features = self.generate(
+            batch.texts,
+            num_frames=batch.lengths.tolist(),
+            guidance=hparams.guidance,
+            sampler=hparams.sampler,
+            steps=hparams.sampling_steps,
+            seeds=batch.seeds,
+        )
+        return GeneratedMotions(features, batch.lengths, batch.index)
+
+    @torch.no_grad()
+    def generate(
+        self,
+        texts: Sequence[str],
+        *,
+        num_frames: int | Sequence[int],
+        guidance: float = 2.5,
+        sampler: str = "ddpm",
+        steps: int | None = None,
+        seeds: Sequence[int] | None = None,
+        known: Tensor | None = None,
+        known_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Generate one motion per prompt with the averaged weights.
+
+        Args:
+            texts: B prompts.
+            num_frames: length of all motions or of each, in frames at 20 fps.
+            guidance: classifier-free guidance scale; 1 is none.
+            sampler: ``ddpm``, ``ddim``, ``dpm++`` or ``sde-dpm++``.
+            steps: network calls per motion; None takes all of the schedule.
+            seeds: one per motion: text, length and seed decide the motion, to rounding, whatever else is in the batch.
+                None draws them from torch's global generator.
+            known: raw features ``(B, T, 263)`` to in-paint around, see :mod:`lightning_modules.sampling.inpainting`.
+            known_mask: which of them are kept, bool, whole frames ``(B, T)`` or single features ``(B, T, 263)``:
+                ``mask[:, :20] = True`` continues a clip.
+
+        Returns:
+            De-normalised HumanML3D features ``(B, T, 263)``, T the largest length, zero beyond each length;
+            what is known comes back bit for bit.
+
+        Raises:
+            ValueError: no prompts, an unknown sampler, more steps than the schedule has, lengths or seeds that do not
+                fit, known features that do not fit, no statistics, or guidance of a model that was trained without
+                dropping conditions.
+        """
+        options = SamplingOptions(guidance=guidance, sampler=sampler, steps=steps)
+        if guidance != 1.0 and not self.guidable:
+            raise ValueError(f"guidance is {guidance}, but the model was trained with cond_drop_prob=0; use guidance=1")
+        self.statistics.require()
+        text = self.texts(texts).to(self.device)
+        lengths = resolve_lengths(num_frames, len(texts))
+        raw = resolve_known(known, known_mask, lengths, NUM_FEATURES, text.embedding.device)
+        known_part = None
+        if raw is not None:
+            known_part = replace(raw, values=self.statistics.normalise(raw.values, raw.mask.any(dim=-1)))
+        motions, mask = self.sample_normalised(text, options, lengths=lengths, seeds=seeds, known=known_part)
+        features = self.statistics.denormalise(motions, mask)
+        return features if raw is None else raw.put_into(features)
+
+    def sample_normalised(
+        self,
+        text: TextBatch,
+        options: SamplingOptions,
+        *,
+        lengths: Sequence[int],
+        seeds: Sequence[int] | None,
+        known: KnownFeatures | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return normalised motions ``(B, T, 263)`` and which of their frames are inside ``(B, T)``.
+
+        Arguments as for :func:`lightning_modules.sampling.normalised.generate_normalised`.
+        """
+        return generate_normalised(
+            self.average, self.schedule, text, options, num_frames=lengths, seeds=seeds, known=known
+        )
+
+
+@runtime_checkable
+class GeneratesMotion(Protocol):
+    """A module that turns prompts into features, as MotionDiffusion does."""
+
+    def generate(
+        self,
+        texts: Sequence[str],
+        *,
+        num_frames: int | Sequence[int],
+        guidance: float = 2.5,
+        sampler: str = "ddpm",
+        steps: int | None = None,
+        seeds: Sequence[int] | None = None,
+    ) -> Tensor:
+        """Return de-normalised features ``(B, T, 263)``."""
+        ...

@@ -1,0 +1,1 @@
+"""Text encoders and the table of embeddings that training reads."""

@@ -1,0 +1,1 @@
+"""What a training run shares: optimiser, averages, randomness by step, feature statistics, recipes."""

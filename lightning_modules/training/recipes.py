@@ -1,0 +1,74 @@
+"""Fine-tuning recipes: which parameters of a denoiser are trained, and whether its forward pass is compiled."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Final
+
+from torch import nn
+
+from lightning_modules.networks.lora import add_adapters
+from lightning_modules.training.randomness import derive_seed
+
+RECIPES: Final = ("all", "lora", "last:N")
+COMPILE_BACKEND: Final = "inductor"
+
+_HEAD: Final = "output_process"
+_ADAPTER_KEY: Final = 3  # keeps the adapters' draw apart from those of the training steps
+
+
+def apply_recipe(denoiser: nn.Module, trainable: str, *, lora_rank: int, seed: int) -> None:
+    """Freeze what is not to be trained, in place; the network's output stays the same.
+
+    Args:
+        denoiser: the network to train.
+        trainable: ``all``; ``lora`` (adapters on the attention, :mod:`lightning_modules.networks.lora`); or ``last:N``
+            (the last N transformer layers and the output head).
+        lora_rank: rank of the adapters.
+        seed: of the adapters' starting values.
+
+    Raises:
+        ValueError: the recipe is unknown, or the network has fewer layers.
+    """
+    if trainable == "all":
+        return
+    if trainable == "lora":
+        add_adapters(denoiser, rank=lora_rank, seed=derive_seed(seed, _ADAPTER_KEY))
+        return
+    kind, _, number = trainable.partition(":")
+    if kind != "last" or not number.isdecimal():
+        near = difflib.get_close_matches(kind, ("all", "lora", "last"), n=1)
+        hint = f"; did you mean {near[0] if near[0] != 'last' else 'last:2'!r}?" if near else ""
+        raise ValueError(f"trainable {trainable!r} is unknown, must be one of {list(RECIPES)}{hint}")
+    train_last(denoiser, int(number))
+
+
+def train_last(denoiser: nn.Module, count: int) -> None:
+    """Freeze all but the last ``count`` layers of the transformer and the output head.
+
+    Raises:
+        ValueError: the network has no such layers.
+    """
+    stacks = [item for name, item in denoiser.named_modules() if name.endswith(".layers")]
+    # A network may have a stack on the text in front; the one on the motion comes last.
+    layers = [*stacks[-1].children()] if stacks else []
+    if not 1 <= count <= len(layers):
+        raise ValueError(
+            f"trainable is 'last:{count}', expected last:1 to last:{len(layers)}, as many as it has layers"
+        )
+    denoiser.requires_grad_(False)
+    for module in (*layers[-count:], denoiser.get_submodule(_HEAD)):
+        module.requires_grad_(True)
+
+
+def list_trainable(module: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that are trained."""
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+
+def compile_forward(denoiser: nn.Module) -> None:
+    """Compile the forward pass in place when it is first called; names in the state dict stay as they are.
+
+    Kernels draw the same dropout each time they run with a seed, but not the one that uncompiled code draws.
+    """
+    denoiser.compile(backend=COMPILE_BACKEND)

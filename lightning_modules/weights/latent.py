@@ -1,0 +1,195 @@
+"""Read the files of both stages of latent motion diffusion; no code in a file is ever executed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.training.feature_statistics import FeatureStatistics
+from lightning_modules.weights.read import Plain, load_plainly, read_safetensors
+
+VAE_FORMAT: Final = "imuforge-vae-1"
+
+_VAE_ARGUMENTS: Final = {
+    "width": "width", "latent_tokens": "latent_tokens", "num_heads": "num_heads", "vae_layers": "num_layers",
+    "vae_feedforward": "feedforward",
+}  # fmt: skip
+"""Arguments of LatentMotionDiffusion that its autoencoder must have been made with, and what MotionVAE calls them."""
+
+_DIFFUSION_ARGUMENTS: Final = (
+    *_VAE_ARGUMENTS, "num_layers", "feedforward", "text_dim", "text_encoder", "num_steps", "noise_schedule", "predicts",
+)  # fmt: skip
+
+_VAE_MARK: Final = "average.distribution_tokens"
+_DIFFUSION_MARK: Final = "vae.distribution_tokens"
+
+
+@dataclass(frozen=True)
+class LatentWeights:
+    """What a file of one of the stages holds.
+
+    Attributes:
+        parameters: averaged weights of the stage's own network.
+        autoencoder: averaged weights of the autoencoder: the same in stage one, the frozen one in stage two.
+        hyper_parameters: constructor arguments of the stage's class that the file states.
+        latent_std: deviation of encoded clips.
+        mean: of the normalisation ``(263,)``, or None where it is not known yet.
+        std: of the normalisation ``(263,)``, or None.
+    """
+
+    parameters: dict[str, Tensor]
+    autoencoder: dict[str, Tensor]
+    hyper_parameters: dict[str, Plain]
+    latent_std: Tensor
+    mean: Tensor | None
+    std: Tensor | None
+
+    def give_statistics(self, statistics: FeatureStatistics) -> None:
+        """Set feature statistics, if these weights came with any."""
+        if self.mean is not None and self.std is not None:
+            statistics.set(self.mean, self.std)
+
+
+def read_vae(path: str | Path) -> LatentWeights:
+    """Read a ``.ckpt`` of MotionVAE, or a ``.safetensors`` that ``save_vae`` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, would execute code, or is of another model.
+    """
+    if Path(path).suffix == ".safetensors":
+        return _read_packed(_find(path, "MotionVAE"))
+    state, arguments = _read_state(path, "MotionVAE", _VAE_MARK)
+    own = _take(state, "average.")
+    return _gather(state, arguments, own, own)
+
+
+def _read_packed(path: Path) -> LatentWeights:
+    metadata, tensors = read_safetensors(path, VAE_FORMAT, writer="save_vae")
+    own = {key: value.float() for key, value in _take(tensors, "average.").items()}
+    arguments: dict[str, Plain] = json.loads(metadata["hyper_parameters"])
+    return LatentWeights(own, own, arguments, tensors["latent_std"], tensors["mean"], tensors["std"])
+
+
+def read_latent_diffusion(path: str | Path) -> LatentWeights:
+    """Read a checkpoint of LatentMotionDiffusion; raises as :func:`read_vae`."""
+    state, arguments = _read_state(path, "LatentMotionDiffusion", _DIFFUSION_MARK)
+    return _gather(state, arguments, _take(state, "average."), _take(state, "vae."))
+
+
+def read_start(init_from: str | None, vae_from: str | None, own: Mapping[str, object]) -> LatentWeights | None:
+    """Read what a LatentMotionDiffusion starts from, if it is given anything.
+
+    Args:
+        init_from: a checkpoint of that class.
+        vae_from: a file of a MotionVAE.
+        own: the model's constructor arguments.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: both are given, or a file is damaged, of another model or of one made with other arguments.
+    """
+    if init_from is not None and vae_from is not None:
+        raise ValueError(
+            f"init_from and vae_from are both given, expected one: {init_from} brings its own autoencoder; "
+            "set vae_from to null"
+        )
+    if init_from is not None:
+        stored = read_latent_diffusion(init_from)
+        check_arguments(stored, own, {name: name for name in _DIFFUSION_ARGUMENTS}, source=init_from)
+        return stored
+    if vae_from is None:
+        return None
+    stored = read_vae(vae_from)
+    check_arguments(stored, own, _VAE_ARGUMENTS, source=vae_from)
+    return stored
+
+
+def _find(path: str | Path, kind: str) -> Path:
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"checkpoint {path} of {kind} not found; check the path, or train one first (a second stage that resumes "
+            "or starts from init_from needs none: set vae_from to null)"
+        )
+    return Path(path)
+
+
+def _read_state(path: str | Path, kind: str, mark: str) -> tuple[Mapping[str, Tensor], dict[str, Plain]]:
+    content = load_plainly(_find(path, kind))
+    state, arguments = content.get("state_dict"), content.get("hyper_parameters")
+    ours = isinstance(state, Mapping) and mark in state and "latent_std" in state
+    if not (ours and isinstance(state, Mapping) and isinstance(arguments, Mapping)):
+        raise ValueError(f"{path} is no checkpoint of {kind}; expected one that `lightning fit` wrote of that class")
+    return state, dict(arguments)
+
+
+def _gather(
+    state: Mapping[str, Tensor],
+    arguments: dict[str, Plain],
+    own: dict[str, Tensor],
+    autoencoder: dict[str, Tensor],
+) -> LatentWeights:
+    known = bool(state["statistics.known"])
+    mean, std = (state[f"statistics.{name}"] if known else None for name in ("mean", "std"))
+    return LatentWeights(own, autoencoder, arguments, state["latent_std"], mean, std)
+
+
+def _take(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+
+
+def check_arguments(
+    stored: LatentWeights, own: Mapping[str, object], names: Mapping[str, str], *, source: str | Path
+) -> None:
+    """Refuse weights of a model made with other arguments, some of which (heads, schedule) leave no trace in shapes.
+
+    Args:
+        stored: what a file holds.
+        own: the model's constructor arguments.
+        names: arguments that must agree: what the model calls them, and what the file does.
+        source: the file, for the message.
+
+    Raises:
+        ValueError: it names each argument that differs, with both values.
+    """
+    theirs = stored.hyper_parameters
+    differing = [
+        f"{name}={theirs[name]} (the model has {ours}={own[ours]})"
+        for ours, name in names.items()
+        if name in theirs and _plain_value(name, theirs[name]) != _plain_value(name, own[ours])
+    ]
+    if differing:
+        raise ValueError(
+            f"weights in {source} have {', '.join(differing)}; set the model's arguments to the weights' values"
+        )
+
+
+def _plain_value(name: str, value: object) -> object:
+    # The same text encoder may lie in another folder.
+    return str(value).partition(":")[0] if name == "text_encoder" else value
+
+
+def load_same_network(parameters: Mapping[str, Tensor], networks: Iterable[nn.Module], *, source: str | Path) -> None:
+    """Load parameters into networks of the very same shape, in place.
+
+    Raises:
+        ValueError: they are of a network of other dimensions; the message names the first parameter that differs.
+    """
+    for network in networks:
+        own = network.state_dict()
+        shapes, expected = ({key: tuple(value.shape) for key, value in state.items()} for state in (parameters, own))
+        odd = sorted(key for key in shapes.keys() | expected.keys() if shapes.get(key) != expected.get(key))
+        if odd:
+            raise ValueError(
+                f"weights in {source} do not fit: {odd[0]} has shape {shapes.get(odd[0])}, expected "
+                f"{expected.get(odd[0])} (None: no such parameter), and {len(odd) - 1} more; the file is cut or of "
+                "another model"
+            )
+        with torch.no_grad():
+            network.load_state_dict(dict(parameters))

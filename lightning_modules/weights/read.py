@@ -1,0 +1,197 @@
+"""Read denoiser weights from safetensors, Lightning and published MDM files; no code in a file is ever executed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from lightning_modules.networks.denoiser import is_decoder, read_dimensions
+from lightning_modules.weights.mdm_args import read_mdm_args
+from sim.conventions import NUM_FEATURES
+
+Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
+"""What JSON can hold, and ``weights_only`` loading lets through."""
+
+PRIOR_FORMAT: Final = "imuforge-prior-1"
+
+_LOGGER = logging.getLogger(__name__)
+_EXTRA_PREFIXES: Final = ("clip_model.", "bert.")  # text encoders, which some MDM files hold as well
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a file holds of a MotionDiffusion.
+
+    Attributes:
+        parameters: the denoiser's state dict, averaged weights where the file has them.
+        hyper_parameters: constructor arguments of MotionDiffusion that the file states.
+        mean: of the normalisation ``(263,)``, or None.
+        std: of the normalisation ``(263,)``, or None.
+        card: where the weights come from, in the writer's words.
+    """
+
+    parameters: dict[str, Tensor]
+    hyper_parameters: dict[str, Plain]
+    mean: Tensor | None = None
+    std: Tensor | None = None
+    card: dict[str, Plain] = field(default_factory=dict)
+
+
+def find_weights(name: str | Path) -> Path:
+    """Return the packaged weights of that name (``prior``), or else ``name`` as the path of a file.
+
+    A bare name works from any working directory, which a YAML's relative path does not.
+
+    Raises:
+        FileNotFoundError: there is neither.
+    """
+    assets = Path(str(resources.files("lightning_modules"))) / "assets"
+    for candidate in (assets / f"{name}.safetensors", Path(name)):
+        if candidate.is_file():
+            return candidate
+    packaged = sorted(path.stem for path in assets.glob("*.safetensors"))
+    raise FileNotFoundError(
+        f"weights {name} not found, neither packaged ({packaged}) nor a file; "
+        "check the path, or train a prior with `make prior`"
+    )
+
+
+def read_weights(name: str | Path) -> Weights:
+    """Read a file by its suffix: ``.safetensors`` (save_prior), ``.ckpt`` (Lightning) or ``.pt`` (MDM).
+
+    Args:
+        name: a path, or the name of packaged weights (:func:`find_weights`).
+
+    Raises:
+        FileNotFoundError: there is no such file, or an MDM file has no ``args.json`` beside it.
+        ValueError: the suffix is another one, or the file is damaged or of another model.
+    """
+    path = find_weights(name)
+    readers = {".safetensors": read_prior, ".ckpt": read_checkpoint, ".pt": read_mdm}
+    if path.suffix not in readers:
+        raise ValueError(f"weights {path} end in {path.suffix!r}, expected one of {sorted(readers)}")
+    return readers[path.suffix](path)
+
+
+def read_prior(path: Path) -> Weights:
+    """Read a file written by :func:`lightning_modules.checkpoints.save_prior`.
+
+    Raises:
+        ValueError: the file is damaged or was not written by it.
+    """
+    metadata, tensors = read_safetensors(path, PRIOR_FORMAT, writer="save_prior")
+    mean, std = tensors.pop("mean"), tensors.pop("std")
+    return Weights(
+        parameters={key.removeprefix("denoiser."): value.float() for key, value in tensors.items()},
+        hyper_parameters=json.loads(metadata["hyper_parameters"]),
+        mean=mean,
+        std=std,
+        card=json.loads(metadata["card"]),
+    )
+
+
+def read_safetensors(path: Path, file_format: str, *, writer: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Return metadata and tensors of a safetensors file of that format.
+
+    Raises:
+        ValueError: the file is damaged, or ``writer`` did not write it.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a readable safetensors file ({error}); copy or download it again") from None
+    if metadata.get("format") != file_format:
+        raise ValueError(f"{path} has format {metadata.get('format')!r}, expected {file_format!r}, as {writer} writes")
+    return metadata, tensors
+
+
+def read_checkpoint(path: Path) -> Weights:
+    """Read the averaged weights of a Lightning checkpoint of MotionDiffusion.
+
+    Raises:
+        ValueError: the file is damaged or of another module.
+    """
+    content = load_plainly(path)
+    state = content.get("state_dict")
+    hyper_parameters = content.get("hyper_parameters")
+    if not isinstance(state, Mapping) or not isinstance(hyper_parameters, Mapping) or "statistics.known" not in state:
+        raise ValueError(
+            f"{path} is no Lightning checkpoint of MotionDiffusion; expected one that `lightning fit` wrote"
+        )
+    prefix = "average."
+    known = bool(state["statistics.known"])
+    return Weights(
+        parameters={key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)},
+        hyper_parameters={key: value for key, value in hyper_parameters.items() if not key.startswith("_")},
+        mean=state["statistics.mean"] if known else None,
+        std=state["statistics.std"] if known else None,
+    )
+
+
+def read_mdm(path: Path) -> Weights:
+    """Read a published MDM checkpoint: a flat state dict, or ``{"model", "model_avg"}``, of which the average is taken.
+
+    Width, layers and the like are read off the parameters; steps, masking and the rest from ``args.json`` in the same
+    folder. Positions and text encoders in the file are dropped.
+
+    Raises:
+        FileNotFoundError: there is no ``args.json``.
+        ValueError: a file is damaged, would execute code, or is of no MDM transformer for HumanML3D's 263 features.
+    """
+    content = load_plainly(path)
+    state = content.get("model_avg", content.get("model", content))
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(f"{path} holds no state dict, expected a flat one or {{'model', 'model_avg'}}")
+    parameters = {
+        key: value for key, value in state.items() if not key.startswith(_EXTRA_PREFIXES) and not key.endswith(".pe")
+    }
+    try:
+        dimensions = read_dimensions(parameters)
+    except ValueError as error:
+        raise ValueError(f"{path} is of another model: {error}; use a checkpoint of text-to-motion MDM") from None
+    if dimensions["num_features"] != NUM_FEATURES:
+        raise ValueError(
+            f"{path} is of a model for {dimensions['num_features']} features a frame, expected HumanML3D's "
+            f"{NUM_FEATURES}; use a checkpoint that was trained on HumanML3D"
+        )
+    args = read_mdm_args(path.with_name("args.json"), dimensions)
+    if is_decoder(parameters) != (args["arch"] != "trans_enc"):
+        raise ValueError(
+            f"{path.with_name('args.json')} says arch={args['arch']!r}, but the weights are of a transformer "
+            f"{'decoder' if is_decoder(parameters) else 'encoder'}; copy the args.json that was published with them"
+        )
+    sizes = {key: dimensions[key] for key in ("width", "num_layers", "feedforward", "text_dim")}
+    return Weights(parameters=parameters, hyper_parameters={**sizes, **args})
+
+
+def load_plainly(path: Path) -> dict[str, object]:
+    """Read a dictionary that ``torch.save`` wrote; nothing in it is executed.
+
+    Raises:
+        ValueError: the file is damaged, holds more than tensors and plain values, or is no dictionary.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise ValueError(
+            f"{path} is damaged or holds more than tensors and plain values, so it is not loaded; copy or download it "
+            "again, from a source you trust"
+        ) from None
+    except Exception as error:  # a damaged pickle makes torch raise anything, from KeyError to struct.error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{path} cannot be read ({reason}); copy or download it again") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__}, expected a dictionary of parameters")
+    return content

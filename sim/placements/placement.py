@@ -1,0 +1,308 @@
+"""Placement: where a sensor sits on the skin and how its box is mounted there; named presets, free of any mesh.
+
+Which way the site frame of each preset points (see :mod:`sim.placements.sites`; a person who stands in the rest pose,
+arms stretched out sideways, palms down; "left" is the person's own):
+
+- head, sternum, chest, waist: x up the spine, y to the right, z forwards;
+- left_ear (behind it, on the mastoid): x up, y forwards, z to the left; right_ear: x up, y backwards, z to the right;
+- back, lower_back: x up, y to the left, z backwards;
+- left_hip (the belt, at the side): x up, y forwards, z to the left; right_hip: x up, y backwards, z to the right;
+- left and right thigh, shank: x down, y to the left, z forwards;
+- left_pocket: x down, y back and leftwards, z forwards and to the left (a trouser's front pocket);
+  right_pocket: x down, y forwards and leftwards, z forwards and to the right;
+- left_ankle: x down, y backwards, z to the left; right_ankle: x down, y forwards, z to the right (both outside);
+- left and right foot: x to the toes, y to the left, z up from the instep;
+- left_wrist, left_forearm, left_upper_arm: x to the hand, y backwards, z up (back of the hand, deltoid);
+  on the right arm: x to the hand, y forwards, z up.
+
+Pictures and a worked example: docs/placements.md; how a box is turned on its site: :mod:`sim.placements.mountings`;
+many places on one limb: :mod:`sim.placements.patches`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import torch
+from torch import Tensor
+
+from sim.body import Body
+from sim.placements.description import (
+    check_keys,
+    describe_matrix,
+    describe_point_of,
+    read_attachment,
+    read_matrix,
+    read_number,
+    read_point,
+)
+from sim.placements.mountings import Mounting, check_mounting, read_mounting, resolve_mounting
+from sim.placements.presets import PLACEMENT_NAMES, PRESETS, find_preset
+from sim.placements.raycast import BonePoint, SkinPoint, read_skin_point
+from sim.placements.resolve import Shift, find_site, rest_frame
+from sim.placements.sites import ResolvedPlacement, Sites, site_poses, stack_sites
+from sim.placements.soft_tissue import SoftTissue
+from sim.placements.surface import nearest_on_skin
+from sim.rotations import axis_angle_to_matrix
+
+__all__ = ["PLACEMENT_NAMES", "Placement", "ResolvedPlacement", "Sites", "resolve_all", "site_poses", "stack_sites"]
+
+DEFAULT_STAND_OFF_M = 0.005
+"""Distance from the skin to the chip: half the thickness of a watch or small sensor box."""
+
+
+_MOST_STAND_OFF_M = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """A point on the skin, given by bone coordinates (any mesh) or by a triangle (one mesh), and a mounting.
+
+    Attributes:
+        name: what the recording calls this sensor.
+        point: where it is.
+        stand_off_m: distance of the chip from the skin along the outward normal [m].
+        mounting: ``R_site_sensor (3, 3)``, from sensor to site frame; or named directions (``"x_up_z_out"``) or a
+            device (``"smartwatch"``), see :mod:`sim.placements.mountings`; None is the identity.
+        along_m: displacement along the bone towards distal [m].
+        around_rad: displacement about the bone, right-handed about its distal axis [rad].
+        around_m: the same as an arc on the skin [m], over the undisplaced point's distance from the bone's axis.
+        turn: rotation ``(3, 3)`` of the box from how ``mounting`` says, in the sensor's frame: ``mounting @ turn``.
+        attachment: the give of skin and strap, on which the box swings; None holds it rigidly.
+
+    Raises:
+        ValueError: a number is not finite, or the mounting or turn is no rotation or an unknown name.
+    """
+
+    name: str
+    point: BonePoint | SkinPoint
+    stand_off_m: float = 0.0
+    mounting: Mounting = None
+    along_m: float = 0.0
+    around_rad: float = 0.0
+    around_m: float = 0.0
+    turn: Tensor | None = None
+    attachment: SoftTissue | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"a placement is named {self.name!r}, expected text: the recording calls its sensor by it")
+        for field in ("stand_off_m", "along_m", "around_rad", "around_m"):
+            value = getattr(self, field)
+            if not math.isfinite(value):
+                raise ValueError(f"{field} of {self.name} is {value}, expected a finite number")
+        if abs(self.stand_off_m) > _MOST_STAND_OFF_M:
+            raise ValueError(
+                f"stand_off_m of {self.name} is {self.stand_off_m}, expected up to {_MOST_STAND_OFF_M} m; is it in mm?"
+            )
+        # Rows of numbers, as describe() has them, and numpy arrays are taken as well.
+        object.__setattr__(self, "mounting", read_mounting(self.mounting, self.name))
+        check_mounting(self.mounting, self.name)
+        check_mounting(self.turn, self.name)
+
+    @classmethod
+    def preset(cls, name: str) -> Placement:
+        """Return a named placement, called by its name in :data:`PLACEMENT_NAMES`, also where a synonym was given.
+
+        Raises:
+            ValueError: the name is none of :data:`PLACEMENT_NAMES` nor a synonym, or the side is missing.
+        """
+        found = find_preset(name)
+        return cls(found, PRESETS[found], DEFAULT_STAND_OFF_M)
+
+    @classmethod
+    def at(
+        cls,
+        name: str,
+        triangle: int | Sequence[int] | Tensor,
+        barycentric: Sequence[float] | Tensor,
+        *,
+        stand_off_m: float = 0.0,
+        mounting: Mounting = None,
+    ) -> Placement:
+        """Return a placement at a point of one given mesh.
+
+        Args:
+            name: what the recording calls this sensor.
+            triangle: index of a face, or its three vertex ids, counter-clockwise seen from outside.
+            barycentric: weights of the three corners, in [0, 1] and summing to one.
+            stand_off_m: distance from the skin along the outward normal [m].
+            mounting: ``R_site_sensor (3, 3)``, named directions or a device.
+
+        Raises:
+            ValueError: not one or three ids, not three weights, weights outside [0, 1] or that do not sum to one, or
+                as the class.
+        """
+        return cls(name, read_skin_point(name, triangle, barycentric), stand_off_m, mounting)
+
+    @classmethod
+    def nearest(
+        cls,
+        name: str,
+        point: Sequence[float] | Tensor,
+        body: Body,
+        *,
+        stand_off_m: float = 0.0,
+        mounting: Mounting = None,
+        max_distance_m: float = 0.1,
+    ) -> Placement:
+        """Return the place on the outer skin that is nearest to a point in space.
+
+        Args:
+            name: what the recording calls this sensor.
+            point: ``(3,)`` [m] in the frame of ``body.rest_vertices``: the mean body in the rest pose, a T facing +Z, Y
+                up, the left hand towards +X.
+            body: whose mesh; its mean shape counts, as for every placement.
+            stand_off_m: distance from the skin along the outward normal [m].
+            mounting: ``R_site_sensor (3, 3)``, named directions or a device.
+            max_distance_m: how far the point may lie from the skin [m].
+
+        Raises:
+            ValueError: not three finite numbers, a point farther away than that, or as the class.
+        """
+        place = torch.as_tensor(point, dtype=torch.float64).detach().cpu()
+        if tuple(place.shape) != (3,) or not bool(place.isfinite().all()):
+            raise ValueError(f"point of {name} is {place.tolist()}, expected three finite numbers (3,) [m]")
+        ids, weights, distance = nearest_on_skin(body.model, place)
+        if not distance <= max_distance_m:
+            raise ValueError(
+                f"point of {name} lies {distance:.3f} m from the skin, expected at most {max_distance_m:g} m; give it "
+                "in metres in the frame of body.rest_vertices (Y up, facing +Z, arms out), or raise max_distance_m"
+            )
+        return cls.at(name, ids, weights, stand_off_m=stand_off_m, mounting=mounting)
+
+    def mounted(self, mounting: Mounting) -> Placement:
+        """Return this placement with its box turned as given, replacing the present mounting and turn.
+
+        Args:
+            mounting: ``R_site_sensor (3, 3)``, named directions such as ``"x_up_z_out"``, or a device.
+
+        Raises:
+            ValueError: the matrix is no rotation, or the name is unknown.
+        """
+        return replace(self, mounting=mounting, turn=None)
+
+    def attached(self, attachment: SoftTissue | None) -> Placement:
+        """Return this placement with its box on springs and dampers, see :class:`SoftTissue`; None is rigid."""
+        return replace(self, attachment=attachment)
+
+    def jitter(
+        self,
+        along_mm: float = 0.0,
+        around_mm: float = 0.0,
+        rotation_deg: float = 0.0,
+        generator: torch.Generator | None = None,
+        *,
+        around_deg: float = 0.0,
+    ) -> Placement:
+        """Return a randomly displaced copy, as when the same sensor is strapped on anew.
+
+        All are standard deviations of zero-mean normal draws. A shift past the end of the skin (over the crown, beyond
+        the toes) stops short of it; one onto the next body part stays there, with x along the bone it set out from.
+
+        Args:
+            along_mm: of a shift along the bone [mm].
+            around_mm: of a shift about the bone, as an arc on the skin [mm].
+            rotation_deg: of each component of a rotation vector by which the box is turned [deg].
+            generator: source of randomness; needed where anything is drawn.
+            around_deg: of the shift about the bone as an angle about its axis [deg], in place of ``around_mm``.
+
+        Raises:
+            ValueError: a standard deviation is negative or not finite, both shifts about the bone are given, or there
+                is no generator.
+        """
+        spreads = {"along_mm": along_mm, "around_mm": around_mm, "around_deg": around_deg, "rotation_deg": rotation_deg}
+        for name, value in spreads.items():
+            if not 0.0 <= value < math.inf:
+                raise ValueError(f"{name} is {value}, expected a standard deviation: finite and not negative")
+        if around_mm and around_deg:
+            raise ValueError(f"around_mm is {around_mm} and around_deg {around_deg}, expected one: they are one shift")
+        if generator is None:
+            if any(spreads.values()):
+                raise ValueError(
+                    "generator is None, expected a source of randomness; pass torch.Generator().manual_seed(0)"
+                )
+            return self
+        # Five draws, whatever is asked for: one spread does not change another's draws.
+        draw = torch.randn(5, generator=generator, dtype=torch.float64, device=generator.device).cpu()
+        turn = axis_angle_to_matrix(draw[2:] * math.radians(rotation_deg))
+        return replace(
+            self,
+            along_m=self.along_m + 1e-3 * along_mm * float(draw[0]),
+            around_rad=self.around_rad + math.radians(around_deg) * float(draw[1]),
+            around_m=self.around_m + 1e-3 * around_mm * float(draw[1]),
+            turn=(turn if self.turn is None else self.turn @ turn) if rotation_deg else self.turn,
+        )
+
+    def on(self, body: Body) -> ResolvedPlacement:
+        """Find the point on a body's skin, always on its mean shape: the same triangle serves every shape.
+
+        Raises:
+            ValueError: no skin of the bone lies in that direction, the mesh lacks the triangle, or the mounting's
+                directions do not determine one there.
+        """
+        model = body.model
+        found = find_site(self.point, Shift(self.along_m, self.around_rad, self.around_m), self.name, model)
+        mounting = resolve_mounting(self.mounting, found.joint, lambda: rest_frame(model, found), self.name)
+        return ResolvedPlacement(
+            name=self.name,
+            triangle=torch.tensor(found.point.triangle),
+            barycentric=torch.tensor(found.point.barycentric, dtype=torch.float64),
+            stand_off_m=self.stand_off_m,
+            mounting=mounting if self.turn is None else mounting @ self.turn.to(mounting),
+            joint=found.joint,
+            bone_axis=torch.tensor(found.axis, dtype=torch.float64),
+        )
+
+    def describe(self) -> dict[str, object]:
+        """Return this placement as values that JSON can hold, the exact inverse of :meth:`from_description`."""
+        return {
+            "name": self.name,
+            **describe_point_of(self.point),
+            "stand_off_m": self.stand_off_m,
+            "mounting": describe_matrix(self.mounting),
+            "along_m": self.along_m,
+            "around_rad": self.around_rad,
+            "around_m": self.around_m,
+            "turn": describe_matrix(self.turn),
+            "attachment": None if self.attachment is None else asdict(self.attachment),
+        }
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, object]) -> Placement:
+        """Return the placement that :meth:`describe` told of; matrices come back as float64.
+
+        Raises:
+            ValueError: a value is missing, unknown or of another type, or as the class.
+        """
+        name = check_keys(description)
+        mounting = description.get("mounting")
+        return cls(
+            name,
+            read_point(name, description),
+            stand_off_m=read_number(name, description, "stand_off_m"),
+            mounting=mounting if isinstance(mounting, str) else read_matrix(name, description, "mounting"),
+            along_m=read_number(name, description, "along_m"),
+            around_rad=read_number(name, description, "around_rad"),
+            around_m=read_number(name, description, "around_m"),
+            turn=read_matrix(name, description, "turn"),
+            attachment=read_attachment(name, description),
+        )
+
+
+def resolve_all(placements: Sequence[Placement], body: Body) -> Sites:
+    """Resolve several placements on one body.
+
+    Raises:
+        ValueError: none given, or one cannot be resolved.
+    """
+    if isinstance(placements, (Placement, str)):
+        raise ValueError(f"placements is one {type(placements).__name__}, expected a list of them; put it in [ ]")
+    if not placements:
+        raise ValueError("no placements given, expected at least one; see sim.placements.PLACEMENT_NAMES")
+    for placement in placements:
+        if not isinstance(placement, Placement):
+            raise ValueError(f"placements holds {placement!r}, expected Placement.preset({placement!r}) or the like")
+    return stack_sites([placement.on(body) for placement in placements])

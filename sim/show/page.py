@@ -1,0 +1,97 @@
+"""One self-contained HTML page of a ShownClip: plotly.js, our scripts and the data inline, nothing to fetch."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+import numpy as np
+
+from sim.conventions import STANDARD_GRAVITY
+from sim.files import whole_file
+from sim.show.data import PackedArray, ShownClip, pack
+
+SCRIPTS = ("data.js", "words.js", "scene.js", "curves.js", "player.js")
+"""Our scripts in the order in which they build on each other."""
+
+
+def render_page(clip: ShownClip, *, title: str) -> str:
+    """Return the whole page.
+
+    Raises:
+        ModuleNotFoundError: plotly is not installed.
+    """
+    script = _plotly_script()
+    ours = "\n".join(_asset(name) for name in SCRIPTS)
+    return Template(_asset("page.html")).substitute(
+        title=escape(title),
+        style=_asset("page.css"),
+        notes="".join(f"<li>{escape(_capitalise(note))}.</li>" for note in clip.notes),
+        source_fps=f"{clip.source_fps:g}",
+        bandwidth=f"{clip.source_fps / 2:g}",
+        rate=f"{clip.rate_hz:g}",
+        data=_json(clip, title),
+        plotly=script,
+        script=ours,
+    )
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        OSError: the place cannot be written to.
+    """
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def _plotly_script() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "plotly is not installed, expected it for the page's pictures; pip install 'imuforge[report]'"
+        ) from error
+    return str(get_plotlyjs())
+
+
+def _asset(name: str) -> str:
+    return resources.files("sim.show").joinpath(name).read_text(encoding="utf-8")
+
+
+def _capitalise(note: str) -> str:
+    return note[:1].upper() + note[1:]
+
+
+def _json(clip: ShownClip, title: str) -> str:
+    skin = clip.skin
+    arrays: dict[str, PackedArray] = {
+        "rest_vertices": pack(skin.rest_vertices),
+        "faces": pack(skin.faces.astype(np.uint16 if len(skin.rest_vertices) < 2**16 else np.uint32)),
+        "bones": pack(skin.bones),
+        "weights": pack(skin.weights),
+        "vertex_ids": pack(skin.vertex_ids.astype(np.uint32)),
+        "joint_poses": pack(clip.joint_poses),
+        "sensor_poses": pack(clip.sensor_poses),
+        "accel": pack(clip.accel),
+        "gyro": pack(clip.gyro),
+    }
+    values = {
+        "title": title,
+        "names": clip.names,
+        "drawn_fps": clip.drawn_fps,
+        "first_frame": clip.first_frame,
+        "rate_hz": clip.rate_hz,
+        "first_sample": clip.first_sample,
+        "source_fps": clip.source_fps,
+        "floor_m": clip.floor_m,
+        "pelvis_rest": clip.pelvis_rest.tolist(),
+        "gravity": STANDARD_GRAVITY,
+        "arrays": arrays,
+    }
+    # "</script>" or "<!--" in a title or a name would end the element that holds the data, or hide its end.
+    return json.dumps(values, allow_nan=False).replace("<", "\\u003c")
