@@ -6,7 +6,6 @@ nearest valid one.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import re
@@ -18,6 +17,8 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
 from omegaconf.errors import OmegaConfBaseException
+
+from sim.names import nearest_name
 
 OUR_PACKAGES: Final = ("sim", "datamodules", "lightning_modules", "experiments")
 
@@ -84,9 +85,8 @@ def explain_exception(error: BaseException) -> str | None:
 
 
 def suggest_nearest(name: str, valid: Iterable[str]) -> str | None:
-    """Return the valid name most like ``name``, or None if nothing comes close."""
-    matches = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
-    return matches[0] if matches else None
+    """Return the valid name most like ``name``, or None if nothing comes close; keys are long, so half will do."""
+    return nearest_name(name, list(valid), cutoff=0.5)
 
 
 def _explain_unknown_key(key: str, valid: Sequence[str], *, prefix: str, of: str | None = None) -> str:

@@ -6,7 +6,6 @@ is fitted (normalisation, class weights, forest, network) is fitted on the train
 
 from __future__ import annotations
 
-import difflib
 import logging
 import math
 import warnings
@@ -26,6 +25,7 @@ from lightning_modules.har.forest import FeatureForest
 from lightning_modules.har.metrics import Predictions, Scores, score
 from lightning_modules.har.networks import NETWORKS
 from lightning_modules.har_classifier import HARClassifier, balanced_weights
+from sim.names import check_name
 
 __all__ = ["CLASSIFIERS", "Predictions", "Scores", "score", "train_and_predict"]
 
@@ -65,10 +65,7 @@ def train_and_predict(
     Raises:
         ValueError: the classifier is unknown (names the nearest), a set is empty, or the sets do not fit together.
     """
-    if classifier not in CLASSIFIERS:
-        near = difflib.get_close_matches(classifier, CLASSIFIERS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"unknown classifier {classifier!r}, expected one of {list(CLASSIFIERS)}{hint}")
+    check_name(classifier, CLASSIFIERS, "classifier")
     for name, windows in (("training", train), ("test", test)):
         if len(windows) == 0:
             raise ValueError(f"no {name} window for classes {list(windows.classes)}, expected some")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from lightning_modules.losses import LOSSES, Prediction, reduce_residual
 from lightning_modules.virtual_sensors import SensorLossOptions, VirtualSensors
+from sim.names import suggest
 
 _SNR_CUT: Final = 5.0  # gamma of Hang et al. 2023 (arXiv:2303.09556), their recommended value.
 
@@ -24,9 +24,7 @@ def check_loss_names(names: Iterable[str]) -> None:
     """
     for name in names:
         if name not in LOSSES:
-            near = difflib.get_close_matches(name, LOSSES, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"loss {name!r} is unknown, must be one of {sorted(LOSSES)}{hint}")
+            raise ValueError(f"loss {name!r} is unknown, must be one of {sorted(LOSSES)}{suggest(name, LOSSES)}")
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ found in :data:`datamodules.har.registry.READERS`.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
+
+from sim.names import suggest
 
 _BROADER: Mapping[str, tuple[str, ...]] = {
     # broader name: finer ones; a name that is only a key or in the last row stands for itself
@@ -106,8 +107,7 @@ def find_activity(text: str) -> str:
     found = _BY_LETTERS.get(name.replace("_", ""))
     if found is not None:
         return found
-    near = difflib.get_close_matches(name, (*ACTIVITIES, *_SYNONYMS), n=1)
-    hint = f"; did you mean {_SYNONYMS.get(near[0], near[0])}?" if near else ""
+    hint = suggest(name, (*ACTIVITIES, *_SYNONYMS), shown_as=_SYNONYMS, quoted=False)
     raise ValueError(f"{text!r} is no known activity{hint} (see datamodules.har.activities)")
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from datamodules.har.activities import broaden
 from datamodules.har.recordings.reading import OnBadFile, natural_key
 from datamodules.har.recordings.real_set import RealSet
-from datamodules.har.registry import check_name, real_set
+from datamodules.har.registry import real_set
 from datamodules.har.streams import checked_channels
 from datamodules.har.streams.packing_progress import pack_with_progress
 from datamodules.har.streams.set_streams import RealStreams, pack_streams
@@ -24,6 +24,7 @@ from datamodules.har.windows.shard_windows import cut_shards
 from datamodules.har.windows.splitting import choose_fold, list_subjects
 from datamodules.har.windows.turning import Turning
 from datamodules.har.windows.window_set import Windows
+from sim.names import check_name
 
 Split = Literal["official", "subjects", "kfold", "loso"]
 SPLITS: tuple[Split, ...] = ("official", "subjects", "kfold", "loso")

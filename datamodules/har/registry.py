@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from datamodules.har.recordings.reading import OnBadFile, Reading
 from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.recordings_pass import Recordings
+from sim.names import check_name
 
 
 def _is_hapt_test(recording: Recording) -> bool:
@@ -103,15 +103,3 @@ def load_recordings(
     """
     reading = Reading(on_bad_file, max_gap_s)
     return Recordings(name, real_set(name).read(None if root is None else Path(root).expanduser(), reading), reading)
-
-
-def check_name(name: str, valid: tuple[str, ...], what: str) -> None:
-    """Make sure that a name is among the valid ones.
-
-    Raises:
-        ValueError: it is not; names the nearest and all valid ones.
-    """
-    if name not in valid:
-        near = difflib.get_close_matches(name, valid, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"unknown {what} {name!r}, expected one of {list(valid)}{hint}")

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ from typing import Final
 import yaml
 
 from datamodules.motion_files.motion_file import ReadOptions
+from sim.names import nearest_name
 
 RULES: Final[str] = "motions.yaml"
 PATHS: Final[tuple[str, ...]] = ("skeleton", "asf", "markers", "static")
@@ -101,8 +101,8 @@ def _read_rule(path: Path, number: int, entry: object) -> FileRule:
         raise ValueError(f"{place} is {entry!r:.80}, expected match: a pattern such as '*.bvh', and options")
     odd = sorted(str(key) for key in set(entry) - KEYS)
     if odd:
-        near = get_close_matches(odd[0], KEYS, 1)
-        raise ValueError(f"{place} has {odd}, {f'did you mean {near[0]}? ' if near else ''}known are {sorted(KEYS)}")
+        near = nearest_name(odd[0], KEYS)
+        raise ValueError(f"{place} has {odd}, {f'did you mean {near}? ' if near else ''}known are {sorted(KEYS)}")
     for name in NUMBERS:
         value = entry.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value)):

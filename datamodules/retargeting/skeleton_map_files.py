@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ import yaml
 
 from datamodules.retargeting.retarget import SkeletonMap
 from sim.conventions import JOINT_NAMES
+from sim.names import suggest
 
 _KEYS: Final[frozenset[str]] = frozenset({"joints", "forearm_twist", "aligned_feet"})
 _TRUNK: Final[frozenset[str]] = frozenset({"pelvis", "spine1", "spine2", "spine3", "neck", "head"})
@@ -61,9 +61,6 @@ def _read_driver(path: str | Path, joint: str, value: object, names: Collection[
 
 def _check(path: str | Path, joint: str, name: str, names: Collection[str]) -> str:
     if name not in names:
-        near = get_close_matches(name, names, 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(
-            f"{path}: {joint} is {name!r}, which the skeleton lacks; {hint}it has {sorted(names)[:12]} ..."
-        )
+        hint = suggest(name, names) or ";"
+        raise ValueError(f"{path}: {joint} is {name!r}, which the skeleton lacks{hint} it has {sorted(names)[:12]} ...")
     return name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from experiments.har_eval.config import MOUNTINGS, GenerationConfig, HarEvalConf
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.har_evaluation import CLASSIFIERS
 from lightning_modules.sampling.samplers import check_sampler
+from sim.names import check_name
 from sim.placements import PLACEMENT_NAMES
 from sim.sensor_errors import SensorErrors
 
@@ -47,13 +47,13 @@ def check_config(config: HarEvalConfig) -> None:
         _check_positive(f"simulation.{key}", getattr(config.simulation, key))
     _check_positive("resamples", config.resamples)
     _check_positive("processes", config.processes)
-    _check_name(config.device, ("auto", "cpu", "cuda"), "device")
+    check_name(config.device, ("auto", "cpu", "cuda"), "device")
     if not config.sets or not config.classifiers:
         raise ValueError(f"{len(config.sets)} sets and {len(config.classifiers)} classifiers, expected one of each")
     for name, real in config.sets.items():
         _check_set(name, real, config.generation)
     for name, classifier in config.classifiers.items():
-        _check_name(name, CLASSIFIERS, "classifier in classifiers")
+        check_name(name, CLASSIFIERS, "classifier in classifiers")
         for key in ("steps", "batch_size"):
             _check_positive(f"classifiers.{name}.{key}", getattr(classifier, key))
 
@@ -68,16 +68,16 @@ def _check_generation(generation: GenerationConfig) -> None:
 
 
 def _check_set(name: str, real: SetConfig, generation: GenerationConfig) -> None:
-    _check_name(name, tuple(READERS), "data set in sets")
+    check_name(name, tuple(READERS), "data set in sets")
     if len(real.classes) < 2:
         raise ValueError(f"sets.{name}.classes are {real.classes}, expected at least two activities")
     for activity in real.classes:
-        _check_name(activity, tuple(generation.prompts), f"activity in sets.{name}.classes without prompts:")
+        check_name(activity, tuple(generation.prompts), f"activity in sets.{name}.classes without prompts:")
     if not real.placements:
         raise ValueError(f"sets.{name}.placements is empty, expected one or more of {list(PLACEMENT_NAMES)}")
     for placement in real.placements:
-        _check_name(placement, PLACEMENT_NAMES, f"placement in sets.{name}.placements")
-    _check_name(real.mounting, MOUNTINGS, f"sets.{name}.mounting")
+        check_name(placement, PLACEMENT_NAMES, f"placement in sets.{name}.placements")
+    check_name(real.mounting, MOUNTINGS, f"sets.{name}.mounting")
     _check_positive(f"sets.{name}.rate_hz", real.rate_hz)
     _check_positive(f"sets.{name}.window_s", real.window_s)
     if real.window_s > generation.seconds:
@@ -89,10 +89,3 @@ def _check_set(name: str, real: SetConfig, generation: GenerationConfig) -> None
 def _check_positive(name: str, value: float) -> None:
     if not value > 0:
         raise ValueError(f"{name} is {value}, expected > 0")
-
-
-def _check_name(name: str, valid: Sequence[str], what: str) -> None:
-    if name not in valid:
-        near = difflib.get_close_matches(name, valid, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown {what} {name!r}, expected one of {list(valid)}{hint}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import TypeVar
 
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from sim.names import nearest_name
 
 Schema = TypeVar("Schema")
 
@@ -51,6 +52,6 @@ def _explain_unknown_key(error: ConfigKeyError, path: Path) -> str:
     key = str(error.full_key)
     parent, _, name = key.rpartition(".")
     valid = [entry.name for entry in fields(error.object_type)] if is_dataclass(error.object_type) else []
-    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.0)
-    nearest = f"; the nearest valid one is {'.'.join([*parent.split('.'), near[0]]).lstrip('.')!r}" if near else ""
+    near = nearest_name(name, valid, cutoff=0.0)
+    nearest = f"; the nearest valid one is {'.'.join([*parent.split('.'), near]).lstrip('.')!r}" if near else ""
     return f"unknown key {key!r} in {path.name} or the overrides{nearest} (valid: {', '.join(valid)})"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from torch import Tensor, nn
+
+from sim.names import check_name
 
 NETWORKS = ("deepconvlstm", "cnn")
 """Names that :func:`build_network` knows."""
@@ -123,10 +124,7 @@ def build_network(
     for what, size in {**sizes, "layers": layers}.items():
         if size < 1:
             raise ValueError(f"{what} is {size}, expected at least 1")
+    check_name(name, NETWORKS, "network")
     if name == "deepconvlstm":
         return DeepConvLSTM(num_channels, num_classes, filters=filters, units=units, layers=layers, dropout=dropout)
-    if name == "cnn":
-        return ConvNet(num_channels, num_classes, filters=filters, dropout=dropout)
-    near = difflib.get_close_matches(name, NETWORKS, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise ValueError(f"unknown network {name!r}, expected one of {list(NETWORKS)}{hint}")
+    return ConvNet(num_channels, num_classes, filters=filters, dropout=dropout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Mapping
 from typing import Final, TypeAlias
@@ -11,6 +10,7 @@ from lightning_modules.networks.denoiser import ARCHITECTURES, DENOISER_ARGUMENT
 from lightning_modules.networks.latent import LatentDenoiser
 from lightning_modules.networks.motiondiffuse import MotionDiffuse
 from lightning_modules.networks.parameterisation import Parameterisation
+from sim.names import suggest
 
 MotionNetwork: TypeAlias = Denoiser | MotionDiffuse
 """A denoiser of features ``(B, T, 263)``; see :meth:`lightning_modules.networks.denoiser.Denoiser.forward`."""
@@ -39,9 +39,7 @@ def build_network(hyper_parameters: Mapping[str, object], parameterisation: Para
     """
     arch = hyper_parameters["arch"]
     if arch not in NETWORKS:
-        near = difflib.get_close_matches(str(arch), NETWORKS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"arch is {arch!r}, must be one of {list(NETWORKS)}{hint}")
+        raise ValueError(f"arch is {arch!r}, must be one of {list(NETWORKS)}{suggest(str(arch), NETWORKS)}")
     maker, names = (
         (MotionDiffuse, _MOTIONDIFFUSE_ARGUMENTS) if arch == MotionDiffuse.arch else (Denoiser, DENOISER_ARGUMENTS)
     )

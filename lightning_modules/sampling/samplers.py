@@ -7,7 +7,6 @@ arXiv:2211.01095, algorithm 2) and the same paper's SDE-DPM-Solver++(2M), with c
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Protocol, runtime_checkable
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.diffusion import Schedule
+from sim.names import suggest
 
 PredictClean = Callable[[Tensor, int], Tensor]
 """``(x_t (B, T, F), time step of the trained process) -> x_0 (B, T, F)``."""
@@ -191,8 +191,7 @@ def check_sampler(name: str) -> None:
         ValueError: it names the valid ones and the nearest.
     """
     if name not in _SAMPLERS:
-        near = difflib.get_close_matches(name, SAMPLER_NAMES, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = suggest(name, SAMPLER_NAMES)
         raise ValueError(f"sampler {name!r} is unknown, must be one of {list(SAMPLER_NAMES)}{hint}")
 
 

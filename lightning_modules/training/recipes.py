@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Final
 
 from torch import nn
 
 from lightning_modules.networks.lora import add_adapters
 from lightning_modules.training.randomness import derive_seed
+from sim.names import suggest
 
 RECIPES: Final = ("all", "lora", "last:N")
 COMPILE_BACKEND: Final = "inductor"
@@ -37,8 +37,7 @@ def apply_recipe(denoiser: nn.Module, trainable: str, *, lora_rank: int, seed: i
         return
     kind, _, number = trainable.partition(":")
     if kind != "last" or not number.isdecimal():
-        near = difflib.get_close_matches(kind, ("all", "lora", "last"), n=1)
-        hint = f"; did you mean {near[0] if near[0] != 'last' else 'last:2'!r}?" if near else ""
+        hint = suggest(kind, ("all", "lora", "last"), shown_as={"last": "last:2"})
         raise ValueError(f"trainable {trainable!r} is unknown, must be one of {list(RECIPES)}{hint}")
     train_last(denoiser, int(number))
 

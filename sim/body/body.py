@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import torch
@@ -14,6 +13,7 @@ from sim.body.skinning import BodyModel, carry, forward_kinematics, point_maps, 
 from sim.body.smpl_files import read_cc0_body, read_smpl
 from sim.conventions import NUM_JOINTS
 from sim.motion import Motion
+from sim.names import suggest
 from sim.precision import full_precision
 
 
@@ -106,9 +106,8 @@ class Body:
         betas = self.betas.clone()
         for name, value in values.items():
             if name not in self.shape_names:
-                near = get_close_matches(name, self.shape_names, 1)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                raise ValueError(f"unknown shape parameter {name!r}; {hint}valid ones: {', '.join(self.shape_names)}")
+                hint = suggest(name, self.shape_names) or ";"
+                raise ValueError(f"unknown shape parameter {name!r}{hint} valid ones: {', '.join(self.shape_names)}")
             betas[..., self.shape_names.index(name)] = value
         return replace(self, betas=betas)
 

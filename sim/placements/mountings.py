@@ -33,13 +33,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from sim.conventions import JOINT_NAMES
+from sim.names import suggest
 
 Mounting = Tensor | str | None
 """``R_site_sensor (3, 3)``, named directions or a device, or None for the site frame itself."""
@@ -184,10 +184,9 @@ def _parse(text: str) -> _Directions:
     """Split a name into two (axis, direction)."""
     words = text.split("_")
     if len(words) != 4 or words[0] not in ("x", "y", "z"):
-        near = get_close_matches(text, DEVICE_NAMES, 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = suggest(text, DEVICE_NAMES) or ";"
         raise ValueError(
-            f"unknown mounting {text!r}; {hint}expected <axis>_<direction>_<axis>_<direction> as 'x_up_z_out', one "
+            f"unknown mounting {text!r}{hint} expected <axis>_<direction>_<axis>_<direction> as 'x_up_z_out', one "
             f"of the devices {', '.join(DEVICE_NAMES)}, or a rotation matrix (3, 3)"
         )
     for word in (words[0], words[2]):
@@ -195,9 +194,8 @@ def _parse(text: str) -> _Directions:
             raise ValueError(f"mounting {text!r} names an axis {word!r}, expected x, y or z of the sensor")
     for word in (words[1], words[3]):
         if word not in DIRECTIONS:
-            near = get_close_matches(word, DIRECTIONS, 1, cutoff=0.3)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ValueError(f"mounting {text!r} names a direction {word!r}; {hint}valid ones: {', '.join(DIRECTIONS)}")
+            hint = suggest(word, DIRECTIONS, cutoff=0.3) or ";"
+            raise ValueError(f"mounting {text!r} names a direction {word!r}{hint} valid ones: {', '.join(DIRECTIONS)}")
     if words[0] == words[2]:
         raise ValueError(f"mounting {text!r} names the axis {words[0]} twice, expected two axes; as in 'x_up_z_out'")
     if words[1] == words[3] or words[3] == _OPPOSITE.get(words[1]) or words[1] == _OPPOSITE.get(words[3]):

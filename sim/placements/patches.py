@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 import torch
 from torch import Tensor
@@ -17,6 +16,7 @@ from torch import Tensor
 from sim.body import Body
 from sim.body.skinning import BodyModel
 from sim.conventions import JOINT_INDEX, JOINT_NAMES
+from sim.names import suggest
 from sim.placements.mountings import Mounting
 from sim.placements.placement import DEFAULT_STAND_OFF_M, Placement
 from sim.placements.raycast import find_bone
@@ -110,10 +110,9 @@ def sample_patches(
 def _joints_of(limb: str | Sequence[str]) -> list[int]:
     if isinstance(limb, str):
         if limb not in LIMBS:
-            near = get_close_matches(limb, LIMBS, 1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
+            hint = suggest(limb, LIMBS) or ";"
             raise ValueError(
-                f"unknown limb {limb!r}; {hint}valid ones: {', '.join(sorted(LIMBS))}; or give a list of joint names"
+                f"unknown limb {limb!r}{hint} valid ones: {', '.join(sorted(LIMBS))}; or give a list of joint names"
             )
         limb = LIMBS[limb]
     unknown = [joint for joint in limb if joint not in JOINT_INDEX]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from difflib import get_close_matches
 
+from sim.names import suggest
 from sim.placements.raycast import BonePoint
 
 _LIMBS: dict[str, tuple[str, float, float]] = {
@@ -84,8 +84,7 @@ def find_preset(name: str) -> str:
     if canonical in PRESETS and len(sides) < 2:
         return canonical
     if not sides and f"left_{site}" in PRESETS:
-        hint = f"give the side: 'left_{site}' or 'right_{site}'; "
+        hint = f"; give the side: 'left_{site}' or 'right_{site}';"
     else:
-        near = get_close_matches(canonical, PLACEMENT_NAMES, 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ValueError(f"unknown placement {name!r}; {hint}valid names: {', '.join(PLACEMENT_NAMES)}")
+        hint = suggest(canonical, PLACEMENT_NAMES) or ";"
+    raise ValueError(f"unknown placement {name!r}{hint} valid names: {', '.join(PLACEMENT_NAMES)}")

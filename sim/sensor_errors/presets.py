@@ -44,10 +44,10 @@ again when this was written (docs/decisions/010-sensor-errors-written-here.md).
 from __future__ import annotations
 
 import math
-from difflib import get_close_matches
 from typing import Final, NamedTuple
 
 from sim.conventions import STANDARD_GRAVITY
+from sim.names import suggest
 from sim.sensor_errors.triad import TriadErrors
 
 _MILLI_G: Final[float] = 1e-3 * STANDARD_GRAVITY
@@ -71,9 +71,8 @@ def find_data_sheet(name: str) -> DataSheet:
     """
     plain = {_plain(known): known for known in SENSOR_NAMES}
     if _plain(name) not in plain:
-        near = get_close_matches(_plain(name), plain, 1)
-        hint = f"did you mean {plain[near[0]]!r}? " if near else ""
-        raise ValueError(f"unknown sensor preset {name!r}; {hint}valid names: {', '.join(SENSOR_NAMES)}")
+        hint = suggest(_plain(name), plain, shown_as=plain) or ";"
+        raise ValueError(f"unknown sensor preset {name!r}{hint} valid names: {', '.join(SENSOR_NAMES)}")
     return _SHEETS[plain[_plain(name)]]
 
 

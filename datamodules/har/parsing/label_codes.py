@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sim.names import suggest
 
 
 def name_codes(
@@ -65,6 +66,5 @@ def name_one(text: str, names: Mapping[str, str], where: str) -> str:
 
 def unknown_label(text: str, names: Mapping[str, str]) -> str:
     """What to say of a label that is not in the map."""
-    near = difflib.get_close_matches(text, names, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = suggest(text, names, quoted=False)
     return f"label {text!r}, which is not in the label map, expected one of {list(names)}{hint}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 from collections.abc import Sequence
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from datamodules.har.parsing.number_table import MISSING, check_table
 from datamodules.har.parsing.units import unit_factor
+from sim.names import suggest
 
 ISO = "iso"
 """Unit of time that stands for dates with times (ISO 8601)."""
@@ -99,8 +99,7 @@ class NamedTable:
     def _column(self, name: str) -> pd.Series:
         actual = self._names.get(name.strip().lower())
         if actual is None:
-            near = difflib.get_close_matches(name.lower(), self._names, n=1)
-            hint = f"; did you mean {self._names[near[0]]}?" if near else ""
+            hint = suggest(name.lower(), self._names, shown_as=self._names, quoted=False)
             raise ValueError(f"{self._where} has no column {name!r}, found {list(self._frame.columns)}{hint}")
         return self._frame[actual]
 

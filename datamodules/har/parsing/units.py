@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from typing import Final, Literal
 
 from sim.conventions import STANDARD_GRAVITY
+from sim.names import suggest
 
 Quantity = Literal["accel", "gyro", "time"]
 
@@ -43,7 +43,6 @@ def unit_factor(unit: str, quantity: Quantity) -> float:
     valid = _UNITS[quantity]
     found = valid.get(unit.strip().lower())
     if found is None:
-        near = difflib.get_close_matches(unit.strip().lower(), valid, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = suggest(unit.strip().lower(), valid, quoted=False)
         raise ValueError(f"unit of {quantity} is {unit!r}, expected one of {sorted(valid)}{hint}")
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.har.parsing.units import unit_factor
+from sim.names import suggest
 
 
 class YamlChecks:
@@ -37,8 +37,7 @@ class YamlChecks:
     def _known(self, content: Mapping[str, object], valid: Sequence[str], inside: str) -> None:
         for key in content:
             if key not in valid:
-                near = difflib.get_close_matches(key, valid, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
+                hint = suggest(key, valid, quoted=False)
                 raise ValueError(f"unknown key {inside}{key} in {self._path}, expected one of {list(valid)}{hint}")
 
     def _mapping(self, key: str, valid: Sequence[str]) -> dict[str, object]:

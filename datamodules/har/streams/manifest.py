@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
-from datamodules.har.registry import check_name
+from sim.names import check_name
 
 MANIFEST = "manifest.csv"
 """Table beside the recordings; see :func:`read_manifest`."""
