@@ -318,7 +318,7 @@ def test_vocabulary():
 
 
 def test_the_description_in_the_documentation_is_sound(tmp_path):
-    text = (Path(__file__).parents[3] / "docs" / "own_recordings.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[4] / "docs" / "own_recordings.md").read_text(encoding="utf-8")
     (tmp_path / "imuforge.yaml").write_text(text.split("```yaml\n")[1].split("```")[0])
     frame = _frame(50, t=20.0 * np.arange(50), cx=1.0, cy=0.0, cz=0.0, activity=np.repeat(["1", "2"], 25))
     _write(tmp_path, "data/s1/any_1.csv", frame, sep=";")
