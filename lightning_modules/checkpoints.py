@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lightning_modules.motion_diffusion import MotionDiffusion
 from lightning_modules.motion_vae import MotionVAE
+from lightning_modules.networks import OwnNetwork
 from lightning_modules.networks.denoiser import ARCHITECTURES
 from lightning_modules.networks.lora import merge_state
 from lightning_modules.networks.positions import MAX_POSITIONS, compute_sinusoids
@@ -82,11 +83,12 @@ def save_mdm(model: MotionDiffusion, path: str | Path, *, layout: str = "flat") 
     Raises:
         ValueError: the layout is unknown, or the model is none of MDM's kind.
     """
-    kind = {key: model.hparams_initial[key] for key in _MDM_KIND}
-    if kind != _MDM_KIND or model.hparams_initial.arch not in ARCHITECTURES:
+    own = model.arguments
+    kind = {key: own[key] for key in _MDM_KIND}
+    if kind != _MDM_KIND or own["arch"] not in ARCHITECTURES or isinstance(model.average, OwnNetwork):
         raise ValueError(
             "MDM's layout holds its own architectures, which predict the clean motion under a cosine schedule; the "
-            f"model has arch={model.hparams_initial.arch!r}, {kind}; use save_prior"
+            f"model has arch={own['arch']!r}, {kind}, {type(model.average).__name__}; use save_prior"
         )
     if layout not in _MDM_LAYOUTS:
         raise ValueError(f"layout {layout!r} is unknown, must be one of {list(_MDM_LAYOUTS)}")
@@ -97,7 +99,7 @@ def save_mdm(model: MotionDiffusion, path: str | Path, *, layout: str = "flat") 
         average if layout == "flat" else {"model": _to_mdm_state(merge_state(model.denoiser)), "model_avg": average}
     )
     torch.save(content, path)
-    write_mdm_args(path.with_name("args.json"), model.hparams_initial)
+    write_mdm_args(path.with_name("args.json"), own)
 
 
 def save_prior(model: MotionDiffusion, path: str | Path, card: Mapping[str, Plain]) -> None:
@@ -109,8 +111,13 @@ def save_prior(model: MotionDiffusion, path: str | Path, card: Mapping[str, Plai
         card: where the weights come from (data, minutes, steps, seed, curve, ...), plain values.
 
     Raises:
-        ValueError: the model has no statistics, so nobody could generate with it.
+        ValueError: the model has no statistics, so nobody could generate with it, or a network of the user's own.
     """
+    if isinstance(model.average, OwnNetwork):
+        raise ValueError(
+            f"the model's network is {type(model.average.own).__name__}, which no file can describe; keep the .ckpt of "
+            "`lightning fit`, which names its class_path"
+        )
     tensors = {f"denoiser.{key}": value.half() for key, value in model.average.state_dict().items()}
     _write(model, path, tensors, file_format=PRIOR_FORMAT, keys=_ARCHITECTURE_KEYS, card=card)
 
@@ -160,7 +167,7 @@ def _write(
     tensors = {**tensors, "mean": model.statistics.mean.float(), "std": model.statistics.std.float()}
     metadata = {
         "format": file_format,
-        "hyper_parameters": json.dumps({key: model.hparams_initial[key] for key in keys}),
+        "hyper_parameters": json.dumps({key: model.arguments[key] for key in keys}),
         "card": json.dumps(dict(card)),
     }
     save_file({key: value.contiguous().cpu() for key, value in tensors.items()}, path, metadata=metadata)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional
@@ -25,9 +24,12 @@ from lightning_modules.networks.packing import mask_frames_of
 from lightning_modules.networks.positions import compute_sinusoids
 from lightning_modules.text.lookup import TextLookup
 from lightning_modules.training.feature_statistics import FeatureStatistics, MotionData
-from lightning_modules.training.optimisation import check_fractions, check_lr_schedule, make_optimisers
+from lightning_modules.training.flat_names import CONTRASTIVE_EVALUATOR
+from lightning_modules.training.hyper_parameters import PlainHyperParameters
+from lightning_modules.training.optimisation import OptimiserOptions, check_fractions, make_optimisers
 from lightning_modules.weights import load_plainly
 from sim.features import FEATURE_SLICES
+from sim.options import takes_flat_names
 
 NUM_INPUTS: Final = FEATURE_SLICES.foot_contacts.start
 """Features of a frame that are read: all but the foot contacts, which generators seldom keep consistent."""
@@ -71,7 +73,7 @@ def info_nce(motions: Tensor, texts: Tensor, alike: Tensor, *, temperature: floa
     return (functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)) / 2
 
 
-class ContrastiveEvaluator(LightningModule):
+class ContrastiveEvaluator(PlainHyperParameters):
     """Embeds texts and motions on one unit sphere; see the module.
 
     Args:
@@ -85,10 +87,7 @@ class ContrastiveEvaluator(LightningModule):
         cache_dir: where text embeddings are kept.
         temperature: of InfoNCE.
         same_text: cosine of two texts' encoder embeddings from which on they are no negatives of each other.
-        lr: learning rate after the warm-up.
-        weight_decay: of AdamW.
-        warmup_steps: optimiser steps until ``lr`` is reached.
-        lr_schedule: ``cosine`` or ``constant``.
+        optimiser: how it is trained; its fields may be given flat, too (``lr``).
         pool_size: pairs among which the validation's R-precision looks for the right one.
 
     Attributes:
@@ -101,6 +100,7 @@ class ContrastiveEvaluator(LightningModule):
 
     name: Final = "contrastive"
 
+    @takes_flat_names(CONTRASTIVE_EVALUATOR)
     def __init__(
         self,
         *,
@@ -114,16 +114,13 @@ class ContrastiveEvaluator(LightningModule):
         cache_dir: str = "runs/cache/text",
         temperature: float = 0.1,
         same_text: float = 0.8,
-        lr: float = 5e-4,
-        weight_decay: float = 1e-2,
-        warmup_steps: int = 50,
-        lr_schedule: str = "cosine",
+        optimiser: OptimiserOptions = OptimiserOptions(lr=5e-4, weight_decay=1e-2, warmup_steps=50),
         pool_size: int = 32,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(ignore=["cache_dir"])
+        self.save_plainly(ignore=["cache_dir"])
         check_fractions(dropout=dropout, same_text=same_text)
-        check_lr_schedule(lr_schedule)
+        self.optimiser = optimiser
         if temperature <= 0:
             raise ValueError(f"temperature is {temperature}, expected above 0; 0.1 is usual")
         if width % num_heads:
@@ -208,9 +205,7 @@ class ContrastiveEvaluator(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW with warm-up and the chosen schedule, moved every step."""
-        return make_optimisers(
-            self.parameters(), self.hparams_initial, total_steps=self.trainer.estimated_stepping_batches
-        )
+        return make_optimisers(self.parameters(), self.optimiser, total_steps=self.trainer.estimated_stepping_batches)
 
     def _loss(self, batch: MotionBatch) -> Tensor:
         encoded = self._encode(batch.captions)

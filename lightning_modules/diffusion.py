@@ -21,6 +21,31 @@ _MAX_BETA = 0.999  # Nichol and Dhariwal 2021, section 3.2: keeps the last step 
 
 
 @dataclass(frozen=True)
+class ProcessOptions:
+    """The process that a network learns to undo.
+
+    Attributes:
+        num_steps: steps of the noise schedule.
+        noise_schedule: ``cosine``, ``linear`` or ``scaled_linear``.
+        predicts: what the network computes, the ``clean`` signal or the ``noise``, see
+            :mod:`lightning_modules.networks.parameterisation`; train the latter on the loss ``noise``.
+        cond_drop_prob: share of clips trained without their caption, for classifier-free guidance.
+
+    Raises:
+        ValueError: ``cond_drop_prob`` is no fraction.
+    """
+
+    num_steps: int = 50
+    noise_schedule: str = "cosine"
+    predicts: str = "clean"
+    cond_drop_prob: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.cond_drop_prob <= 1.0:
+            raise ValueError(f"cond_drop_prob is {self.cond_drop_prob}, expected a number between 0 and 1")
+
+
+@dataclass(frozen=True)
 class Schedule:
     """Noise levels of a forward process of N steps, index 0 the least noisy.
 

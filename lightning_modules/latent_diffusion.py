@@ -4,32 +4,46 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from datamodules.batches import MotionBatch
-from lightning_modules.diffusion import Schedule
+from lightning_modules.diffusion import ProcessOptions, Schedule
 from lightning_modules.losses import DecodedMotion, Prediction
 from lightning_modules.metrics.denoising_scores import PAIRED_FRACTIONS, DenoisingScores
 from lightning_modules.motion_vae import MOTION_LOSSES
-from lightning_modules.networks.latent import LatentDenoiser, MotionAutoencoder
+from lightning_modules.networks.latent import AutoencoderOptions, LatentDenoiser, LatentDenoiserOptions
 from lightning_modules.networks.packing import mask_frames_of
 from lightning_modules.networks.parameterisation import Parameterisation
-from lightning_modules.objective import Objective
+from lightning_modules.objective import LossOptions, Objective
 from lightning_modules.sampling.inpainting import KnownFeatures
 from lightning_modules.sampling.motion_generator import MotionGenerator
 from lightning_modules.sampling.normalised import SamplingOptions, generate_normalised
-from lightning_modules.sampling.samplers import check_sampler
 from lightning_modules.text.lookup import TextBatch, TextLookup
 from lightning_modules.training.feature_statistics import FeatureStatistics
-from lightning_modules.training.optimisation import check_fractions, check_lr_schedule
+from lightning_modules.training.flat_names import LATENT_MOTION_DIFFUSION
+from lightning_modules.training.optimisation import OptimiserOptions, check_fractions
 from lightning_modules.training.randomness import paired_noise, seeded_dropout
 from lightning_modules.training.recipes import compile_forward
-from lightning_modules.virtual_sensors import SensorLossOptions
-from lightning_modules.weights.latent import load_same_network, read_start
+from lightning_modules.weights import load_same_network
+from lightning_modules.weights.latent import read_start
+from sim.options import takes_flat_names
+
+
+@dataclass(frozen=True)
+class VaeOptions:
+    """What of a MotionVAE's sizes is not the denoiser's as well.
+
+    Attributes:
+        layers: ``num_layers`` of the MotionVAE.
+        feedforward: ``feedforward`` of the MotionVAE.
+    """
+
+    layers: int = 5
+    feedforward: int = 256
 
 
 class LatentMotionDiffusion(MotionGenerator):
@@ -41,38 +55,21 @@ class LatentMotionDiffusion(MotionGenerator):
 
     Args:
         vae_from: ``.ckpt`` of the MotionVAE, or ``.safetensors`` of ``save_vae``; only a run that starts anew needs it.
-        vae_layers: ``num_layers`` of the MotionVAE.
-        vae_feedforward: ``feedforward`` of the MotionVAE.
-        width: of the latent, and of the denoiser's layers.
-        latent_tokens: tokens of the latent.
-        num_layers: of the denoiser; odd.
-        num_heads: attention heads, of both; divides ``width``.
-        feedforward: hidden width of the denoiser's layers.
-        dropout: of the denoiser.
-        text_dim: width of the text encoder's embeddings.
-        num_steps: steps of the noise schedule.
-        noise_schedule: ``scaled_linear``, ``linear`` or ``cosine``.
-        predicts: what the denoiser computes, the ``noise`` or the ``clean`` latent.
-        cond_drop_prob: share of clips trained without their caption, for classifier-free guidance.
-        loss_weights: weight of each loss on the decoded motion, see :mod:`lightning_modules.losses`; default none.
-        huber_delta: losses that are robust, and from which residual on.
-        snr_weighted: losses that count less at noisy time steps.
-        loss_warmup_steps: losses whose weight rises from 0 over so many optimiser steps.
-        sensor_loss: what ``acc_sensors`` reads.
-        log_gradient_norms_every: steps between ``grad_norm/<loss>``, a multiple of ``log_every_n_steps``; 0 is never.
-        lr: learning rate after the warm-up.
-        weight_decay: of AdamW.
-        warmup_steps: optimiser steps until ``lr`` is reached.
-        lr_schedule: ``cosine`` or ``constant``.
+        vae: what of the MotionVAE's sizes is its own; the others are the network's.
+        network: sizes of the denoiser.
+        process: noise schedule, what the denoiser computes, and how often captions are dropped.
+        losses: what is minimised on the decoded motion beside ``latent``; without weights, nothing.
+        optimiser: how.
         ema_decay: of the averaged weights.
         compile_denoiser: run the trained network through ``torch.compile``.
+        sampling: how predict samples.
         init_from: a ``.ckpt`` of this class to start from, instead of ``vae_from``.
         text_encoder: ``minilm``, ``clip`` or ``distilbert``; ``clip:FOLDER`` reads a Hugging Face model folder.
         cache_dir: where text embeddings are kept.
         train_seed: seed of the training randomness.
-        guidance: classifier-free guidance scale that predict uses.
-        sampler: ``ddpm``, ``ddim`` or ``dpm++``, for predict.
-        sampling_steps: network calls per motion in predict; None takes all of the schedule.
+
+    The fields of the groups may be given flat, too:
+    :data:`lightning_modules.training.flat_names.LATENT_MOTION_DIFFUSION`.
 
     Raises:
         ValueError: a name is unknown, a number is out of range, or a checkpoint is of another model.
@@ -82,79 +79,58 @@ class LatentMotionDiffusion(MotionGenerator):
     average: LatentDenoiser
     latent_std: Tensor
 
+    @takes_flat_names(LATENT_MOTION_DIFFUSION)
     def __init__(
         self,
         *,
         vae_from: str | None = None,
-        vae_layers: int = 5,
-        vae_feedforward: int = 256,
-        width: int = 128,
-        latent_tokens: int = 4,
-        num_layers: int = 5,
-        num_heads: int = 4,
-        feedforward: int = 256,
-        dropout: float = 0.1,
-        text_dim: int = 384,
-        num_steps: int = 1000,
-        noise_schedule: str = "scaled_linear",
-        predicts: str = "noise",
-        cond_drop_prob: float = 0.1,
-        loss_weights: dict[str, float] | None = None,
-        huber_delta: dict[str, float] | None = None,
-        snr_weighted: list[str] | None = None,
-        loss_warmup_steps: dict[str, int] | None = None,
-        sensor_loss: SensorLossOptions | None = None,
-        log_gradient_norms_every: int = 0,
-        lr: float = 2e-4,
-        weight_decay: float = 0.0,
-        warmup_steps: int = 100,
-        lr_schedule: str = "cosine",
+        vae: VaeOptions = VaeOptions(),
+        network: LatentDenoiserOptions = LatentDenoiserOptions(),
+        process: ProcessOptions = ProcessOptions(num_steps=1000, noise_schedule="scaled_linear", predicts="noise"),
+        losses: LossOptions = LossOptions(),
+        optimiser: OptimiserOptions = OptimiserOptions(),
         ema_decay: float = 0.999,
         compile_denoiser: bool = False,
+        sampling: SamplingOptions = SamplingOptions(sampler="ddim", steps=50),
         init_from: str | None = None,
         text_encoder: str = "minilm",
         cache_dir: str = "runs/cache/text",
         train_seed: int = 0,
-        guidance: float = 2.5,
-        sampler: str = "ddim",
-        sampling_steps: int | None = 50,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(ignore=["vae_from", "init_from", "cache_dir"])
-        check_lr_schedule(lr_schedule)
-        check_sampler(sampler)
-        check_fractions(cond_drop_prob=cond_drop_prob, ema_decay=ema_decay)
-        if (loss_weights or {}).get("noise"):
+        self.save_plainly(ignore=["vae_from", "init_from", "cache_dir"])
+        check_fractions(ema_decay=ema_decay)
+        if (losses.weights or {}).get("noise"):
             raise ValueError("loss 'noise' is of the motion, here only the latent has noise; leave it out")
-        self.schedule = Schedule.named(noise_schedule, num_steps)
+        self.losses, self.optimiser, self.sampling = losses, optimiser, sampling
+        self.schedule = Schedule.named(process.noise_schedule, process.num_steps)
         # Which sensors scores read is part of the objective, so it exists without any loss on decoded motion too.
-        self.decodes = any((loss_weights or {}).values())
-        given = loss_weights if self.decodes else None
-        self.objective = Objective.of(given, huber_delta, snr_weighted, loss_warmup_steps, sensor_loss)
-        self.cond_drop_prob = cond_drop_prob
-        self.guidable = cond_drop_prob > 0
+        self.decodes = any((losses.weights or {}).values())
+        self.objective = Objective.of(losses if self.decodes else replace(losses, weights=None))
+        self.cond_drop_prob = process.cond_drop_prob
+        self.guidable = process.cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
         self.denoiser = LatentDenoiser(
-            width=width, num_layers=num_layers, num_heads=num_heads, feedforward=feedforward, text_dim=text_dim,
-            dropout=dropout, parameterisation=Parameterisation(predicts, self.schedule),
+            width=network.width, num_layers=network.num_layers, num_heads=network.num_heads,
+            feedforward=network.feedforward, text_dim=network.text_dim, dropout=network.dropout,
+            parameterisation=Parameterisation(process.predicts, self.schedule),
         )  # fmt: skip
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False).eval()
         if compile_denoiser:
             compile_forward(self.denoiser)
-        autoencoder = MotionAutoencoder(
-            width=width, latent_tokens=latent_tokens, num_layers=vae_layers, num_heads=num_heads,
-            feedforward=vae_feedforward, dropout=0.0,
-        )  # fmt: skip
-        self.vae = autoencoder.requires_grad_(False).eval()
+        autoencoder = AutoencoderOptions(
+            network.width, network.latent_tokens, vae.layers, network.num_heads, vae.feedforward, dropout=0.0
+        )
+        self.vae = autoencoder.build().requires_grad_(False).eval()
         self.register_buffer("latent_std", torch.zeros(()))
         self.statistics = FeatureStatistics()
-        self.texts = TextLookup(text_encoder, dim=text_dim, cache_dir=cache_dir)
+        self.texts = TextLookup(text_encoder, dim=network.text_dim, cache_dir=cache_dir)
         self.scores = self.make_scores(["all"])
         self._load(init_from, vae_from)
 
     def _load(self, init_from: str | None, vae_from: str | None) -> None:
-        stored = read_start(init_from, vae_from, self.hparams_initial)
+        stored = read_start(init_from, vae_from, self.arguments)
         if stored is None:
             return
         if init_from is not None:

@@ -11,26 +11,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from datamodules.batches import MotionBatch
-from lightning_modules.diffusion import Schedule
+from lightning_modules.diffusion import ProcessOptions, Schedule
 from lightning_modules.losses import LOSSES, DecodedMotion, Prediction
 from lightning_modules.metrics.denoising_scores import PAIRED_FRACTIONS, DenoisingScores
-from lightning_modules.networks import MotionNetwork, build_network
+from lightning_modules.networks import MotionNetwork, NetworkOptions, OwnNetwork, build_network
 from lightning_modules.networks.lora import load_merged_state
 from lightning_modules.networks.packing import mask_frames_of
 from lightning_modules.networks.parameterisation import Parameterisation
-from lightning_modules.objective import Objective
+from lightning_modules.objective import LossOptions, Objective
 from lightning_modules.sampling.motion_generator import MotionGenerator
-from lightning_modules.sampling.samplers import check_sampler
+from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.text.lookup import TextBatch, TextLookup
 from lightning_modules.training.feature_statistics import FeatureStatistics
-from lightning_modules.training.optimisation import check_fractions, check_lr_schedule
+from lightning_modules.training.flat_names import MOTION_DIFFUSION
+from lightning_modules.training.optimisation import OptimiserOptions, check_fractions
 from lightning_modules.training.randomness import paired_noise, seeded_dropout
-from lightning_modules.training.recipes import apply_recipe, compile_forward
-from lightning_modules.virtual_sensors import SensorLossOptions
-from lightning_modules.weights import Weights, match_parameters, read_weights
+from lightning_modules.training.recipes import RecipeOptions, apply_recipe, compile_forward
+from lightning_modules.weights import Weights, match_parameters, match_same_network, read_weights
+from sim.options import takes_flat_names
 
 
 class MotionDiffusion(MotionGenerator):
@@ -41,43 +42,22 @@ class MotionDiffusion(MotionGenerator):
     the rank alone: runs that differ in their losses see the same randomness, and a resumed run goes on exactly.
 
     Args:
-        arch: one of :data:`lightning_modules.networks.NETWORKS`.
-        width: width of the transformer.
-        num_layers: transformer layers.
-        num_heads: attention heads; divides ``width``.
-        feedforward: hidden width of the layers.
-        dropout: of the sequence, the residual branches and the hidden parts.
-        attention_dropout: of the attention weights; MDM uses ``dropout`` there too, 0 lets fused kernels be used.
-            ``motiondiffuse`` has no such weights.
-        text_dim: width of the text encoder's embeddings.
-        mask_frames: hide padding from the attention.
-        num_steps: steps of the noise schedule.
-        noise_schedule: ``cosine``, ``linear`` or ``scaled_linear``.
-        predicts: what the network computes, the ``clean`` motion or the ``noise``, see
-            :mod:`lightning_modules.networks.parameterisation`; train the latter on the loss ``noise``.
-        cond_drop_prob: share of clips trained without their caption, for classifier-free guidance.
-        loss_weights: weight of each loss by name, see :mod:`lightning_modules.losses`; default MDM's reconstruction.
-        huber_delta: losses that are robust, and from which residual on.
-        snr_weighted: losses that count less at noisy time steps.
-        loss_warmup_steps: losses whose weight rises from 0 over so many optimiser steps; scores take the whole weight.
-        sensor_loss: what ``acc_sensors`` reads, see :mod:`lightning_modules.virtual_sensors`.
-        log_gradient_norms_every: steps between ``grad_norm/<loss>``, a multiple of ``log_every_n_steps``; 0 is never.
-        lr: learning rate after the warm-up.
-        weight_decay: of AdamW.
-        warmup_steps: optimiser steps until ``lr`` is reached.
-        lr_schedule: ``cosine`` (to 0 at the end of the run) or ``constant``.
+        network: which denoiser of the project's own, and its sizes.
+        denoiser: a network of the user's own instead, see :mod:`lightning_modules.networks.own`; of ``network`` only
+            ``text_dim`` counts then.
+        process: noise schedule, what the network computes, and how often captions are dropped.
+        losses: what is minimised.
+        optimiser: how.
         ema_decay: of the averaged weights that validation, test, predict and generate use.
-        trainable: ``all``, ``lora`` (adapters on the attention) or ``last:N`` (the last N layers and the output head).
-        lora_rank: rank of the adapters.
-        compile_denoiser: run the trained network through ``torch.compile``.
+        recipe: which parameters are trained.
+        sampling: how predict samples.
         init_from: weights to start from (``.safetensors``, ``.ckpt`` or MDM's ``.pt``); not a hyper-parameter, because
             a checkpoint needs it no more.
         text_encoder: ``minilm``, ``clip`` or ``distilbert``; ``clip:FOLDER`` reads a Hugging Face model folder.
         cache_dir: where text embeddings are kept.
         train_seed: seed of the training randomness.
-        guidance: classifier-free guidance scale that predict uses.
-        sampler: ``ddpm``, ``ddim``, ``dpm++`` or ``sde-dpm++``, for predict.
-        sampling_steps: network calls per motion in predict; None takes all of the schedule.
+
+    The fields of the groups may be given flat, too: :data:`lightning_modules.training.flat_names.MOTION_DIFFUSION`.
 
     Raises:
         ValueError: a name is unknown, a number is out of range, or ``init_from`` has other dimensions.
@@ -87,63 +67,44 @@ class MotionDiffusion(MotionGenerator):
     denoiser: MotionNetwork
     average: MotionNetwork
 
+    @takes_flat_names(MOTION_DIFFUSION)
     def __init__(
         self,
         *,
-        arch: str = "trans_enc",
-        width: int = 192,
-        num_layers: int = 4,
-        num_heads: int = 4,
-        feedforward: int = 384,
-        dropout: float = 0.1,
-        attention_dropout: float = 0.0,
-        text_dim: int = 384,
-        mask_frames: bool = True,
-        num_steps: int = 50,
-        noise_schedule: str = "cosine",
-        predicts: str = "clean",
-        cond_drop_prob: float = 0.1,
-        loss_weights: dict[str, float] | None = None,
-        huber_delta: dict[str, float] | None = None,
-        snr_weighted: list[str] | None = None,
-        loss_warmup_steps: dict[str, int] | None = None,
-        sensor_loss: SensorLossOptions | None = None,
-        log_gradient_norms_every: int = 0,
-        lr: float = 2e-4,
-        weight_decay: float = 0.0,
-        warmup_steps: int = 100,
-        lr_schedule: str = "cosine",
+        network: NetworkOptions = NetworkOptions(),
+        denoiser: nn.Module | None = None,
+        process: ProcessOptions = ProcessOptions(),
+        losses: LossOptions = LossOptions(),
+        optimiser: OptimiserOptions = OptimiserOptions(),
         ema_decay: float = 0.999,
-        trainable: str = "all",
-        lora_rank: int = 8,
-        compile_denoiser: bool = False,
+        recipe: RecipeOptions = RecipeOptions(),
+        sampling: SamplingOptions = SamplingOptions(),
         init_from: str | None = None,
         text_encoder: str = "minilm",
         cache_dir: str = "runs/cache/text",
         train_seed: int = 0,
-        guidance: float = 2.5,
-        sampler: str = "ddpm",
-        sampling_steps: int | None = None,
     ) -> None:
         super().__init__()
         # Where files lie says nothing about the model, and the data module has a cache_dir of its own.
-        self.save_hyperparameters(ignore=["init_from", "cache_dir"])
-        check_lr_schedule(lr_schedule)
-        check_sampler(sampler)
-        check_fractions(cond_drop_prob=cond_drop_prob, ema_decay=ema_decay)
-        self.schedule = Schedule.named(noise_schedule, num_steps)
-        self.objective = Objective.of(loss_weights, huber_delta, snr_weighted, loss_warmup_steps, sensor_loss)
-        self.cond_drop_prob = cond_drop_prob
-        self.guidable = cond_drop_prob > 0
+        self.save_plainly(ignore=["init_from", "cache_dir"])
+        check_fractions(ema_decay=ema_decay)
+        self.schedule = Schedule.named(process.noise_schedule, process.num_steps)
+        self.losses, self.optimiser, self.sampling = losses, optimiser, sampling
+        self.objective = Objective.of(losses)
+        self.cond_drop_prob = process.cond_drop_prob
+        self.guidable = process.cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
-        self.denoiser = build_network(self.hparams_initial, Parameterisation(predicts, self.schedule))
+        parameterisation = Parameterisation(process.predicts, self.schedule)
+        self.denoiser = (
+            build_network(network, parameterisation) if denoiser is None else OwnNetwork(denoiser, parameterisation)
+        )
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False).eval()
-        apply_recipe(self.denoiser, trainable, lora_rank=lora_rank, seed=train_seed)
-        if compile_denoiser:
+        apply_recipe(self.denoiser, recipe, seed=train_seed)
+        if recipe.compile:
             compile_forward(self.denoiser)
         self.statistics = FeatureStatistics()
-        self.texts = TextLookup(text_encoder, dim=text_dim, cache_dir=cache_dir)
+        self.texts = TextLookup(text_encoder, dim=network.text_dim, cache_dir=cache_dir)
         self.scores = self.make_scores(["all"])
         if init_from is not None:
             self.load_weights(read_weights(init_from), source=init_from)
@@ -155,7 +116,10 @@ class MotionDiffusion(MotionGenerator):
             ValueError: they belong to a model of other dimensions.
         """
         # The averaged network has the plain layout, with which adapters are merged.
-        parameters = match_parameters(weights, self.average, dict(self.hparams_initial), source=source)
+        if isinstance(self.average, OwnNetwork):
+            parameters = match_same_network(weights.parameters, self.average, source=source)
+        else:
+            parameters = match_parameters(weights, self.average, self.arguments, source=source)
         load_merged_state(self.denoiser, parameters)
         self.average.load_state_dict(parameters)
         self.guidable = weights.hyper_parameters.get("cond_drop_prob", self.cond_drop_prob) != 0

@@ -12,15 +12,17 @@ from torch import Tensor
 from datamodules.batches import MotionBatch
 from lightning_modules.losses import LOSSES, Prediction
 from lightning_modules.metrics.denoising_scores import DenoisingScores
-from lightning_modules.networks.latent import MotionAutoencoder
+from lightning_modules.networks.latent import AutoencoderOptions, MotionAutoencoder
 from lightning_modules.networks.packing import mask_frames_of
-from lightning_modules.objective import Objective
+from lightning_modules.objective import LossOptions, Objective
 from lightning_modules.training.feature_statistics import FeatureStatistics
-from lightning_modules.training.optimisation import check_fractions, check_lr_schedule
+from lightning_modules.training.flat_names import MOTION_VAE
+from lightning_modules.training.optimisation import OptimiserOptions, check_fractions
 from lightning_modules.training.randomness import seeded_dropout
 from lightning_modules.training.trained_prior import TrainedPrior
-from lightning_modules.virtual_sensors import SensorLossOptions
-from lightning_modules.weights.latent import LatentWeights, check_arguments, load_same_network, read_vae
+from lightning_modules.weights import load_same_network
+from lightning_modules.weights.latent import LatentWeights, check_arguments, read_vae
+from sim.options import takes_flat_names
 
 MOTION_LOSSES = tuple(name for name in LOSSES if name != "noise")
 """Losses that mean something where there is no noise on the motion itself."""
@@ -35,25 +37,15 @@ class MotionVAE(TrainedPrior):
     randomness depends on ``train_seed``, the step's number and the rank alone, as MotionDiffusion's does.
 
     Args:
-        width: width of the latent and of the layers.
-        latent_tokens: tokens of the latent.
-        num_layers: of the encoder and of the decoder; odd.
-        num_heads: attention heads; divides ``width``.
-        feedforward: hidden width of the layers.
-        dropout: of the sequence, the residual branches and the hidden parts.
+        network: sizes of the autoencoder.
         kl_weight: weight of the divergence of the latents from a standard normal.
-        loss_weights: weight of each loss on the decoded motion, see :mod:`lightning_modules.losses`.
-        huber_delta: losses that are robust, and from which residual on.
-        loss_warmup_steps: losses whose weight rises from 0 over so many optimiser steps.
-        sensor_loss: what ``acc_sensors`` reads.
-        log_gradient_norms_every: steps between ``grad_norm/<loss>``, a multiple of ``log_every_n_steps``; 0 is never.
-        lr: learning rate after the warm-up.
-        weight_decay: of AdamW.
-        warmup_steps: optimiser steps until ``lr`` is reached.
-        lr_schedule: ``cosine`` or ``constant``.
+        losses: what is minimised on the decoded motion; there are no noise levels, so nothing can be ``snr_weighted``.
+        optimiser: how.
         ema_decay: of the averaged weights.
         init_from: a ``.ckpt`` of this class, or a ``.safetensors`` of ``save_vae``, to start from.
         train_seed: seed of the training randomness.
+
+    The fields of the groups may be given flat, too: :data:`lightning_modules.training.flat_names.MOTION_VAE`.
 
     Raises:
         ValueError: a name is unknown, a number is out of range, or ``init_from`` is of another model.
@@ -65,46 +57,36 @@ class MotionVAE(TrainedPrior):
     average: MotionAutoencoder
     latent_std: Tensor
 
+    @takes_flat_names(MOTION_VAE)
     def __init__(
         self,
         *,
-        width: int = 128,
-        latent_tokens: int = 4,
-        num_layers: int = 5,
-        num_heads: int = 4,
-        feedforward: int = 256,
-        dropout: float = 0.1,
+        network: AutoencoderOptions = AutoencoderOptions(),
         kl_weight: float = 1e-4,
-        loss_weights: dict[str, float] | None = None,
-        huber_delta: dict[str, float] | None = None,
-        loss_warmup_steps: dict[str, int] | None = None,
-        sensor_loss: SensorLossOptions | None = None,
-        log_gradient_norms_every: int = 0,
-        lr: float = 5e-4,
-        weight_decay: float = 0.0,
-        warmup_steps: int = 100,
-        lr_schedule: str = "cosine",
+        losses: LossOptions = LossOptions(),
+        optimiser: OptimiserOptions = OptimiserOptions(lr=5e-4),
         ema_decay: float = 0.999,
         init_from: str | None = None,
         train_seed: int = 0,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(ignore=["init_from"])
-        check_lr_schedule(lr_schedule)
+        self.save_plainly(ignore=["init_from"])
         check_fractions(ema_decay=ema_decay)
         if kl_weight < 0:
             raise ValueError(f"kl_weight is {kl_weight}, expected at least 0")
-        self.objective = Objective.of(loss_weights, huber_delta, None, loss_warmup_steps, sensor_loss)
+        if losses.snr_weighted:
+            raise ValueError(
+                f"snr_weighted is {losses.snr_weighted}, but an autoencoder has no noise levels; leave it out"
+            )
+        self.losses, self.optimiser = losses, optimiser
+        self.objective = Objective.of(losses)
         if self.objective.weights.get("noise"):
             raise ValueError("loss 'noise' has a weight, but an autoencoder predicts no noise; leave it out")
         self.kl_weight = kl_weight
         self.ema_decay = ema_decay
         self.train_seed = train_seed
         self.texts = None
-        self.network = MotionAutoencoder(
-            width=width, latent_tokens=latent_tokens, num_layers=num_layers, num_heads=num_heads,
-            feedforward=feedforward, dropout=dropout,
-        )  # fmt: skip
+        self.network = network.build()
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.statistics = FeatureStatistics()
         self.scores = self.make_scores(["all"])
@@ -119,7 +101,7 @@ class MotionVAE(TrainedPrior):
         Raises:
             ValueError: they belong to a model of other dimensions.
         """
-        check_arguments(stored, self.hparams_initial, {name: name for name in _DIMENSIONS}, source=source)
+        check_arguments(stored, self.arguments, {name: name for name in _DIMENSIONS}, source=source)
         load_same_network(stored.parameters, (self.network, self.average), source=source)
         self.latent_std.copy_(stored.latent_std)
         stored.give_statistics(self.statistics)

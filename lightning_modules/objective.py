@@ -28,6 +28,27 @@ def check_loss_names(names: Iterable[str]) -> None:
 
 
 @dataclass(frozen=True)
+class LossOptions:
+    """What is minimised, as YAML gives it; see :class:`Objective`.
+
+    Attributes:
+        weights: weight of each loss by name, see :mod:`lightning_modules.losses`; None is reconstruction alone.
+        huber_delta: losses that are robust, and from which residual on.
+        snr_weighted: losses that count less at noisy time steps.
+        warmup_steps: losses whose weight rises from 0 over so many optimiser steps; scores take the whole weight.
+        sensors: what ``acc_sensors`` reads, see :mod:`lightning_modules.virtual_sensors`.
+        log_gradient_norms_every: steps between ``grad_norm/<loss>``, a multiple of ``log_every_n_steps``; 0 is never.
+    """
+
+    weights: dict[str, float] | None = None
+    huber_delta: dict[str, float] | None = None
+    snr_weighted: list[str] | None = None
+    warmup_steps: dict[str, int] | None = None
+    sensors: SensorLossOptions | None = None
+    log_gradient_norms_every: int = 0
+
+
+@dataclass(frozen=True)
 class Objective:
     """The weighted sum of losses that is minimised.
 
@@ -65,21 +86,14 @@ class Objective:
             raise ValueError(f"loss_warmup_steps is {dict(self.warmup_steps)}, expected none below 0")
 
     @classmethod
-    def of(
-        cls,
-        weights: Mapping[str, float] | None,
-        huber_delta: Mapping[str, float] | None,
-        snr_weighted: Iterable[str] | None,
-        warmup_steps: Mapping[str, int] | None,
-        sensors: SensorLossOptions | None,
-    ) -> Objective:
-        """Return the objective of hyper-parameters, of which None is the default: reconstruction alone."""
+    def of(cls, options: LossOptions) -> Objective:
+        """Return the objective that options ask for; without weights it is reconstruction alone."""
         return cls(
-            weights or {"reconstruction": 1.0},
-            huber_delta or {},
-            tuple(snr_weighted or ()),
-            warmup_steps or {},
-            VirtualSensors.from_options(sensors),
+            options.weights or {"reconstruction": 1.0},
+            options.huber_delta or {},
+            tuple(options.snr_weighted or ()),
+            options.warmup_steps or {},
+            VirtualSensors.from_options(options.sensors),
         )
 
     @property

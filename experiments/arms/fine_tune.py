@@ -92,5 +92,5 @@ def load_arm(checkpoint: Path | FineTune, inputs: Inputs, *, cache_dir: Path) ->
         cache_dir: folder of stage results; text embeddings are kept there too.
     """
     model = load_prior(checkpoint if isinstance(checkpoint, Path) else inputs[checkpoint] / WEIGHTS)
-    model.texts.attach(text_encoder(str(model.hparams_initial.text_encoder), cache_dir / "text"))
+    model.texts.attach(text_encoder(str(model.arguments["text_encoder"]), cache_dir / "text"))
     return model

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Final, TypeAlias
 
 from lightning_modules.networks.denoiser import ARCHITECTURES, DENOISER_ARGUMENTS, Denoiser
 from lightning_modules.networks.latent import LatentDenoiser
 from lightning_modules.networks.motiondiffuse import MotionDiffuse
+from lightning_modules.networks.own import OwnNetwork
 from lightning_modules.networks.parameterisation import Parameterisation
 from sim.names import suggest
 
-MotionNetwork: TypeAlias = Denoiser | MotionDiffuse
+MotionNetwork: TypeAlias = Denoiser | MotionDiffuse | OwnNetwork
 """A denoiser of features ``(B, T, 263)``; see :meth:`lightning_modules.networks.denoiser.Denoiser.forward`."""
 
 Network: TypeAlias = MotionNetwork | LatentDenoiser
@@ -21,31 +22,59 @@ Network: TypeAlias = MotionNetwork | LatentDenoiser
 NETWORKS: Final = (*ARCHITECTURES, MotionDiffuse.arch)
 """Every value of ``arch``; all but the last are MDM's."""
 
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """A denoiser that the project brings.
+
+    Attributes:
+        arch: one of :data:`NETWORKS`.
+        width: width of the transformer.
+        num_layers: transformer layers.
+        num_heads: attention heads; divides ``width``.
+        feedforward: hidden width of the layers.
+        dropout: of the sequence, the residual branches and the hidden parts.
+        attention_dropout: of the attention weights; MDM uses ``dropout`` there too, 0 lets fused kernels be used.
+            ``motiondiffuse`` has no such weights.
+        text_dim: width of the text encoder's embeddings; also of those that a network of the user's own is given.
+        mask_frames: hide padding from the attention.
+    """
+
+    arch: str = "trans_enc"
+    width: int = 192
+    num_layers: int = 4
+    num_heads: int = 4
+    feedforward: int = 384
+    dropout: float = 0.1
+    attention_dropout: float = 0.0
+    text_dim: int = 384
+    mask_frames: bool = True
+
+
 _LOGGER = logging.getLogger(__name__)
 _MOTIONDIFFUSE_ARGUMENTS: Final = (
     "width", "num_layers", "num_heads", "feedforward", "text_dim", "dropout", "mask_frames",
 )  # fmt: skip
 
 
-def build_network(hyper_parameters: Mapping[str, object], parameterisation: Parameterisation) -> MotionNetwork:
+def build_network(options: NetworkOptions, parameterisation: Parameterisation) -> MotionNetwork:
     """Build the network that ``arch`` names; one log line warns where it is too narrow for the noise to be predicted.
 
     Args:
-        hyper_parameters: constructor arguments of MotionDiffusion.
+        options: which network, and its sizes.
         parameterisation: what the output head computes.
 
     Raises:
         ValueError: ``arch`` is unknown, or sizes do not fit each other.
     """
-    arch = hyper_parameters["arch"]
+    arch, values = options.arch, asdict(options)
     if arch not in NETWORKS:
-        raise ValueError(f"arch is {arch!r}, must be one of {list(NETWORKS)}{suggest(str(arch), NETWORKS)}")
+        raise ValueError(f"arch is {arch!r}, must be one of {list(NETWORKS)}{suggest(arch, NETWORKS)}")
     maker, names = (
         (MotionDiffuse, _MOTIONDIFFUSE_ARGUMENTS) if arch == MotionDiffuse.arch else (Denoiser, DENOISER_ARGUMENTS)
     )
-    arguments = {name: hyper_parameters[name] for name in names}
-    network: MotionNetwork = maker(**arguments, parameterisation=parameterisation)  # type: ignore[arg-type]  # MotionDiffusion's
-    width, features = int(str(arguments["width"])), network.num_features
+    network: MotionNetwork = maker(**{name: values[name] for name in names}, parameterisation=parameterisation)
+    width, features = options.width, network.num_features
     if parameterisation.predicts == "noise" and width < features:
         _LOGGER.warning(
             "width is %d, but noise of %d features is to be predicted: in at least %d directions none can be, and "

@@ -6,6 +6,7 @@ Code name to symbol: ``latent`` z, ``latent_tokens`` and ``width`` its shape n x
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,54 @@ from lightning_modules.networks.parameterisation import Parameterisation
 from lightning_modules.networks.positions import MAX_POSITIONS, PositionalEncoding, TimestepEmbedder
 from lightning_modules.networks.skip_transformer import SkipDecoder, SkipEncoder
 from sim.conventions import NUM_FEATURES
+
+
+@dataclass(frozen=True)
+class AutoencoderOptions:
+    """Sizes of a motion autoencoder.
+
+    Attributes:
+        width: width of the latent and of the layers.
+        latent_tokens: tokens of the latent.
+        num_layers: of the encoder and of the decoder; odd.
+        num_heads: attention heads; divides ``width``.
+        feedforward: hidden width of the layers.
+        dropout: of the sequence, the residual branches and the hidden parts.
+    """
+
+    width: int = 128
+    latent_tokens: int = 4
+    num_layers: int = 5
+    num_heads: int = 4
+    feedforward: int = 256
+    dropout: float = 0.1
+
+    def build(self) -> MotionAutoencoder:
+        """Return the autoencoder, its weights drawn from torch's global generator."""
+        return MotionAutoencoder(**asdict(self))
+
+
+@dataclass(frozen=True)
+class LatentDenoiserOptions:
+    """Sizes of a denoiser of latents.
+
+    Attributes:
+        width: of the latent, and of the denoiser's layers.
+        latent_tokens: tokens of the latent.
+        num_layers: of the denoiser; odd.
+        num_heads: attention heads, of denoiser and autoencoder; divides ``width``.
+        feedforward: hidden width of the denoiser's layers.
+        dropout: of the denoiser.
+        text_dim: width of the text encoder's embeddings.
+    """
+
+    width: int = 128
+    latent_tokens: int = 4
+    num_layers: int = 5
+    num_heads: int = 4
+    feedforward: int = 256
+    dropout: float = 0.1
+    text_dim: int = 384
 
 
 class Posterior(NamedTuple):

@@ -32,22 +32,23 @@ class MotionGenerator(TrainedPrior):
         schedule: the process that it was trained on.
         texts: embeddings of prompts.
         guidable: whether the weights were trained with dropped conditions, without which there is no guidance.
+        sampling: how predict samples.
     """
 
     average: Network
     schedule: Schedule
     texts: TextLookup
     guidable: bool
+    sampling: SamplingOptions
 
     def predict_step(self, batch: PromptBatch, batch_idx: int) -> GeneratedMotions:
-        """Generate motions for prompts with the sampling hyper-parameters."""
-        hparams = self.hparams_initial
+        """Generate motions for prompts as :attr:`sampling` says."""
         features = self.generate(
             batch.texts,
             num_frames=batch.lengths.tolist(),
-            guidance=hparams.guidance,
-            sampler=hparams.sampler,
-            steps=hparams.sampling_steps,
+            guidance=self.sampling.guidance,
+            sampler=self.sampling.sampler,
+            steps=self.sampling.steps,
             seeds=batch.seeds,
         )
         return GeneratedMotions(features, batch.lengths, batch.index)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import nn
@@ -12,6 +12,29 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 LR_SCHEDULES = ("constant", "cosine")
+
+
+@dataclass(frozen=True)
+class OptimiserOptions:
+    """How weights are moved: AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) and its learning rate.
+
+    Attributes:
+        lr: learning rate after the warm-up.
+        weight_decay: of AdamW.
+        warmup_steps: optimiser steps until ``lr`` is reached.
+        lr_schedule: ``cosine`` (to 0 at the end of the run) or ``constant``.
+
+    Raises:
+        ValueError: the schedule is unknown.
+    """
+
+    lr: float = 2e-4
+    weight_decay: float = 0.0
+    warmup_steps: int = 100
+    lr_schedule: str = "cosine"
+
+    def __post_init__(self) -> None:
+        check_lr_schedule(self.lr_schedule)
 
 
 def check_lr_schedule(name: str) -> None:
@@ -70,17 +93,17 @@ def make_optimiser(
 
 
 def make_optimisers(
-    parameters: Iterable[nn.Parameter], hparams: Mapping[str, Any], *, total_steps: float
+    parameters: Iterable[nn.Parameter], options: OptimiserOptions, *, total_steps: float
 ) -> OptimizerLRSchedulerConfig:
     """Return what ``configure_optimizers`` has to: AdamW with warm-up and the chosen schedule, moved every step.
 
     Args:
         parameters: to optimise.
-        hparams: hold ``lr``, ``weight_decay``, ``lr_schedule`` and ``warmup_steps``.
+        options: rate, decay, warm-up and schedule.
         total_steps: of the run.
     """
-    factor = make_lr_factor(hparams["lr_schedule"], warmup_steps=hparams["warmup_steps"], total_steps=total_steps)
+    factor = make_lr_factor(options.lr_schedule, warmup_steps=options.warmup_steps, total_steps=total_steps)
     optimiser, scheduler = make_optimiser(
-        parameters, lr=hparams["lr"], weight_decay=hparams["weight_decay"], lr_factor=factor
+        parameters, lr=options.lr, weight_decay=options.weight_decay, lr_factor=factor
     )
     return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

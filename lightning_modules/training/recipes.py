@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from torch import nn
 
 from lightning_modules.networks.lora import add_adapters
+from lightning_modules.networks.own import OwnNetwork
 from lightning_modules.training.randomness import derive_seed
 from sim.names import suggest
 
@@ -17,23 +19,39 @@ _HEAD: Final = "output_process"
 _ADAPTER_KEY: Final = 3  # keeps the adapters' draw apart from those of the training steps
 
 
-def apply_recipe(denoiser: nn.Module, trainable: str, *, lora_rank: int, seed: int) -> None:
+@dataclass(frozen=True)
+class RecipeOptions:
+    """Which parameters are trained, and how the network runs meanwhile.
+
+    Attributes:
+        trainable: ``all``, ``lora`` (adapters on the attention) or ``last:N`` (the last N layers and the output head).
+        lora_rank: rank of the adapters.
+        compile: run the trained network through ``torch.compile``.
+    """
+
+    trainable: str = "all"
+    lora_rank: int = 8
+    compile: bool = False
+
+
+def apply_recipe(denoiser: nn.Module, recipe: RecipeOptions, *, seed: int) -> None:
     """Freeze what is not to be trained, in place; the network's output stays the same.
 
     Args:
         denoiser: the network to train.
-        trainable: ``all``; ``lora`` (adapters on the attention, :mod:`lightning_modules.networks.lora`); or ``last:N``
-            (the last N transformer layers and the output head).
-        lora_rank: rank of the adapters.
+        recipe: which parameters; adapters are those of :mod:`lightning_modules.networks.lora`.
         seed: of the adapters' starting values.
 
     Raises:
         ValueError: the recipe is unknown, or the network has fewer layers.
     """
+    trainable = recipe.trainable
     if trainable == "all":
         return
+    if isinstance(denoiser, OwnNetwork):
+        raise ValueError(f"trainable is {trainable!r}, expected 'all': the layers of a network of your own are unknown")
     if trainable == "lora":
-        add_adapters(denoiser, rank=lora_rank, seed=derive_seed(seed, _ADAPTER_KEY))
+        add_adapters(denoiser, rank=recipe.lora_rank, seed=derive_seed(seed, _ADAPTER_KEY))
         return
     kind, _, number = trainable.partition(":")
     if kind != "last" or not number.isdecimal():

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Self
 
 import torch
-from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -15,16 +14,17 @@ from torch.optim import Optimizer
 
 from datamodules.batches import MotionBatch
 from lightning_modules.metrics.denoising_scores import DenoisingScores
-from lightning_modules.objective import gradient_norms, is_due, sum_shares
+from lightning_modules.objective import LossOptions, gradient_norms, is_due, sum_shares
 from lightning_modules.text.lookup import TextLookup
 from lightning_modules.training.ema import ramp_decay, update_average
 from lightning_modules.training.feature_statistics import FeatureStatistics, MotionData
-from lightning_modules.training.optimisation import make_optimisers
+from lightning_modules.training.hyper_parameters import PlainHyperParameters
+from lightning_modules.training.optimisation import OptimiserOptions, make_optimisers
 from lightning_modules.training.randomness import TrainingDraw, draw_training_step
 from lightning_modules.training.recipes import list_trainable
 
 
-class TrainedPrior(LightningModule):
+class TrainedPrior(PlainHyperParameters):
     """A module that is trained on clips and evaluated with its averaged weights; who inherits it sets the attributes.
 
     Attributes:
@@ -32,6 +32,8 @@ class TrainedPrior(LightningModule):
         statistics: of the features.
         texts: embeddings of captions; None where the model takes no text.
         scores: what validation and test add up.
+        losses: what is minimised.
+        optimiser: how.
         ema_decay: of the average.
         train_seed: seed of the training randomness.
         network_name: the attribute that holds the network that is trained.
@@ -41,6 +43,8 @@ class TrainedPrior(LightningModule):
     statistics: FeatureStatistics
     texts: TextLookup | None
     scores: DenoisingScores
+    losses: LossOptions
+    optimiser: OptimiserOptions
     ema_decay: float
     train_seed: int
     network_name: ClassVar[str] = "denoiser"
@@ -103,7 +107,7 @@ class TrainedPrior(LightningModule):
         """
         loss = sum_shares(shares).mean()
         scalars = {f"train/{name}": value.detach().mean() for name, value in terms.items()}
-        if is_due(self.global_step, every=self.hparams_initial.log_gradient_norms_every):
+        if is_due(self.global_step, every=self.losses.log_gradient_norms_every):
             scalars |= gradient_norms(shares, self.trained.parameters())
         clips = len(next(iter(terms.values())))
         self.log_dict({"train/loss": loss.detach(), **scalars}, batch_size=clips)
@@ -123,7 +127,7 @@ class TrainedPrior(LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW with warm-up and the chosen schedule, moved every step."""
         steps = self.trainer.estimated_stepping_batches
-        return make_optimisers(list_trainable(self.trained), self.hparams_initial, total_steps=steps)
+        return make_optimisers(list_trainable(self.trained), self.optimiser, total_steps=steps)
 
     def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
         """Add the batch to the scores."""

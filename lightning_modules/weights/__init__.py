@@ -1,6 +1,6 @@
 """Weights in and out of files: packaged, checkpoints of ``fit``, published MDM."""
 
-from lightning_modules.weights.match import match_parameters
+from lightning_modules.weights.match import load_same_network, match_parameters, match_same_network
 from lightning_modules.weights.read import (
     PRIOR_FORMAT,
     Plain,
@@ -18,7 +18,9 @@ __all__ = [
     "Weights",
     "find_weights",
     "load_plainly",
+    "load_same_network",
     "match_parameters",
+    "match_same_network",
     "read_mdm",
     "read_prior",
     "read_weights",

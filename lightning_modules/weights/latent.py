@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lightning_modules.training.feature_statistics import FeatureStatistics
+from lightning_modules.training.flat_names import LATENT_MOTION_DIFFUSION, MOTION_VAE
 from lightning_modules.weights.read import Plain, load_plainly, read_safetensors
+from sim.options import FlatNames, flatten
 
 VAE_FORMAT: Final = "imuforge-vae-1"
 
@@ -65,7 +66,7 @@ def read_vae(path: str | Path) -> LatentWeights:
     """
     if Path(path).suffix == ".safetensors":
         return _read_packed(_find(path, "MotionVAE"))
-    state, arguments = _read_state(path, "MotionVAE", _VAE_MARK)
+    state, arguments = _read_state(path, "MotionVAE", _VAE_MARK, MOTION_VAE)
     own = _take(state, "average.")
     return _gather(state, arguments, own, own)
 
@@ -79,7 +80,7 @@ def _read_packed(path: Path) -> LatentWeights:
 
 def read_latent_diffusion(path: str | Path) -> LatentWeights:
     """Read a checkpoint of LatentMotionDiffusion; raises as :func:`read_vae`."""
-    state, arguments = _read_state(path, "LatentMotionDiffusion", _DIFFUSION_MARK)
+    state, arguments = _read_state(path, "LatentMotionDiffusion", _DIFFUSION_MARK, LATENT_MOTION_DIFFUSION)
     return _gather(state, arguments, _take(state, "average."), _take(state, "vae."))
 
 
@@ -120,13 +121,15 @@ def _find(path: str | Path, kind: str) -> Path:
     return Path(path)
 
 
-def _read_state(path: str | Path, kind: str, mark: str) -> tuple[Mapping[str, Tensor], dict[str, Plain]]:
+def _read_state(
+    path: str | Path, kind: str, mark: str, names: FlatNames
+) -> tuple[Mapping[str, Tensor], dict[str, Plain]]:
     content = load_plainly(_find(path, kind))
     state, arguments = content.get("state_dict"), content.get("hyper_parameters")
     ours = isinstance(state, Mapping) and mark in state and "latent_std" in state
     if not (ours and isinstance(state, Mapping) and isinstance(arguments, Mapping)):
         raise ValueError(f"{path} is no checkpoint of {kind}; expected one that `lightning fit` wrote of that class")
-    return state, dict(arguments)
+    return state, flatten(arguments, names)
 
 
 def _gather(
@@ -173,23 +176,3 @@ def check_arguments(
 def _plain_value(name: str, value: object) -> object:
     # The same text encoder may lie in another folder.
     return str(value).partition(":")[0] if name == "text_encoder" else value
-
-
-def load_same_network(parameters: Mapping[str, Tensor], networks: Iterable[nn.Module], *, source: str | Path) -> None:
-    """Load parameters into networks of the very same shape, in place.
-
-    Raises:
-        ValueError: they are of a network of other dimensions; the message names the first parameter that differs.
-    """
-    for network in networks:
-        own = network.state_dict()
-        shapes, expected = ({key: tuple(value.shape) for key, value in state.items()} for state in (parameters, own))
-        odd = sorted(key for key in shapes.keys() | expected.keys() if shapes.get(key) != expected.get(key))
-        if odd:
-            raise ValueError(
-                f"weights in {source} do not fit: {odd[0]} has shape {shapes.get(odd[0])}, expected "
-                f"{expected.get(odd[0])} (None: no such parameter), and {len(odd) - 1} more; the file is cut or of "
-                "another model"
-            )
-        with torch.no_grad():
-            network.load_state_dict(dict(parameters))

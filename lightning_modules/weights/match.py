@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Final
 
+import torch
 from torch import Tensor, nn
 
 from lightning_modules.networks.denoiser import read_dimensions
@@ -79,3 +81,30 @@ def match_parameters(
             "the file is cut or of another model"
         )
     return parameters
+
+
+def match_same_network(
+    parameters: Mapping[str, Tensor], network: nn.Module, *, source: str | Path
+) -> dict[str, Tensor]:
+    """Return parameters that are of a network of the very same shape.
+
+    Raises:
+        ValueError: they are of a network of other dimensions; the message names the first parameter that differs.
+    """
+    own = network.state_dict()
+    shapes, expected = ({key: tuple(value.shape) for key, value in state.items()} for state in (parameters, own))
+    odd = sorted(key for key in shapes.keys() | expected.keys() if shapes.get(key) != expected.get(key))
+    if odd:
+        raise ValueError(
+            f"weights in {source} do not fit: {odd[0]} has shape {shapes.get(odd[0])}, expected "
+            f"{expected.get(odd[0])} (None: no such parameter), and {len(odd) - 1} more; the file is cut or of "
+            "another model"
+        )
+    return dict(parameters)
+
+
+def load_same_network(parameters: Mapping[str, Tensor], networks: Iterable[nn.Module], *, source: str | Path) -> None:
+    """Load parameters into networks of the very same shape, in place; raises as :func:`match_same_network`."""
+    for network in networks:
+        with torch.no_grad():
+            network.load_state_dict(match_same_network(parameters, network, source=source))

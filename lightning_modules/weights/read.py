@@ -16,8 +16,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from lightning_modules.networks.denoiser import is_decoder, read_dimensions
+from lightning_modules.training.flat_names import MOTION_DIFFUSION
 from lightning_modules.weights.mdm_args import read_mdm_args
 from sim.conventions import NUM_FEATURES
+from sim.options import flatten
 
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
 """What JSON can hold, and ``weights_only`` loading lets through."""
@@ -130,11 +132,12 @@ def read_checkpoint(path: Path) -> Weights:
         raise ValueError(
             f"{path} is no Lightning checkpoint of MotionDiffusion; expected one that `lightning fit` wrote"
         )
+    own = {key: value for key, value in hyper_parameters.items() if not key.startswith("_")}
     prefix = "average."
     known = bool(state["statistics.known"])
     return Weights(
         parameters={key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)},
-        hyper_parameters={key: value for key, value in hyper_parameters.items() if not key.startswith("_")},
+        hyper_parameters=flatten(own, MOTION_DIFFUSION),
         mean=state["statistics.mean"] if known else None,
         std=state["statistics.std"] if known else None,
     )

@@ -1,0 +1,110 @@
+"""Options that belong together as one frozen dataclass, which callers may also give flat, by the names of before.
+
+A class with many parameters takes them in groups (``optimiser={"lr": 1e-4}``); :func:`takes_flat_names` lets it take
+the flat names too (``lr=1e-4``), as older YAML files, checkpoints and calls have them. Flat names go with version 1.0.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from sim.names import check_name
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+FlatNames = Mapping[str, str]
+"""Flat name -> ``group.field``, such as ``{"loss_weights": "losses.weights"}``."""
+
+_ATTRIBUTE: Final = "flat_names"
+
+Init = TypeVar("Init", bound=Callable[..., None])
+Options = TypeVar("Options", bound="DataclassInstance")
+Value = TypeVar("Value")
+
+
+def takes_flat_names(names: FlatNames) -> Callable[[Init], Init]:
+    """Let a constructor with groups of options take mappings for a group, and the flat names of its fields.
+
+    The constructor's own signature, by which YAML is read, stays as it is written. A flat name wins over its group; a
+    mapping changes the fields that it names and leaves the others at the group's default.
+
+    Args:
+        names: the flat names; every group is a keyword parameter whose default is a frozen dataclass.
+
+    Raises:
+        ValueError: from the constructor, when a mapping has a field that the group lacks, or a group is no mapping.
+    """
+
+    def decorate(init: Init) -> Init:
+        defaults: dict[str, DataclassInstance] = {
+            name: parameter.default
+            for name, parameter in inspect.signature(init).parameters.items()
+            if is_dataclass(parameter.default) and not isinstance(parameter.default, type)
+        }
+
+        @functools.wraps(init)
+        def gather(self: object, *args: object, **given: object) -> None:
+            nested = nest(given, names)
+            for group in defaults.keys() & nested.keys():
+                nested[group] = _resolve(nested[group], defaults[group], group)
+            init(self, *args, **nested)
+
+        setattr(gather, _ATTRIBUTE, dict(names))
+        return gather  # type: ignore[return-value]  # takes what init takes, and the flat names
+
+    return decorate
+
+
+def flat_names_of(owner: type) -> FlatNames:
+    """Return the flat names that a class takes, none for one that has no groups."""
+    names: FlatNames = getattr(vars(owner).get("__init__"), _ATTRIBUTE, {})
+    return names
+
+
+def nest(values: Mapping[str, object], names: FlatNames) -> dict[str, object]:
+    """Return values with each flat name put into its group; such groups come out as mappings."""
+    nested = {name: value for name, value in values.items() if name not in names}
+    for name in values.keys() & names.keys():
+        group, _, field = names[name].partition(".")
+        inside = nested.get(group, {})
+        nested[group] = {**(inside if isinstance(inside, Mapping) else plain(inside)), field: values[name]}
+    return nested
+
+
+def flatten(values: Mapping[str, Value], names: FlatNames) -> dict[str, Value]:
+    """Return values with the fields of each group, a mapping, under their flat names; the inverse of :func:`nest`."""
+    groups = {path.partition(".")[0] for path in names.values()}
+    flat = {name: value for name, value in values.items() if name not in groups}
+    for name, path in names.items():
+        group, _, field = path.partition(".")
+        inside = values.get(group)
+        if name not in flat and isinstance(inside, Mapping) and field in inside:
+            flat[name] = inside[field]
+    return flat
+
+
+def plain(options: object) -> dict[str, object]:
+    """Return a dataclass as the plain values that checkpoints and YAML hold.
+
+    Raises:
+        ValueError: it is no dataclass.
+    """
+    if not is_dataclass(options) or isinstance(options, type):
+        raise ValueError(f"options are {options!r}, expected a dataclass or a mapping of its fields")
+    return asdict(options)
+
+
+def _resolve(value: object, default: Options, group: str) -> Options:
+    if isinstance(value, type(default)):
+        return value
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{group} is {value!r}, expected a mapping of {type(default).__name__}'s fields")
+    valid = [field.name for field in fields(default)]
+    for key in value:
+        check_name(str(key), valid, f"field of {group}")
+    return replace(default, **value)
