@@ -39,7 +39,9 @@ from lightning_modules.callbacks.resume_guard import ResumeGuard, describe_chang
 from lightning_modules.config_errors import explain_exception, explain_parser_error
 from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
 from lightning_modules.evaluation.callback import MotionEvaluation
+from lightning_modules.flat_keys import PARSER_MODE, flat_names_of_path, install, nest_arguments
 from lightning_modules.generated_motion_evaluator import GeneratedMotionEvaluator
+from sim.options import FlatNames
 
 SHORT_NAMES: Final = (
     AccelerationFigure,
@@ -78,8 +80,9 @@ class ImuforgeCLI(LightningCLI):
     """LightningCLI that never lets a checkpoint override the configuration in silence."""
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parse, and remember the model as asked for: LightningCLI next overwrites it from ``ckpt_path``."""
-        super().parse_arguments(parser, args)
+        """Parse, flat names in groups, and remember the model: LightningCLI next overwrites it by ``ckpt_path``."""
+        given = sys.argv[1:] if args is None else args
+        super().parse_arguments(parser, nest_arguments(given) if isinstance(given, list) else given)
         self._model_asked_for = self._describe_model()
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -93,7 +96,7 @@ class ImuforgeCLI(LightningCLI):
         words = ("best", "last", "hpc", "registry")
         if ckpt_path and not str(ckpt_path).startswith(words) and not get_filesystem(ckpt_path).exists(ckpt_path):
             raise FileNotFoundError(f"checkpoint {ckpt_path} not found; give a file that `lightning fit` wrote")
-        changes = describe_changes(asked=self._model_asked_for, stored=self._describe_model())
+        changes = describe_changes(asked=self._model_asked_for, stored=self._describe_model(), names=self._flat_names())
         if changes and self.subcommand == "fit":
             raise ValueError(
                 f"ckpt_path resumes a run, but the configuration differs from the checkpoint's: {'; '.join(changes)}; "
@@ -137,8 +140,14 @@ class ImuforgeCLI(LightningCLI):
 
     def _describe_model(self) -> Mapping[str, object]:
         model = self.config[self.config.subcommand].get("model")
-        arguments = model.get("init_args") if model is not None else None
-        return dict(arguments.as_dict()) if arguments is not None else {}
+        if model is None or model.get("init_args") is None:
+            return {}
+        # Arguments of a checkpoint from before there were groups are flat, and stand beside the parsed ones.
+        return {**model.init_args.as_dict(), **dict(model.get("dict_kwargs") or {})}
+
+    def _flat_names(self) -> FlatNames:
+        model = self.config[self.config.subcommand].get("model")
+        return {} if model is None else flat_names_of_path(model.class_path)
 
 
 def main(args: ArgsType = None) -> None:
@@ -154,6 +163,7 @@ def main(args: ArgsType = None) -> None:
         warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
         warnings.filterwarnings("ignore", message=r".*module\(s\) in eval mode at the start of training.*")
         warnings.filterwarnings("ignore", message=".*LightningCLI's args parameter is intended.*")
+        install(SHORT_NAMES)
         ImuforgeCLI(
             LightningModule,
             LightningDataModule,
@@ -163,7 +173,7 @@ def main(args: ArgsType = None) -> None:
             save_config_kwargs={"overwrite": True},
             trainer_defaults={"callbacks": [ResumeGuard()]},
             parser_class=OneLineParser,
-            parser_kwargs={"parser_mode": "omegaconf"},
+            parser_kwargs={"parser_mode": PARSER_MODE},
             args=args,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Final
 
@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf.errors import OmegaConfBaseException
 
 from sim.names import nearest_name
+from sim.options import flat_names_of
 
 OUR_PACKAGES: Final = ("sim", "datamodules", "lightning_modules", "experiments")
 
@@ -85,22 +86,26 @@ def explain_exception(error: BaseException) -> str | None:
 
 
 def suggest_nearest(name: str, valid: Iterable[str]) -> str | None:
-    """Return the valid name most like ``name``, or None if nothing comes close; keys are long, so half will do."""
+    """Return the valid name most like ``name``, or None if nothing comes close."""
     return nearest_name(name, list(valid), cutoff=0.5)
 
 
-def _explain_unknown_key(key: str, valid: Sequence[str], *, prefix: str, of: str | None = None) -> str:
-    # On the command line a dot descends into a dict, so what follows the first one is not a parameter's name.
-    name = key if key in valid or of is None else key.split(".")[0]
+def _explain_unknown_key(key: str, valid: Mapping[str, str], *, prefix: str, of: str | None = None) -> str:
+    """Say which of the valid keys was meant; of each, what it is to be shown as."""
+    # On the command line a dot descends into a dict, so what follows the first one may be no parameter's name.
+    nearest = suggest_nearest(key, valid) or (suggest_nearest(key.split(".")[0], valid) if of is not None else None)
     owner = f" of {of}" if of else ""
-    return f"unknown key {prefix + key!r}{owner}{_suggest(name, valid, prefix=prefix)}"
+    if nearest is None:
+        shown = {value for value in valid.values() if of is None or "." not in value}
+        return f"unknown key {prefix + key!r}{owner}; valid are {', '.join(sorted(shown))}"
+    return f"unknown key {prefix + key!r}{owner}; the nearest valid one is {prefix + valid[nearest]!r}"
 
 
-def _suggest(name: str, valid: Iterable[str], *, prefix: str = "") -> str:
+def _suggest(name: str, valid: Iterable[str]) -> str:
     candidates = sorted(set(valid))
     nearest = suggest_nearest(name, candidates)
     if nearest is not None:
-        return f"; the nearest valid one is {prefix + nearest!r}"
+        return f"; the nearest valid one is {nearest!r}"
     return f"; valid are {', '.join(candidates)}" if candidates else ""
 
 
@@ -116,14 +121,19 @@ def _find_section(message: str) -> str:
     return ".".join(keys) + "." if keys and keys[0] in ("model", "data") else ""
 
 
-def _list_top_level_keys() -> list[str]:
-    return [*_TOP_LEVEL, *(f"trainer.{name}" for name in inspect.signature(Trainer).parameters)]
+def _list_top_level_keys() -> dict[str, str]:
+    return {
+        name: name for name in (*_TOP_LEVEL, *(f"trainer.{name}" for name in inspect.signature(Trainer).parameters))
+    }
 
 
-def _list_parameters(class_path: str) -> list[str]:
+def _list_parameters(class_path: str) -> dict[str, str]:
+    """Return what a class can be given, shown as it is; flat names of options are shown in their groups."""
     module, _, name = class_path.rpartition(".")
-    parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters
-    return [name for name in parameters if name != "self"]
+    owner: type = getattr(importlib.import_module(module), name)
+    flat = flat_names_of(owner)
+    own = {name: name for name in inspect.signature(owner).parameters}
+    return {**flat, **{path: path for path in flat.values()}, **own}
 
 
 def _list_class_names() -> list[str]:

@@ -27,7 +27,7 @@ from lightning_modules.training.feature_statistics import FeatureStatistics
 from lightning_modules.training.flat_names import LATENT_MOTION_DIFFUSION
 from lightning_modules.training.optimisation import OptimiserOptions, check_fractions
 from lightning_modules.training.randomness import paired_noise, seeded_dropout
-from lightning_modules.training.recipes import compile_forward
+from lightning_modules.training.recipes import RecipeOptions, compile_forward
 from lightning_modules.weights import load_same_network
 from lightning_modules.weights.latent import read_start
 from sim.options import takes_flat_names
@@ -61,7 +61,7 @@ class LatentMotionDiffusion(MotionGenerator):
         losses: what is minimised on the decoded motion beside ``latent``; without weights, nothing.
         optimiser: how.
         ema_decay: of the averaged weights.
-        compile_denoiser: run the trained network through ``torch.compile``.
+        recipe: whether the trained network is compiled; all of it is trained.
         sampling: how predict samples.
         init_from: a ``.ckpt`` of this class to start from, instead of ``vae_from``.
         text_encoder: ``minilm``, ``clip`` or ``distilbert``; ``clip:FOLDER`` reads a Hugging Face model folder.
@@ -90,7 +90,7 @@ class LatentMotionDiffusion(MotionGenerator):
         losses: LossOptions = LossOptions(),
         optimiser: OptimiserOptions = OptimiserOptions(),
         ema_decay: float = 0.999,
-        compile_denoiser: bool = False,
+        recipe: RecipeOptions = RecipeOptions(),
         sampling: SamplingOptions = SamplingOptions(sampler="ddim", steps=50),
         init_from: str | None = None,
         text_encoder: str = "minilm",
@@ -102,6 +102,8 @@ class LatentMotionDiffusion(MotionGenerator):
         check_fractions(ema_decay=ema_decay)
         if (losses.weights or {}).get("noise"):
             raise ValueError("loss 'noise' is of the motion, here only the latent has noise; leave it out")
+        if recipe.trainable != "all":
+            raise ValueError(f"trainable is {recipe.trainable!r}, expected 'all', as latents' denoisers are")
         self.losses, self.optimiser, self.sampling = losses, optimiser, sampling
         self.schedule = Schedule.named(process.noise_schedule, process.num_steps)
         # Which sensors scores read is part of the objective, so it exists without any loss on decoded motion too.
@@ -117,7 +119,7 @@ class LatentMotionDiffusion(MotionGenerator):
             parameterisation=Parameterisation(process.predicts, self.schedule),
         )  # fmt: skip
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False).eval()
-        if compile_denoiser:
+        if recipe.compile:
             compile_forward(self.denoiser)
         autoencoder = AutoencoderOptions(
             network.width, network.latent_tokens, vae.layers, network.num_heads, vae.feedforward, dropout=0.0

@@ -78,7 +78,7 @@ def nest(values: Mapping[str, object], names: FlatNames) -> dict[str, object]:
 
 def flatten(values: Mapping[str, Value], names: FlatNames) -> dict[str, Value]:
     """Return values with the fields of each group, a mapping, under their flat names; the inverse of :func:`nest`."""
-    groups = {path.partition(".")[0] for path in names.values()}
+    groups = groups_of(names)
     flat = {name: value for name, value in values.items() if name not in groups}
     for name, path in names.items():
         group, _, field = path.partition(".")
@@ -86,6 +86,11 @@ def flatten(values: Mapping[str, Value], names: FlatNames) -> dict[str, Value]:
         if name not in flat and isinstance(inside, Mapping) and field in inside:
             flat[name] = inside[field]
     return flat
+
+
+def groups_of(names: FlatNames) -> frozenset[str]:
+    """Return the groups that flat names belong to."""
+    return frozenset(path.partition(".")[0] for path in names.values())
 
 
 def plain(options: object) -> dict[str, object]:

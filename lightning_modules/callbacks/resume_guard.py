@@ -6,28 +6,35 @@ command line in silence; a run that asks for other ones would not be the run tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 
+from sim.options import FlatNames, flat_names_of, groups_of, nest
+
 # Where files lie and how they are loaded may change between two halves of a run; what it computes may not.
 _FREE: Final = frozenset({"init_from", "cache_dir", "num_workers", "root"})
 
 
-def describe_changes(*, asked: Mapping[str, object], stored: Mapping[str, object]) -> list[str]:
+def describe_changes(
+    *, asked: Mapping[str, object], stored: Mapping[str, object], names: FlatNames = MappingProxyType({})
+) -> list[str]:
     """Return ``name is X here, Y in the checkpoint`` for every hyper-parameter that differs.
 
     Args:
-        asked: hyper-parameters as configured now.
+        asked: hyper-parameters as configured now; options of a group are a mapping.
         stored: hyper-parameters in the checkpoint; names in only one of the two are passed over.
+        names: flat names that the class takes; older checkpoints have them.
     """
-    names = [name for name in asked if name in stored and name not in _FREE and not name.startswith("_")]
+    asked, stored = (_spread(nest(values, names), groups_of(names)) for values in (asked, stored))
+    shared = [name for name in asked if name in stored and name not in _FREE and not name.startswith("_")]
     return [
         f"{name} is {asked[name]!r} here, {stored[name]!r} in the checkpoint"
-        for name in names
+        for name in shared
         if _plain(asked[name]) != _plain(stored[name])
     ]
 
@@ -46,7 +53,8 @@ class ResumeGuard(Callback):
         """Compare the checkpoint's hyper-parameters with the model's."""
         if trainer.state.fn != TrainerFn.FITTING:
             return
-        changes = describe_changes(asked=dict(pl_module.hparams), stored=_mapping(checkpoint, "hyper_parameters"))
+        stored = _mapping(checkpoint, "hyper_parameters")
+        changes = describe_changes(asked=dict(pl_module.hparams), stored=stored, names=flat_names_of(type(pl_module)))
         if changes:
             raise ValueError(
                 f"cannot resume, the configuration differs from the checkpoint's: {'; '.join(changes)}; "
@@ -54,9 +62,21 @@ class ResumeGuard(Callback):
             )
         data = getattr(trainer, "datamodule", None)
         asked = {} if data is None else dict(data.hparams)
-        moved = describe_changes(asked=asked, stored=_mapping(checkpoint, "datamodule_hyper_parameters"))
+        held = _mapping(checkpoint, "datamodule_hyper_parameters")
+        moved = describe_changes(asked=asked, stored=held, names=flat_names_of(type(data)))
         if moved:
             rank_zero_warn(f"data differ from the run that is resumed: {'; '.join(moved)}")
+
+
+def _spread(values: Mapping[str, object], groups: Collection[str]) -> dict[str, object]:
+    """Return values with the fields of each group as ``group.field``."""
+    spread: dict[str, object] = {}
+    for name, value in values.items():
+        if name in groups and isinstance(value, Mapping):
+            spread |= {f"{name}.{field}": entry for field, entry in value.items()}
+        else:
+            spread[name] = value
+    return spread
 
 
 def _mapping(checkpoint: Mapping[str, object], key: str) -> Mapping[str, object]:

@@ -32,6 +32,6 @@ MOTION_VAE: Final = {
 LATENT_MOTION_DIFFUSION: Final = {
     **_group("network", "width", "latent_tokens", "num_layers", "num_heads", "feedforward", "dropout", "text_dim"),
     **_group("vae", vae_layers="layers", vae_feedforward="feedforward"),
-    **PROCESS, **LOSSES, **OPTIMISER, **SAMPLING,
+    **PROCESS, **LOSSES, **OPTIMISER, **RECIPE, **SAMPLING,
 }  # fmt: skip
 CONTRASTIVE_EVALUATOR: Final = OPTIMISER

@@ -15,9 +15,11 @@ from datamodules import MotionDataModule
 from lightning_modules import MotionDiffusion
 from lightning_modules.checkpoints import load_prior, save_prior
 from lightning_modules.cli import main
+from lightning_modules.training.flat_names import MOTION_DIFFUSION
 from lightning_modules.weights import find_weights, read_weights
 from sim import Motion
 from sim.conventions import NUM_FEATURES
+from sim.options import flatten
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 SMALL = {"width": 16, "num_layers": 1, "num_heads": 2, "feedforward": 16, "num_steps": 5}
@@ -33,6 +35,11 @@ def config(name: str) -> str:
 
 def read(name: str) -> dict[str, dict[str, dict[str, object]]]:
     return yaml.safe_load((EXPERIMENTS / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def read_flat(name: str) -> dict[str, object]:
+    """The arguments of a YAML's MotionDiffusion, under their flat names."""
+    return flatten(read(name)["model"]["init_args"], MOTION_DIFFUSION)
 
 
 @pytest.fixture
@@ -142,11 +149,12 @@ def test_mdm_arm_differs_in_checkpoint_and_data_alone() -> None:
     for arm in (small, published):
         del arm["data"], arm["trainer"]["default_root_dir"]
         for key in (*SMALL, "init_from", "text_encoder", "text_dim", "mask_frames"):
-            arm["model"]["init_args"].pop(key, None)
+            group, _, field = MOTION_DIFFUSION.get(key, key).rpartition(".")
+            arguments = arm["model"]["init_args"]
+            (arguments[group] if group else arguments).pop(field, None)
     assert small == published
-    assert {"width": 512, "num_layers": 8, "feedforward": 1024, "num_steps": 50}.items() <= read("finetune_acc_mdm")[
-        "model"
-    ]["init_args"].items()
+    sizes = {"width": 512, "num_layers": 8, "feedforward": 1024, "num_steps": 50}
+    assert sizes.items() <= read_flat("finetune_acc_mdm").items()
 
 
 @pytest.mark.parametrize("recipe", ["lora", "last_layers", "gpu"])
@@ -298,16 +306,14 @@ def test_classes_and_channels_reach_the_classifier_from_the_data(runs: Path) -> 
 def test_arms_differ_in_their_losses_alone() -> None:
     acc, continued = (read(name) for name in ARMS)
     assert acc["trainer"].pop("default_root_dir") != continued["trainer"].pop("default_root_dir")
-    losses = acc["model"]["init_args"].pop("loss_weights")
+    losses = acc["model"]["init_args"]["losses"].pop("weights")
     assert losses.pop("acc_joints") > 0
-    assert losses == continued["model"]["init_args"].pop("loss_weights")
+    assert losses == continued["model"]["init_args"]["losses"].pop("weights")
     assert acc == continued
 
 
 def test_all_motion_models_have_the_dimensions_of_the_prior() -> None:
-    dimensions = [
-        {key: read(name)["model"]["init_args"][key] for key in SMALL} for name in ("prior", "generate", *ARMS)
-    ]
+    dimensions = [{key: read_flat(name)[key] for key in SMALL} for name in ("prior", "generate", *ARMS)]
     assert all(entry == dimensions[0] for entry in dimensions)
 
 
@@ -316,8 +322,8 @@ def test_the_packaged_prior_fits_the_yaml() -> None:
         path = find_weights("prior")
     except FileNotFoundError:
         pytest.skip("the packaged prior is not there yet; make prior trains it")
-    hparams = load_prior(path).hparams
-    assert {key: hparams[key] for key in SMALL} == {key: read("prior")["model"]["init_args"][key] for key in SMALL}
+    arguments = load_prior(path).arguments
+    assert {key: arguments[key] for key in SMALL} == {key: read_flat("prior")[key] for key in SMALL}
 
 
 @pytest.mark.parametrize("name", ["prior", *ARMS, "finetune_acc_mdm", "har"])

@@ -74,7 +74,7 @@ def test_mdm_without_mask_frames_in_its_args_does_not_mask(golden, tmp_path):
     model = load_mdm(path)
     assert not model.denoiser.mask_frames
     assert model.schedule.num_steps == 1000
-    assert model.hparams_initial.text_encoder == "clip"
+    assert model.arguments["text_encoder"] == "clip"
 
 
 @pytest.mark.parametrize("layout", ["flat", "average"])
@@ -87,7 +87,7 @@ def test_mdm_round_trip(tmp_path, layout):
     assert torch.equal(denoise(loaded.average), denoise(model.average))
     assert torch.equal(loaded.statistics.mean, model.statistics.mean)
     for key in (*DIMENSIONS, "mask_frames", "text_encoder"):
-        assert loaded.hparams_initial[key] == model.hparams_initial[key], key
+        assert loaded.arguments[key] == model.arguments[key], key
 
 
 def test_saved_mdm_has_the_published_keys(tmp_path, shared):
@@ -106,7 +106,7 @@ def test_prior_round_trip_in_half_precision(tmp_path):
     torch.testing.assert_close(denoise(loaded.average), denoise(model.average), rtol=0, atol=5e-3)
     assert torch.equal(denoise(loaded.average), denoise(loaded.denoiser))
     assert torch.equal(loaded.statistics.std, model.statistics.std)
-    assert loaded.hparams_initial.dropout == 0.05
+    assert loaded.arguments["dropout"] == 0.05
     assert load_card(tmp_path / "prior.safetensors") == card
 
 

@@ -39,8 +39,8 @@ def run_and_fail(capsys: pytest.CaptureFixture[str], args: list[str]) -> str:
 @pytest.mark.parametrize(
     ("option", "offending", "nearest"),
     [
-        (["--model.loss_weigths.acc_joints", "1"], "'model.loss_weigths.acc_joints'", "'model.loss_weights'"),
-        (["--model.init_args.widht", "8"], "'model.widht' of MotionDiffusion", "'model.width'"),
+        (["--model.loss_weigths.acc_joints", "1"], "'model.loss_weigths.acc_joints'", "'model.losses.weights'"),
+        (["--model.init_args.widht", "8"], "'model.widht' of MotionDiffusion", "'model.network.width'"),
         (["--data.batchsize", "8"], "'data.batchsize' of MotionDataModule", "'data.batch_size'"),
         (["--trainer.max_stepz", "5"], "'trainer.max_stepz'", "'trainer.max_steps'"),
         (["--ckpt_pth", "last"], "'ckpt_pth'", "'ckpt_path'"),
@@ -72,7 +72,7 @@ def test_typo_on_the_command_line(
             "model: {class_path: MotionDiffusion, width: 8}",
             "a key stands beside class_path; arguments of a class belong under its init_args",
         ),
-        ("model: {init_args: {width: wide}}", "model.width: Expected a <class 'int'>. Got value: wide"),
+        ("model: {init_args: {width: wide}}", "model.network.width: Expected a <class 'int'>. Got value: wide"),
         ("trainer: {max_steps: [}", "Problems parsing config: "),
         ("trainer: {default_root_dir: '${oc.env:IMUFORGE_NO_SUCH}'}", "Environment variable 'IMUFORGE_NO_SUCH'"),
     ],

@@ -226,7 +226,7 @@ def test_arms_can_be_trained_live_once_for_each_seed(overrides, tmp_path, monkey
     task = plan.motions["acc", 1].checkpoint
     [outcome] = Runner(Cache(tmp_path), console=Console(quiet=True)).run([task]).values()
     trained, origin = load_prior(outcome.folder / WEIGHTS), load_prior(task.init_from)
-    assert trained.hparams_initial.width == 32
+    assert trained.arguments["width"] == 32
     changed = [
         not torch.equal(a, b) for a, b in zip(trained.average.parameters(), origin.average.parameters(), strict=True)
     ]

@@ -86,7 +86,7 @@ def test_a_decoder_is_trained_sampled_saved_and_resumed_on_words(arch, distilber
     loaded = MotionDiffusion.load_from_checkpoint(
         tmp_path / "two.ckpt", weights_only=True, cache_dir=options["cache_dir"]
     )
-    assert loaded.hparams_initial.arch == arch
+    assert loaded.arguments["arch"] == arch
     together = loaded.generate(TEXTS, num_frames=[12, 9, 7], seeds=[1, 2, 3])
     torch.testing.assert_close(together, model.generate(TEXTS, num_frames=[12, 9, 7], seeds=[1, 2, 3]))
     # Other texts in the batch pad the words of this one, which must not show.
@@ -136,8 +136,8 @@ def test_mdm_round_trip(arch, layout, tmp_path):
     state = state["model_avg"] if layout == "average" else state
     assert {"sequence_pos_encoder.pe", "embed_timestep.sequence_pos_encoder.pe"} <= state.keys()
     loaded = load_mdm(tmp_path / "model.pt")
-    assert loaded.hparams_initial.arch == arch
-    assert loaded.hparams_initial.text_encoder == encoder.partition(":")[0]
+    assert loaded.arguments["arch"] == arch
+    assert loaded.arguments["text_encoder"] == encoder.partition(":")[0]
     assert torch.equal(denoise(loaded.denoiser, words), denoise(model.average, words))
 
 
@@ -223,7 +223,7 @@ def test_unknown_args_are_named_in_one_line_and_missing_ones_are_mdms_defaults(t
     (line,) = [record.message for record in caplog.records if "ignored keys" in record.message]
     assert line.endswith("alpha, zeta")
     # Files from before DistilBERT do not name an encoder; their token held the text as well.
-    assert (model.hparams_initial.arch, model.hparams_initial.text_encoder) == ("trans_dec_emb_text", "clip")
+    assert (model.arguments["arch"], model.arguments["text_encoder"]) == ("trans_dec_emb_text", "clip")
     assert model.schedule.num_steps == 1000
 
 
