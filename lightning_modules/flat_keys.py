@@ -24,11 +24,10 @@ PARSER_MODE: Final = "imuforge"
 """The parser mode that reads YAML with OmegaConf's ``${...}`` and with flat keys."""
 
 _SECTIONS: Final = ("model", "data")
-_OPTION: Final = re.compile(
-    r"--(?P<section>model|data)\.(?P<init>init_args\.)?(?P<name>\w+)(?P<rest>[.=+].*)?$", re.DOTALL
-)
-_CLASS_OPTION: Final = re.compile(r"--(?P<section>model|data)(?:\.class_path)?(?:=(?P<value>.*))?$", re.DOTALL)
+_OPTION: Final = re.compile(r"--(?P<path>(?:model|data)(?:\.\w+)+)(?P<rest>[=+].*)?$", re.DOTALL)
+_CLASS_OPTION: Final = re.compile(r"--(?P<path>(?:model|data)(?:\.\w+)*)(?:=(?P<value>.*))?$", re.DOTALL)
 _CONFIG_OPTION: Final = re.compile(r"(?:-c|--config)(?:=(?P<value>.*))?$", re.DOTALL)
+_INIT_ARGS, _CLASS_PATH = "init_args", "class_path"
 
 _NONE: Final[Mapping[str, FlatNames]] = MappingProxyType({})
 _UNNAMED: Final[Mapping[str, str]] = MappingProxyType({})
@@ -72,40 +71,56 @@ def _load(text: str) -> object:
 
 def _nest_config(config: dict[str, object]) -> dict[str, object]:
     """Translate a whole file, or what stands for one class."""
-    if "class_path" in config or "init_args" in config:
+    if _CLASS_PATH in config or _INIT_ARGS in config:
         return _nest_class(config, "")
     return {
-        key: _nest_class(value, _owners.get().get(key, "")) if key in _SECTIONS and isinstance(value, dict) else value
+        key: _nest_class(value, key) if key in _SECTIONS and isinstance(value, dict) else value
         for key, value in config.items()
     }
 
 
-def _nest_class(value: dict[str, object], owner: str) -> dict[str, object]:
-    init_args = value.get("init_args")
+def _nest_class(value: dict[str, object], place: str) -> dict[str, object]:
+    """Translate the arguments of a class, and of classes among them; a layer may leave out which class it is."""
+    init_args = value.get(_INIT_ARGS)
     if not isinstance(init_args, dict):
         return value
-    return {**value, "init_args": nest(init_args, flat_names_of_path(str(value.get("class_path", owner))))}
+    names = flat_names_of_path(str(value.get(_CLASS_PATH, _owners.get().get(place, ""))))
+    inner = {
+        key: _nest_class(entry, f"{place}.{key}") if isinstance(entry, dict) and _INIT_ARGS in entry else entry
+        for key, entry in init_args.items()
+    }
+    return {**value, _INIT_ARGS: nest(inner, names)}
 
 
 def _nest_option(argument: str, owners: Mapping[str, str]) -> str:
+    """Translate ``--model.lr``, ``--model.init_args.lr`` or ``--data.real.window_s``, with or without a value."""
     found = _OPTION.match(argument)
     if found is None:
         return argument
-    path = flat_names_of_path(owners.get(found["section"], "")).get(found["name"])
-    if path is None:
-        return argument
-    return f"--{found['section']}.{found['init'] or ''}{path}{found['rest'] or ''}"
+    place, written = "", ""
+    parts = found["path"].split(".")
+    for index, part in enumerate(parts):
+        group = flat_names_of_path(owners.get(place, "")).get(part) if place else None
+        if group is not None:
+            return ".".join([written, group, *parts[index + 1 :]]) + (found["rest"] or "")
+        written = f"{written}.{part}" if written else f"--{part}"
+        if part != _INIT_ARGS:
+            place = f"{place}.{part}" if place else part
+    return argument
 
 
 def _find_owners(arguments: Sequence[str]) -> dict[str, str]:
-    """Return the class that each section names last, in files or options."""
+    """Return the class that each place, such as ``data.real``, is given last, in files or options."""
     owners: dict[str, str] = {}
     for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
         config, named = _CONFIG_OPTION.match(argument), _CLASS_OPTION.match(argument)
         if config is not None:
             owners |= _classes_in(Path(config["value"] or following))
         elif named is not None:
-            owners[named["section"]] = named["value"] or following
+            place = ".".join(part for part in named["path"].split(".") if part not in (_INIT_ARGS, _CLASS_PATH))
+            value = named["value"] or following
+            if flat_names_of_path(value):  # else a value like any other
+                owners[place] = value
     return owners
 
 
@@ -114,9 +129,16 @@ def _classes_in(path: Path) -> dict[str, str]:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return {}  # the parser comes next, and says what is wrong with the file
-    sections = {key: config.get(key) for key in _SECTIONS} if isinstance(config, dict) else {}
-    return {
-        key: str(section["class_path"])
-        for key, section in sections.items()
-        if isinstance(section, dict) and "class_path" in section
-    }
+    found: dict[str, str] = {}
+    pending = [(key, config.get(key)) for key in _SECTIONS] if isinstance(config, dict) else []
+    while pending:
+        place, section = pending.pop()
+        if not isinstance(section, dict):
+            continue
+        if _CLASS_PATH in section:
+            found[place] = str(section[_CLASS_PATH])
+        init_args = section.get(_INIT_ARGS)
+        pending += (
+            [(f"{place}.{key}", value) for key, value in init_args.items()] if isinstance(init_args, dict) else []
+        )
+    return found

@@ -19,12 +19,14 @@ from datamodules.har.streams.set_streams import RealStreams, pack_streams
 from datamodules.har.streams.shards import StreamShards
 from datamodules.har.window_module import WindowDataModule
 from datamodules.har.windows.augmentation import Augmentation
+from datamodules.har.windows.cut_options import CUT_NAMES, CutOptions
 from datamodules.har.windows.cutter import Cutter
 from datamodules.har.windows.shard_windows import cut_shards
 from datamodules.har.windows.splitting import choose_fold, list_subjects
 from datamodules.har.windows.turning import Turning
 from datamodules.har.windows.window_set import Windows
 from sim.names import check_name
+from sim.options import plain, takes_flat_names
 
 Split = Literal["official", "subjects", "kfold", "loso"]
 SPLITS: tuple[Split, ...] = ("official", "subjects", "kfold", "loso")
@@ -45,12 +47,7 @@ class RealIMUDataModule(WindowDataModule):
         label_map: the set's label -> class, for labels that differ from the classes.
         broader: whether a label that is no class counts as its broader one, as lying_on_back does as lying; see
             :mod:`datamodules.har.activities`.
-        window_s: length of a window [s].
-        overlap: share of a window that the next one repeats.
-        rate_hz: samples per second of the windows [Hz].
-        channels: which of ``accel``, ``gyro``, ``linear_accel``.
-        placements: which sensor sites; None takes all of the set's.
-        purity: share of a window's samples that must carry its label.
+        cut: length, rate and content of the windows; its fields may be given flat, too (``window_s``).
         split: ``official``; ``subjects`` to test on ``test_subjects``; ``kfold`` to test on one of ``num_folds`` groups
             of people; ``loso`` to leave one subject out.
         test_subjects: who to test on, for ``split="subjects"``.
@@ -69,6 +66,7 @@ class RealIMUDataModule(WindowDataModule):
         ValueError: a name is unknown (named with the nearest valid one), or the split cannot be made.
     """
 
+    @takes_flat_names(CUT_NAMES)
     def __init__(
         self,
         name: str,
@@ -79,12 +77,7 @@ class RealIMUDataModule(WindowDataModule):
         classes: list[str],
         label_map: dict[str, str] | None = None,
         broader: bool = False,
-        window_s: float = 2.56,
-        overlap: float = 0.5,
-        rate_hz: float = 50.0,
-        channels: list[str] | None = None,
-        placements: list[str] | None = None,
-        purity: float = 0.9,
+        cut: CutOptions = CutOptions(),
         split: Split = "official",
         test_subjects: list[str | int] | None = None,
         fold: int = 0,
@@ -108,12 +101,13 @@ class RealIMUDataModule(WindowDataModule):
             seed=seed,
         )
         self.save_hyperparameters(ignore=["augment"])
+        self.save_hyperparameters({**self.hparams, "cut": plain(cut)})
         self._name, self._split, self._cache_dir = name, split, cache_dir
         self._fold, self._num_folds = fold, num_folds if split == "kfold" else None
         self._set = real_set(name)
         self._test_subjects = frozenset(str(person) for person in test_subjects or ())
-        names = tuple(placements or self._set.placements)
-        self._cutter = Cutter(tuple(classes), label_map or {}, window_s, overlap, rate_hz, purity, broader)
+        names = tuple(cut.placements or self._set.placements)
+        self._cutter = Cutter.of(cut, classes, label_map=label_map, broader=broader)
         if self._set.labels:  # else only the files say
             check_classes(self._cutter, self._set.labels)
         check_split(self._set, name, split, self._test_subjects, fold=fold)
@@ -121,8 +115,8 @@ class RealIMUDataModule(WindowDataModule):
         self.source = RealStreams(
             name,
             None if root is None else Path(root).expanduser(),
-            float(rate_hz),
-            checked_channels(channels or ("accel", "gyro")),
+            float(cut.rate_hz),
+            checked_channels(cut.channels or ("accel", "gyro")),
             names,
             on_bad_file,
             float(max_gap_s),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_info
@@ -13,10 +14,12 @@ from datamodules.har.streams.packing_progress import pack_with_progress
 from datamodules.har.streams.set_streams import VirtualStreams, pack_streams
 from datamodules.har.window_module import WindowDataModule
 from datamodules.har.windows.augmentation import Augmentation
+from datamodules.har.windows.cut_options import CUT_NAMES, CutOptions
 from datamodules.har.windows.cutter import Cutter
 from datamodules.har.windows.shard_windows import cut_shards
 from datamodules.har.windows.turning import Turning
 from datamodules.har.windows.window_set import Windows
+from sim.options import plain, takes_flat_names
 from sim.recording import ImuRecording
 
 
@@ -31,12 +34,7 @@ class VirtualIMUDataModule(WindowDataModule):
             to test on the manifest's rows of split ``test``, if any.
         test_root: folder that holds the real set; None for a set that a pip package brings.
         test_label_map: label of the real set -> class.
-        window_s: length of a window [s].
-        overlap: share of a window that the next one repeats.
-        rate_hz: samples per second of the windows [Hz].
-        channels: which of ``accel``, ``gyro``, ``linear_accel``.
-        placements: which sensor sites; None takes all.
-        purity: share of a window's samples that must carry its label.
+        cut: length, rate and content of the windows; its fields may be given flat, too (``window_s``).
         batch_size: windows per batch.
         val_fraction: share of the virtual subjects held out for validation.
         turning: how to turn the axes of training windows; see :class:`WindowDataModule`.
@@ -50,6 +48,7 @@ class VirtualIMUDataModule(WindowDataModule):
         ValueError: a name is unknown.
     """
 
+    @takes_flat_names(CUT_NAMES)
     def __init__(
         self,
         root: str,
@@ -58,12 +57,7 @@ class VirtualIMUDataModule(WindowDataModule):
         test_on: str | None = None,
         test_root: str | None = None,
         test_label_map: dict[str, str] | None = None,
-        window_s: float = 2.56,
-        overlap: float = 0.5,
-        rate_hz: float = 50.0,
-        channels: list[str] | None = None,
-        placements: list[str] | None = None,
-        purity: float = 0.9,
+        cut: CutOptions = CutOptions(),
         batch_size: int = 64,
         val_fraction: float = 0.15,
         turning: Turning = "none",
@@ -83,13 +77,14 @@ class VirtualIMUDataModule(WindowDataModule):
             seed=seed,
         )
         self.save_hyperparameters(ignore=["augment"])
+        self.save_hyperparameters({**self.hparams, "cut": plain(cut)})
         self._cache_dir = cache_dir
-        self._cutter = Cutter(tuple(classes), {}, window_s, overlap, rate_hz, purity)
+        self._cutter = Cutter.of(cut, classes)
         self.source = VirtualStreams(
             Path(root).expanduser(),
-            float(rate_hz),
-            checked_channels(channels or ("accel", "gyro")),
-            None if placements is None else tuple(placements),
+            float(cut.rate_hz),
+            checked_channels(cut.channels or ("accel", "gyro")),
+            None if cut.placements is None else tuple(cut.placements),
         )
         self._real: RealIMUDataModule | None = None
         if test_on is not None:
@@ -98,11 +93,7 @@ class VirtualIMUDataModule(WindowDataModule):
                 test_root,
                 classes=classes,
                 label_map=test_label_map,
-                window_s=window_s,
-                overlap=overlap,
-                rate_hz=rate_hz,
-                channels=channels,
-                purity=purity,
+                cut=replace(cut, placements=None),
                 cache_dir=cache_dir,
             )
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from datamodules.har.activities import broaden
 from datamodules.har.streams import Stream, resample_stream
 from datamodules.har.streams.label_runs import LabelRuns
+from datamodules.har.windows.cut_options import CutOptions
 from datamodules.har.windows.window_set import WindowSet
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,20 @@ class Cutter:
     rate_hz: float
     purity: float
     broader: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        options: CutOptions,
+        classes: Iterable[str],
+        *,
+        label_map: Mapping[str, str] | None = None,
+        broader: bool = False,
+    ) -> Cutter:
+        """Return the cutter of a data module's options; channels and sites are chosen before anything is cut."""
+        return cls(
+            tuple(classes), label_map or {}, options.window_s, options.overlap, options.rate_hz, options.purity, broader
+        )
 
     def __post_init__(self) -> None:
         if not self.classes or len(set(self.classes)) != len(self.classes):
