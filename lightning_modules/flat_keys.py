@@ -119,7 +119,8 @@ def _find_owners(arguments: Sequence[str]) -> dict[str, str]:
         elif named is not None:
             place = ".".join(part for part in named["path"].split(".") if part not in (_INIT_ARGS, _CLASS_PATH))
             value = named["value"] or following
-            if flat_names_of_path(value):  # else a value like any other
+            # At other places than these, what is no class of ours is a value like any other.
+            if place in _SECTIONS or _CLASS_PATH in named["path"] or flat_names_of_path(value):
                 owners[place] = value
     return owners
 

@@ -77,11 +77,9 @@ class RealWindows(Task):
                 None if self.root is None else str(self.root),
                 classes=list(self.classes),
                 label_map=dict(self.label_map),
-                window_s=self.window_s,
-                overlap=self.overlap,
-                rate_hz=self.rate_hz,
-                channels=list(self.channels),
-                purity=self.purity,
+                cut=CutOptions(
+                    self.window_s, self.overlap, self.rate_hz, channels=list(self.channels), purity=self.purity
+                ),
                 cache_dir=cache,
             )
             train, test = (windows.in_memory() for windows in module.load_windows())
