@@ -96,9 +96,10 @@ class MotionDiffusion(MotionGenerator):
         self.ema_decay = ema_decay
         self.train_seed = train_seed
         parameterisation = Parameterisation(process.predicts, self.schedule)
-        self.denoiser = (
-            build_network(network, parameterisation) if denoiser is None else OwnNetwork(denoiser, parameterisation)
-        )
+        if denoiser is None:
+            self.denoiser = build_network(network, parameterisation)
+        else:
+            self.denoiser = OwnNetwork(denoiser, parameterisation, text_dim=network.text_dim)
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False).eval()
         apply_recipe(self.denoiser, recipe, seed=train_seed)
         if recipe.compile:

@@ -24,6 +24,7 @@ class OwnNetwork(nn.Module):
             lengths, a bool mask of words. Its attribute ``mask_frames``, True where it has none, says that valid frames
             do not depend on padding.
         parameterisation: what the output stands for.
+        text_dim: D, width of the embeddings that it is given.
 
     Raises:
         ValueError: the module's ``forward`` cannot be called so.
@@ -31,8 +32,9 @@ class OwnNetwork(nn.Module):
 
     num_features: int
     mask_frames: bool
+    text_dim: int
 
-    def __init__(self, network: nn.Module, parameterisation: Parameterisation) -> None:
+    def __init__(self, network: nn.Module, parameterisation: Parameterisation, *, text_dim: int) -> None:
         super().__init__()
         try:
             inspect.signature(network.forward).bind(*_DOOR, text_mask=None)
@@ -43,6 +45,7 @@ class OwnNetwork(nn.Module):
             ) from None
         self.own = network
         self.num_features = NUM_FEATURES
+        self.text_dim = text_dim
         self.mask_frames = bool(getattr(network, "mask_frames", True))
         self.parameterisation = parameterisation
 

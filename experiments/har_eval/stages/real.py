@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from datamodules.har import RealIMUDataModule, WindowSet
+from datamodules.har.windows.cut_options import CutOptions
 from experiments.har_eval.config import SetConfig
 from experiments.pipeline.files import load_windows, save_windows
 from experiments.pipeline.tasks import Inputs, Task
