@@ -204,7 +204,7 @@ def test_motiondiffuse_is_trained_resumed_tested_fine_tuned_and_sampled(runs: Pa
 
 
 def test_motiondiffuse_is_wide_enough_for_the_noise_it_predicts() -> None:
-    arguments = read("baselines/motiondiffuse")["model"]["init_args"]
+    arguments = read_flat("baselines/motiondiffuse")
     assert arguments["predicts"] == "noise"
     assert int(str(arguments["width"])) >= NUM_FEATURES
 

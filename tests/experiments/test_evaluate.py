@@ -16,7 +16,9 @@ import yaml
 
 from lightning_modules.cli import main
 from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
+from lightning_modules.training.flat_names import MOTION_DIFFUSION
 from sim.body import Body
+from sim.options import flatten
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 QUICK = ["--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
@@ -132,7 +134,7 @@ def test_yaml_is_of_the_packaged_prior() -> None:
     """Evaluation starts from `prior`, so its dimensions have to be those of prior.yaml."""
     evaluate, prior = (yaml.safe_load(Path(config(name)).read_text(encoding="utf-8")) for name in ("evaluate", "prior"))
     dimensions = ("width", "num_layers", "num_heads", "feedforward", "num_steps")
-    ours, theirs = (entry["model"]["init_args"] for entry in (evaluate, prior))
+    ours, theirs = (flatten(entry["model"]["init_args"], MOTION_DIFFUSION) for entry in (evaluate, prior))
     assert {key: ours[key] for key in dimensions} == {key: theirs[key] for key in dimensions}
 
 
