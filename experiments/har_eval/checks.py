@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
 from datamodules.clips.sources import list_items
 from datamodules.har.registry import READERS
-from experiments.har_eval.config import MOUNTINGS, GenerationConfig, HarEvalConfig, SetConfig
+from experiments.har_eval.arm_checks import check_arms
+from experiments.har_eval.config import MOUNTINGS, GenerationConfig, HarEvalConfig, SetConfig, SimulationConfig
+from experiments.har_eval.short_forms import spell_out
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.har_evaluation import CLASSIFIERS
 from lightning_modules.sampling.samplers import check_sampler
+from sim.names import check_name
 from sim.placements import PLACEMENT_NAMES
-from sim.sensor_errors import SensorErrors
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "har_eval.yaml"
 
 
 def load_config(path: Path = DEFAULT_CONFIG, overrides: Sequence[str] = ()) -> HarEvalConfig:
     """Read YAML, apply ``key=value`` overrides, and check all of it; raises as :func:`read_typed` and check_config."""
-    config = read_typed(HarEvalConfig, path, overrides)
+    config = read_typed(HarEvalConfig, path, overrides, spell_out=spell_out)
     check_config(config)
     return config
 
@@ -30,30 +31,25 @@ def check_config(config: HarEvalConfig) -> None:
 
     Raises:
         ValueError: what is wrong, what was expected, and the valid names where a name is wrong.
-        FileNotFoundError: a folder of motion is absent or holds none; the message says where to get some.
+        FileNotFoundError: weights of an arm are absent, or a folder of motion is or holds none; says where to get some.
     """
     if not config.seeds or len(set(config.seeds)) != len(config.seeds):
         raise ValueError(f"seeds are {config.seeds}, expected at least one and none twice")
-    if "original" not in config.arms.checkpoints:
-        raise ValueError(f"arms.checkpoints name {list(config.arms.checkpoints)}, expected at least 'original'")
-    if "mocap" in config.arms.checkpoints:
-        raise ValueError("arms.checkpoints names 'mocap', which stands for the recorded clips; name the arm otherwise")
-    for root in (config.arms.motion_root, config.paired.motion_root):
+    check_arms(config)
+    for root in (config.fine_tuning.motion_root, config.paired.motion_root):
         if root is not None:
             list_items(root)  # only to hear now, not in the middle, that it is absent or holds no motion
     _check_generation(config.generation)
-    SensorErrors.preset(config.simulation.errors)
-    for key in ("repeats", "mountings"):
-        _check_positive(f"simulation.{key}", getattr(config.simulation, key))
+    _check_simulation(config.simulation)
     _check_positive("resamples", config.resamples)
     _check_positive("processes", config.processes)
-    _check_name(config.device, ("auto", "cpu", "cuda"), "device")
+    check_name(config.device, ("auto", "cpu", "cuda"), "device")
     if not config.sets or not config.classifiers:
         raise ValueError(f"{len(config.sets)} sets and {len(config.classifiers)} classifiers, expected one of each")
     for name, real in config.sets.items():
         _check_set(name, real, config.generation)
     for name, classifier in config.classifiers.items():
-        _check_name(name, CLASSIFIERS, "classifier in classifiers")
+        check_name(name, CLASSIFIERS, "classifier in classifiers")
         for key in ("steps", "batch_size"):
             _check_positive(f"classifiers.{name}.{key}", getattr(classifier, key))
 
@@ -67,17 +63,26 @@ def _check_generation(generation: GenerationConfig) -> None:
             raise ValueError(f"generation.prompts.{activity} is {prompts}, expected at least one prompt, none blank")
 
 
+def _check_simulation(simulation: SimulationConfig) -> None:
+    try:
+        simulation.errors.make()
+    except ValueError as error:
+        raise ValueError(f"simulation.errors: {error}") from error
+    for key in ("repeats", "mountings"):
+        _check_positive(f"simulation.{key}", getattr(simulation, key))
+
+
 def _check_set(name: str, real: SetConfig, generation: GenerationConfig) -> None:
-    _check_name(name, tuple(READERS), "data set in sets")
+    check_name(name, tuple(READERS), "data set in sets")
     if len(real.classes) < 2:
         raise ValueError(f"sets.{name}.classes are {real.classes}, expected at least two activities")
     for activity in real.classes:
-        _check_name(activity, tuple(generation.prompts), f"activity in sets.{name}.classes without prompts:")
+        check_name(activity, tuple(generation.prompts), f"activity in sets.{name}.classes without prompts:")
     if not real.placements:
         raise ValueError(f"sets.{name}.placements is empty, expected one or more of {list(PLACEMENT_NAMES)}")
     for placement in real.placements:
-        _check_name(placement, PLACEMENT_NAMES, f"placement in sets.{name}.placements")
-    _check_name(real.mounting, MOUNTINGS, f"sets.{name}.mounting")
+        check_name(placement, PLACEMENT_NAMES, f"placement in sets.{name}.placements")
+    check_name(real.mounting, MOUNTINGS, f"sets.{name}.mounting")
     _check_positive(f"sets.{name}.rate_hz", real.rate_hz)
     _check_positive(f"sets.{name}.window_s", real.window_s)
     if real.window_s > generation.seconds:
@@ -89,10 +94,3 @@ def _check_set(name: str, real: SetConfig, generation: GenerationConfig) -> None
 def _check_positive(name: str, value: float) -> None:
     if not value > 0:
         raise ValueError(f"{name} is {value}, expected > 0")
-
-
-def _check_name(name: str, valid: Sequence[str], what: str) -> None:
-    if name not in valid:
-        near = difflib.get_close_matches(name, valid, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown {what} {name!r}, expected one of {list(valid)}{hint}")
