@@ -42,7 +42,7 @@ class AccelerationConfig:
         high_m_s2: windows whose peak acceleration is at least this are of high dynamics [m/s^2].
         samples: motions generated for each window's caption.
         guidance: classifier-free guidance scale.
-        sampler: ``ddpm``, ``ddim`` or ``dpm++``.
+        sampler: one of :data:`lightning_modules.sampling.samplers.SAMPLER_NAMES`.
         sampling_steps: network calls per motion; null takes all of the schedule.
         resamples: bootstrap resamples behind each interval.
         processes: tasks run at the same time.
@@ -70,11 +70,6 @@ class AccelerationConfig:
     processes: int = 2
     output: str = "runs/acceleration"
     cache: str = "runs/cache"
-
-    @property
-    def sources(self) -> list[str]:
-        """Sources of motion, as :class:`datamodules.MotionDataModule` takes them."""
-        return ["embedded", *([] if self.motion_root is None else [self.motion_root])]
 
 
 def load_acceleration_config(path: Path, overrides: list[str]) -> AccelerationConfig:

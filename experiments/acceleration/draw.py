@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from experiments.acceleration.choose import SweepRow
 from experiments.acceleration.measure import Measured
-from experiments.acceleration.plan import CONTINUED, ORIGINAL, Arm
+from experiments.acceleration.plan import Arm
 from experiments.acceleration.summarise import MOVING, Groups, collect_series, spectrum_of
+from sim.files import whole_file
 
 # Okabe and Ito's colours, which the colour-blind can tell apart (jfly.uni-koeln.de/color).
 _COLOURS: Final = ("#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#0072B2")
@@ -28,7 +29,8 @@ def draw_results(
     """Draw the sweep and the distributions into the folder, and return the files."""
     figures = {SWEEP: draw_sweep(rows), DISTRIBUTIONS: draw_distributions(runs, groups)}
     for name, figure in figures.items():
-        figure.savefig(folder / name, dpi=110)
+        with whole_file(folder / name) as part:
+            figure.savefig(part, format="png", dpi=110)
     return [folder / name for name in figures]
 
 
@@ -70,11 +72,12 @@ def draw_distributions(runs: Mapping[Arm, Sequence[Measured]], groups: Groups) -
         _draw_exceedance(exceeded, collect_series(first.recorded, windows), "recorded", _RECORDED)
         spectrum.semilogy(*spectrum_of(first.recorded, windows), color=_RECORDED, label="recorded", linewidth=2)
         for (arm, items), colour in zip(runs.items(), _COLOURS, strict=False):
-            label = arm.name if arm.name in (ORIGINAL, CONTINUED) else f"{arm.name} {arm.weight:g}"
             pooled = [series for item in items for series in collect_series(item.generated, windows)]
-            _draw_exceedance(exceeded, pooled, label, colour)
+            _draw_exceedance(exceeded, pooled, arm.label, colour)
             found = [spectrum_of(item.generated, windows) for item in items]
-            spectrum.semilogy(found[0][0], np.mean([power for _, power in found], axis=0), color=colour, label=label)
+            spectrum.semilogy(
+                found[0][0], np.mean([power for _, power in found], axis=0), color=colour, label=arm.label
+            )
         exceeded.set(xlabel="|joint acceleration| [m/s²]", ylabel="share of samples above", title=f"{group} dynamics")
         spectrum.set(xlabel="frequency [Hz]", ylabel="PSD [(m/s²)²/Hz]")
         exceeded.legend(fontsize=8)

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datamodules.motion import MotionDataModule
-from datamodules.splits import Split
+from experiments.arms.clips import HeldOut
 from experiments.arms.fine_tune import FineTune, load_arm
-from experiments.arms.paired_errors import SPACES, name_recordings, paired_errors_in_all_spaces
+from experiments.arms.paired_errors import SPACES, paired_errors_in_all_spaces
+from experiments.pipeline.files import save_arrays
 from experiments.pipeline.tasks import Inputs, Task
 from lightning_modules.losses import joint_acceleration
 from lightning_modules.metrics.dynamics import measure_peak_acceleration
@@ -22,37 +22,6 @@ from lightning_modules.training.randomness import derive_seed
 from sim.conventions import FEATURE_FPS
 
 MEASURED: Final = "measured.npz"
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Which windows are looked at.
-
-    Attributes:
-        split: ``val`` or ``test``.
-        window_s: length [s].
-        motion_root: folder of motion files besides the embedded clips.
-        ships_only: leave out clips that the original was not trained on.
-    """
-
-    split: Split
-    window_s: float
-    motion_root: Path | None
-    ships_only: bool = True
-
-    def open(self, cache_dir: Path) -> MotionDataModule:
-        """Return the data module of the windows, set up."""
-        sources = ["embedded", *([] if self.motion_root is None else [str(self.motion_root)])]
-        data = MotionDataModule(
-            sources,
-            window_s=self.window_s,
-            mirror=False,
-            ships_only=self.ships_only,
-            cache_dir=str(cache_dir / "motion"),
-        )
-        data.prepare_data()
-        data.setup("test")
-        return data
 
 
 @dataclass(frozen=True)
@@ -84,28 +53,25 @@ class Measure(Task):
     """
 
     stage: ClassVar[str] = "measure"
-    doing: ClassVar[str] = "measuring accelerations"
+    stage_title: ClassVar[str] = "measuring accelerations"
     arm: str = field(metadata={"key": False})
     checkpoint: Path | FineTune
-    windows: Windows
+    windows: HeldOut
     sampling: Sampling
     cache_dir: Path = field(metadata={"key": False})
 
     @property
-    def unit(self) -> str:
+    def title(self) -> str:
         """The arm, its seed where it was trained here, and the split."""
-        name = self.checkpoint.unit if isinstance(self.checkpoint, FineTune) else self.arm
+        name = self.checkpoint.title if isinstance(self.checkpoint, FineTune) else self.arm
         return f"{name} on {self.windows.split}"
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Denoise and generate, batch by batch."""
         model = load_arm(self.checkpoint, inputs, cache_dir=self.cache_dir)
-        data = self.windows.open(self.cache_dir)
-        recordings = name_recordings(data, self.windows.split, window_s=self.windows.window_s)
-        loader = data.val_dataloader() if self.windows.split == "val" else data.test_dataloader()
         parts: dict[str, list[Tensor]] = {}
         names: dict[str, list[str]] = {"activity": [], "recording": []}
-        for batch in loader:
+        for batch, activity, recording in self.windows.batches(self.cache_dir):
             found = {"length": batch.lengths, "peak": measure_peak_acceleration(batch.features, batch.lengths)}
             for name, squares in paired_errors_in_all_spaces(model, batch).items():
                 found |= {name: squares.sums, f"{name}_count": squares.counts}
@@ -126,11 +92,12 @@ class Measure(Task):
             found["generated"] = torch.stack(samples, dim=1)
             for name, value in found.items():
                 parts.setdefault(name, []).append(value)
-            names["activity"] += [data.activities[index] for index in batch.activity.tolist()]
-            names["recording"] += [recordings[number] for number in batch.sample_id.tolist()]
-        arrays = {name: torch.cat(values).numpy() for name, values in parts.items()}
-        with (output / MEASURED).open("wb") as file:
-            np.savez(file, **arrays, **{name: np.array(value, dtype=np.str_) for name, value in names.items()})  # type: ignore[arg-type]  # numpy's stub takes every keyword for allow_pickle
+            names["activity"] += activity
+            names["recording"] += recording
+        numbers = {name: torch.cat(values).numpy() for name, values in parts.items()}
+        save_arrays(
+            output / MEASURED, numbers | {name: np.array(value, dtype=np.str_) for name, value in names.items()}
+        )
 
 
 def _magnitudes(features: Tensor, lengths: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from experiments.acceleration.measure import Measured
 from experiments.acceleration.plan import CONTINUED, ORIGINAL, Arm
 from experiments.acceleration.summarise import ALL, GROUPS, Groups, compare_errors, compute_rmse, mean_distance
 from experiments.arms.paired_errors import SPACES
-from experiments.pipeline.files import Json, write_json
+from experiments.pipeline.files import Json, write_json, write_text
 from experiments.pipeline.intervals import Interval, draw_resampling
 from experiments.pipeline.provenance import describe_commit
 from experiments.pipeline.tables import BenchTable
@@ -121,7 +120,7 @@ def write_page(
     }  # fmt: skip
     write_json(numbers, folder / NUMBERS)
     page = folder / PAGE
-    page.write_text(text, encoding="utf-8")
+    write_text(text, page)
     return page
 
 
@@ -190,14 +189,10 @@ def _percent(interval: Interval) -> str:
     return f"{100 * interval.mean:+.1f}% [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
 
 
-def _label(arm: Arm) -> str:
-    return arm.name if arm.weight is None else f"{arm.name} {arm.weight:g}"
-
-
 def _tabulate_sweep(rows: Sequence[SweepRow], chosen: Sequence[Arm]) -> BenchTable:
     cells = [
         [
-            f"**{_label(row.arm)}**" if row.arm in chosen else _label(row.arm),
+            f"**{row.arm.label}**" if row.arm in chosen else row.arm.label,
             *(f"{row.rmse[space]:.4g}" for space in SPACES),
             *(f"{row.peaks[group]:.2f}" if group in row.peaks else "" for group in GROUPS),
             f"{row.balance:.2f}",
@@ -223,7 +218,7 @@ def _tabulate_changes(
         for against in (ORIGINAL, CONTINUED):
             mine = {c.group: c for c in changes if (c.arm, c.against, c.space) == (arm, against, "acc_joints")}
             if mine:
-                rows.append([_label(arm), against, *(_percent(mine[group].interval) for group in shown)])
+                rows.append([arm.label, against, *(_percent(mine[group].interval) for group in shown)])
     return BenchTable(
         "Paired error of joint accelerations on test clips, by group",
         ["arm", "against", *shown],
@@ -236,7 +231,7 @@ def _tabulate_spaces(changes: Sequence[Change]) -> BenchTable:
     rows = []
     for arm, against in dict.fromkeys((c.arm, c.against) for c in changes):
         mine = {c.space: c for c in changes if (c.arm, c.against, c.group) == (arm, against, ALL)}
-        rows.append([_label(arm), against, *(_percent(mine[space].interval) for space in SPACES)])
+        rows.append([arm.label, against, *(_percent(mine[space].interval) for space in SPACES)])
     return BenchTable(
         "Change of the paired RMSE in each space, all test windows", ["arm", "against", *SPACES], rows,
         "`reconstruction` is the price: how well the motion itself is denoised.",
@@ -249,15 +244,10 @@ def _tabulate_distances(runs: Mapping[Arm, Sequence[Measured]], groups: Groups) 
         for arm, items in runs.items():
             found = mean_distance(items, groups.select(items[0], group))
             if found is not None:
-                rows.append([group, _label(arm), *(f"{m:.2f} ({a:.2f}, {b:.2f})" for m, a, b in found.values())])
+                rows.append([group, arm.label, *(f"{m:.2f} ({a:.2f}, {b:.2f})" for m, a, b in found.values())])
     return BenchTable(
         "Generated beside recorded motion of the test captions: joint accelerations",
         ["group", "arm", "Wasserstein-1 [m/s²]", "spectrum [log10]", "peak ratio p95", "peak ratio p99"],
         rows,
         "Mean over seeds (least, greatest); the original has one. 0 is best for the distances, 1 for the ratios.",
     )
-
-
-def read_numbers(folder: Path) -> dict[str, Json]:
-    """Return the numbers behind a page."""
-    return dict(json.loads((folder / NUMBERS).read_text(encoding="utf-8")))

@@ -9,12 +9,15 @@ from typing import Final
 
 from datamodules.splits import Split
 from experiments.acceleration.config import AccelerationConfig
-from experiments.acceleration.measure import Measure, Sampling, Windows
+from experiments.acceleration.measure import Measure, Sampling
+from experiments.arms.clips import HeldOut
 from experiments.arms.fine_tune import FineTune
 from lightning_modules.weights import find_weights
 
 ORIGINAL: Final = "original"
 CONTINUED: Final = "continued"
+"""Names of the two references: the prior that all start from, and its control that is trained on without a loss. The
+other arms are named by their losses, in YAML."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,17 @@ class Arm:
     """One arm: the original, the control, or an acceleration loss at a weight.
 
     Attributes:
-        name: ``original``, ``continued`` or the loss.
+        name: :data:`ORIGINAL`, :data:`CONTINUED` or the loss.
         weight: of the loss; None where there is none.
     """
 
     name: str
     weight: float | None = None
+
+    @property
+    def label(self) -> str:
+        """What tables and figures call it: its name, and the weight of a loss."""
+        return self.name if self.weight is None else f"{self.name} {self.weight:g}"
 
 
 def plan_measure(config: AccelerationConfig, arm: Arm, *, seed: int, split: Split) -> Measure:
@@ -39,7 +47,7 @@ def plan_measure(config: AccelerationConfig, arm: Arm, *, seed: int, split: Spli
     origin = find_weights(config.original)
     cache = Path(config.cache)
     root = None if config.motion_root is None else Path(config.motion_root)
-    windows = Windows(split, config.window_s, root, "--data.ships_only=true" in config.options)
+    windows = HeldOut(split, config.window_s, root, "--data.ships_only=true" in config.options)
     sampling = Sampling(config.samples, config.guidance, config.sampler, config.sampling_steps)
     weights = origin if arm.name == ORIGINAL else _fine_tune(config, arm, seed, origin)
     return Measure(arm.name, weights, windows, sampling, cache)
@@ -52,8 +60,7 @@ def _fine_tune(config: AccelerationConfig, arm: Arm, seed: int, origin: Path) ->
         loss_weights[arm.name] = arm.weight
         options += config.arms[arm.name].options
     root = None if config.motion_root is None else Path(config.motion_root)
-    label = arm.name if arm.weight is None else f"{arm.name} {arm.weight:g}"
     return FineTune(
-        label, seed, origin, Path(config.config), config.steps, root,
+        arm.label, seed, origin, Path(config.config), config.steps, root,
         (f"--model.init_args.loss_weights={json.dumps(loss_weights)}", *options),
     )  # fmt: skip

@@ -19,7 +19,7 @@ DIMENSIONS = ("width", "num_layers", "num_heads", "feedforward", "text_dim", "nu
 
 @dataclass(frozen=True)
 class FineTune(Task):
-    """One arm trained from the original checkpoint: ``weights.safetensors``.
+    """One arm trained from the weights of another: ``weights.safetensors``.
 
     Arms of one seed see the same steps, data order and noise: :class:`lightning_modules.MotionDiffusion` draws them
     from its ``train_seed`` and the step alone.
@@ -27,7 +27,7 @@ class FineTune(Task):
     Attributes:
         arm: name of the arm, for the reader; the configuration alone counts.
         seed: of the experiment.
-        init_from: the original checkpoint.
+        init_from: weights to start from, a file or another training.
         config: YAML for ``lightning fit``.
         steps: optimiser steps; None takes the YAML's.
         motion_root: folder of motion files to train on besides the embedded clips.
@@ -35,23 +35,24 @@ class FineTune(Task):
     """
 
     stage: ClassVar[str] = "fine_tune"
-    doing: ClassVar[str] = "fine-tuning arms"
+    stage_title: ClassVar[str] = "fine-tuning arms"
     arm: str = field(metadata={"key": False})
     seed: int
-    init_from: Path
+    init_from: Path | FineTune
     config: Path
     steps: int | None
     motion_root: Path | None
     options: tuple[str, ...] = ()
 
     @property
-    def unit(self) -> str:
+    def title(self) -> str:
         """The arm and the seed."""
         return f"{self.arm} seed {self.seed}"
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Train through the very command a user would type."""
-        origin = read_weights(self.init_from)
+        start = weights_file(self.init_from, inputs)
+        origin = read_weights(start)
         # The YAML is for the packaged prior; whatever prior was given has dimensions of its own.
         dimensions = [
             f"--model.init_args.{key}={origin.hyper_parameters[key]}"
@@ -62,7 +63,7 @@ class FineTune(Task):
             "fit",
             f"--config={self.config}",
             f"--seed_everything={self.seed}",
-            f"--model.init_args.init_from={self.init_from}",
+            f"--model.init_args.init_from={start}",
             f"--model.init_args.train_seed={self.seed}",
             f"--data.init_args.seed={self.seed}",
             f"--trainer.default_root_dir={output}",
@@ -78,9 +79,14 @@ class FineTune(Task):
         checkpoints = sorted(output.rglob("last.ckpt"))
         if not checkpoints:
             raise ValueError(f"{self.config} wrote no last.ckpt; give its ModelCheckpoint save_last: true")
-        model = load_prior(self.init_from)
+        model = load_prior(start)
         model.load_weights(read_weights(checkpoints[-1]), source=str(checkpoints[-1]))
         save_prior(model, output / WEIGHTS, {"arm": self.arm, "seed": self.seed, "config": self.config.name})
+
+
+def weights_file(checkpoint: Path | FineTune, inputs: Inputs) -> Path:
+    """Return where weights lie, whether they came as a file or were trained upstream."""
+    return checkpoint if isinstance(checkpoint, Path) else inputs[checkpoint] / WEIGHTS
 
 
 def load_arm(checkpoint: Path | FineTune, inputs: Inputs, *, cache_dir: Path) -> MotionDiffusion:
@@ -91,6 +97,6 @@ def load_arm(checkpoint: Path | FineTune, inputs: Inputs, *, cache_dir: Path) ->
         inputs: of the task that loads.
         cache_dir: folder of stage results; text embeddings are kept there too.
     """
-    model = load_prior(checkpoint if isinstance(checkpoint, Path) else inputs[checkpoint] / WEIGHTS)
+    model = load_prior(weights_file(checkpoint, inputs))
     model.texts.attach(text_encoder(str(model.arguments["text_encoder"]), cache_dir / "text"))
     return model

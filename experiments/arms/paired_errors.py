@@ -12,15 +12,11 @@ import torch
 from torch import Tensor
 
 from datamodules.batches import MotionBatch
-from datamodules.motion import MotionDataModule
-from datamodules.motion_windows import hash_sample
-from datamodules.splits import Split
 from lightning_modules import MotionDiffusion
 from lightning_modules.losses import Prediction, acc_features, reconstruction, stencil_mask
 from lightning_modules.metrics.denoising_scores import PAIRED_FRACTIONS
 from lightning_modules.networks.packing import mask_frames_of
 from lightning_modules.training.randomness import paired_noise
-from sim.conventions import FEATURE_FPS
 
 SPACES: Final = {
     "reconstruction": "normalised features",
@@ -106,13 +102,3 @@ def _sum_inside(difference: Tensor, mask: Tensor, *, per_frame: int) -> tuple[Te
     squared = difference.double().square().flatten(2).sum(dim=-1)
     # torch.where and not a product: what lies beyond a clip's end may be inf or nan and must not count.
     return torch.where(mask, squared, 0.0).sum(dim=1), mask.sum(dim=1).double() * per_frame
-
-
-def name_recordings(data: MotionDataModule, split: Split, *, window_s: float) -> dict[int, str]:
-    """Return the recording behind the number of each window of a split."""
-    step = round(window_s * FEATURE_FPS)
-    return {
-        hash_sample(clip.name, start, False): clip.item.group
-        for clip in data.library.side(split, looped=False)
-        for start in range(0, len(clip.features), step)
-    }

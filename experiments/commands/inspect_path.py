@@ -116,7 +116,8 @@ def _describe_run(path: Path) -> list[str]:
     results = read_results(path)
     origin = results["provenance"]
     head = (
-        f"run {results['id']} of {origin['created']}, seeds {results['seeds']}, arms {', '.join(results['arms'])}, "
+        f"run {results['id']} of {origin['created']}, seeds {results['seeds']}, "
+        f"arms {', '.join(arm['name'] for arm in results['arms'])}, "
         f"commit {origin['git_commit'] or 'unknown'}"
     )
     return [head, *state_findings(results)]

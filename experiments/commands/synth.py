@@ -57,7 +57,7 @@ def synthesise(
         motion_out: file to write the motion to as well, ``.npz``.
         seed: decides the generated motion and the sensor's errors.
         guidance: classifier-free guidance scale.
-        sampler: ``ddpm``, ``ddim``, ``dpm++`` or ``sde-dpm++``.
+        sampler: one of :data:`lightning_modules.sampling.samplers.SAMPLER_NAMES`.
         steps: network calls of the sampler; None takes all of the schedule.
 
     Returns:

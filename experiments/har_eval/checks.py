@@ -7,20 +7,21 @@ from pathlib import Path
 
 from datamodules.clips.sources import list_items
 from datamodules.har.registry import READERS
-from experiments.har_eval.config import MOUNTINGS, GenerationConfig, HarEvalConfig, SetConfig
+from experiments.har_eval.arm_checks import check_arms
+from experiments.har_eval.config import MOUNTINGS, GenerationConfig, HarEvalConfig, SetConfig, SimulationConfig
+from experiments.har_eval.short_forms import spell_out
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.har_evaluation import CLASSIFIERS
 from lightning_modules.sampling.samplers import check_sampler
 from sim.names import check_name
 from sim.placements import PLACEMENT_NAMES
-from sim.sensor_errors import SensorErrors
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "har_eval.yaml"
 
 
 def load_config(path: Path = DEFAULT_CONFIG, overrides: Sequence[str] = ()) -> HarEvalConfig:
     """Read YAML, apply ``key=value`` overrides, and check all of it; raises as :func:`read_typed` and check_config."""
-    config = read_typed(HarEvalConfig, path, overrides)
+    config = read_typed(HarEvalConfig, path, overrides, spell_out=spell_out)
     check_config(config)
     return config
 
@@ -30,21 +31,16 @@ def check_config(config: HarEvalConfig) -> None:
 
     Raises:
         ValueError: what is wrong, what was expected, and the valid names where a name is wrong.
-        FileNotFoundError: a folder of motion is absent or holds none; the message says where to get some.
+        FileNotFoundError: weights of an arm are absent, or a folder of motion is or holds none; says where to get some.
     """
     if not config.seeds or len(set(config.seeds)) != len(config.seeds):
         raise ValueError(f"seeds are {config.seeds}, expected at least one and none twice")
-    if "original" not in config.arms.checkpoints:
-        raise ValueError(f"arms.checkpoints name {list(config.arms.checkpoints)}, expected at least 'original'")
-    if "mocap" in config.arms.checkpoints:
-        raise ValueError("arms.checkpoints names 'mocap', which stands for the recorded clips; name the arm otherwise")
-    for root in (config.arms.motion_root, config.paired.motion_root):
+    check_arms(config)
+    for root in (config.fine_tuning.motion_root, config.paired.motion_root):
         if root is not None:
             list_items(root)  # only to hear now, not in the middle, that it is absent or holds no motion
     _check_generation(config.generation)
-    SensorErrors.preset(config.simulation.errors)
-    for key in ("repeats", "mountings"):
-        _check_positive(f"simulation.{key}", getattr(config.simulation, key))
+    _check_simulation(config.simulation)
     _check_positive("resamples", config.resamples)
     _check_positive("processes", config.processes)
     check_name(config.device, ("auto", "cpu", "cuda"), "device")
@@ -65,6 +61,15 @@ def _check_generation(generation: GenerationConfig) -> None:
     for activity, prompts in generation.prompts.items():
         if not prompts or not all(prompt.strip() for prompt in prompts):
             raise ValueError(f"generation.prompts.{activity} is {prompts}, expected at least one prompt, none blank")
+
+
+def _check_simulation(simulation: SimulationConfig) -> None:
+    try:
+        simulation.errors.make()
+    except ValueError as error:
+        raise ValueError(f"simulation.errors: {error}") from error
+    for key in ("repeats", "mountings"):
+        _check_positive(f"simulation.{key}", getattr(simulation, key))
 
 
 def _check_set(name: str, real: SetConfig, generation: GenerationConfig) -> None:

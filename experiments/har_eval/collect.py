@@ -18,6 +18,7 @@ from experiments.har_eval.plan import Plan
 from experiments.har_eval.results import (
     PICTURES,
     SCHEMA,
+    ArmEntry,
     ClipsEntry,
     DistanceEntry,
     HarEvalResults,
@@ -63,20 +64,29 @@ def collect_results(
         for (arm, set_name, classifier, seed), task in plan.classify.items()
     ]
     known = {name: READERS[name].subject_independent for name in config.sets}
-    arms = list(config.arms.checkpoints)
-    weights = {arm: plan.paired[key].checkpoint for arm in arms for key in plan.paired if key[0] == arm}
+    weights = {arm: task.checkpoint for (arm, _), task in plan.paired.items()}
     return {
         "schema": SCHEMA,
-        "id": run_id(plan),
+        "id": run_id(config, plan),
         "config": cast(dict[str, Json], asdict(config)),
         "seeds": list(config.seeds),
-        "arms": arms,
-        "retrained": config.retrains,
+        "arms": [_describe_arm(name, config) for name in config.arms],
+        "retrained": any(config.trains(name) for name in config.arms),
         "sets": [_describe_set(name, config, folder(task)) for name, task in plan.real.items()],
         "scores": scores,
         "summaries": summarise(scores, with_intervals=known, resamples=config.resamples),
-        "comparisons": compare(scores, arms=arms, with_intervals=known, resamples=config.resamples),
-        "paired": tabulate_errors({key: folder(task) for key, task in plan.paired.items()}, resamples=config.resamples),
+        "comparisons": compare(
+            scores,
+            config.all_comparisons,
+            primary=config.primary,
+            with_intervals=known,
+            resamples=config.resamples,
+        ),
+        "paired": tabulate_errors(
+            {key: folder(task) for key, task in plan.paired.items()},
+            config.all_comparisons,
+            resamples=config.resamples,
+        ),
         "distances": [
             entry for key, task in plan.distances.items() for entry in _distances(*key, _read(folder(task) / DISTANCES))
         ],
@@ -107,14 +117,33 @@ def collect_pictures(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, J
     return {"sets": pictures, "spectra": spectra}
 
 
-def run_id(plan: Plan) -> str:
+def run_id(config: HarEvalConfig, plan: Plan) -> str:
     """Return the name of a run: the same for the same configuration, data and code."""
+    # What no task depends on, yet the results and the report do.
+    said = {
+        "arms": {name: [arm.title, arm.colour] for name, arm in config.arms.items()},
+        "primary": None if config.primary is None else asdict(config.primary),
+        "comparisons": [asdict(comparison) for comparison in config.comparisons],
+        "resamples": config.resamples,
+    }
     keys = sorted(task_key(task) for task in plan.tasks())
-    return hashlib.sha256("".join(keys).encode()).hexdigest()[:12]
+    return hashlib.sha256("".join([*keys, json.dumps(said)]).encode()).hexdigest()[:12]
 
 
 def _read(path: Path) -> Table:
     return cast(Table, json.loads(path.read_text(encoding="utf-8")))
+
+
+def _describe_arm(name: str, config: HarEvalConfig) -> ArmEntry:
+    arm = config.arms[name]
+    return {
+        "name": name,
+        "kind": arm.kind,
+        "title": arm.title,
+        "colour": arm.colour,
+        "start": arm.start,
+        "trained_here": config.trains(name),
+    }
 
 
 def _describe_set(name: str, config: HarEvalConfig, folder: Path) -> SetEntry:
@@ -176,7 +205,7 @@ def _number(entry: Mapping[str, float | int | None] | None, name: str) -> float 
 
 
 def _clips(folders: Sequence[Path]) -> list[ClipsEntry]:
-    """Clips behind the upper reference; every seed draws from the same ones."""
+    """Clips behind recorded motions; every arm and seed draws from the same ones."""
     if not folders:
         return []
     table = json.loads((folders[0] / CLIPS).read_text(encoding="utf-8"))
@@ -187,7 +216,7 @@ def _stages(plan: Plan, outcomes: Mapping[str, Outcome]) -> list[StageEntry]:
     stages: dict[str, StageEntry] = {}
     for key, task in in_order(plan.tasks()):
         entry = stages.setdefault(
-            task.stage, {"stage": task.stage, "doing": task.doing, "tasks": 0, "cached": 0, "wall_s": 0.0}
+            task.stage, {"stage": task.stage, "title": task.stage_title, "tasks": 0, "cached": 0, "wall_s": 0.0}
         )
         entry["tasks"] += 1
         entry["cached"] += outcomes[key].cached

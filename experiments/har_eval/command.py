@@ -64,7 +64,7 @@ def run_experiment(config: HarEvalConfig, *, console: Console | None = None) -> 
     start = time.perf_counter()
     plan = make_plan(config)
     outcomes = Runner(Cache(Path(config.cache)), processes=config.processes, console=console).run(plan.tasks())
-    folder = Path(config.output) / run_id(plan)
+    folder = Path(config.output) / run_id(config, plan)
     folder.mkdir(parents=True, exist_ok=True)
     results = collect_results(config, plan, outcomes, total_wall_s=time.perf_counter() - start)
     write_json(as_json(results), folder / RESULTS)

@@ -4,28 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from experiments.har_eval.arm_config import ArmConfig, ComparisonConfig, FineTuningConfig
+from sim.sensor_errors import SensorErrors, make_errors
+
 MOUNTINGS = ("declared", "axis_permutations")
-
-
-@dataclass(frozen=True)
-class ArmsConfig:
-    """Which priors are compared.
-
-    Attributes:
-        checkpoints: arm -> name of packaged weights, or path of a file. ``original`` is the one that others start from.
-        retrain: train the other arms here from ``original``, once per seed, instead of taking their files.
-        motion_root: folder of motion files to train on besides the embedded clips; implies ``retrain``.
-        configs: arm -> YAML for ``lightning fit``, for arms that are retrained.
-        steps: optimiser steps of an arm that is retrained; null takes the YAML's.
-        mocap: also simulate from the recorded clips themselves, with no generation, as an upper reference.
-    """
-
-    checkpoints: dict[str, str] = field(default_factory=dict)
-    retrain: bool = False
-    motion_root: str | None = None
-    configs: dict[str, str] = field(default_factory=dict)
-    steps: int | None = None
-    mocap: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,7 +32,7 @@ class GenerationConfig:
         motions_per_activity: motions for each activity, arm and seed.
         seconds: length of each motion [s].
         guidance: classifier-free guidance scale.
-        sampler: ``ddpm``, ``ddim``, ``dpm++`` or ``sde-dpm++``.
+        sampler: one of :data:`lightning_modules.sampling.samplers.SAMPLER_NAMES`.
         steps: network calls per motion; null takes all of the schedule.
     """
 
@@ -60,6 +42,37 @@ class GenerationConfig:
     guidance: float = 2.5
     sampler: str = "ddim"
     steps: int | None = 25
+
+
+@dataclass(frozen=True)
+class ErrorsConfig:
+    """Errors of the simulated device; in YAML also the name of a preset alone.
+
+    Figures take the place of the preset's; their names, units and meaning: :func:`sim.sensor_errors.make_errors`.
+
+    Attributes:
+        preset: one of :data:`sim.sensor_errors.SENSOR_NAMES`; ``none`` is an ideal device.
+        accel: figures of the accelerometer, in m/s^2.
+        gyro: figures of the gyroscope, in rad/s.
+        g_sensitivity_std: of the gyroscope [rad/s per m/s^2]; null takes the preset's.
+        timing: jitter and drop-outs, in seconds.
+    """
+
+    preset: str = "smartphone"
+    accel: dict[str, float] = field(default_factory=dict)
+    gyro: dict[str, float] = field(default_factory=dict)
+    g_sensitivity_std: float | None = None
+    timing: dict[str, int | float | str] = field(default_factory=dict)
+
+    def make(self) -> SensorErrors:
+        """Return the device; raises as :func:`sim.sensor_errors.make_errors`."""
+        return make_errors(
+            self.preset,
+            accel=self.accel,
+            gyro=self.gyro,
+            g_sensitivity_std=self.g_sensitivity_std,
+            timing=self.timing,
+        )
 
 
 @dataclass(frozen=True)
@@ -73,7 +86,7 @@ class SimulationConfig:
         along_mm: standard deviation of the sensor's shift along the bone [mm].
         around_deg: standard deviation of its shift about the bone [deg].
         rotation_deg: standard deviation of each component of a turn of the box [deg].
-        errors: preset of :class:`sim.SensorErrors`.
+        errors: of the device: a preset's name, or its name and figures that differ from it.
     """
 
     repeats: int = 2
@@ -82,7 +95,7 @@ class SimulationConfig:
     along_mm: float = 15.0
     around_deg: float = 15.0
     rotation_deg: float = 7.0
-    errors: str = "smartphone"
+    errors: ErrorsConfig = field(default_factory=ErrorsConfig)
 
 
 @dataclass(frozen=True)
@@ -143,7 +156,10 @@ class HarEvalConfig:
 
     Attributes:
         seeds: each repeats generation, simulation and classifier (and fine-tuning where arms are retrained).
-        arms: which priors are compared.
+        arms: what classifiers are trained on, by names of one's own, in the order of tables and figures.
+        fine_tuning: how arms are trained here, where they are.
+        primary: the comparison that the experiment is about, told first; null for none.
+        comparisons: further ones.
         paired: how the paired acceleration error is measured.
         generation: what is generated, and how.
         simulation: how motions become sensor streams.
@@ -157,7 +173,10 @@ class HarEvalConfig:
     """
 
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
-    arms: ArmsConfig = field(default_factory=ArmsConfig)
+    arms: dict[str, ArmConfig] = field(default_factory=dict)
+    fine_tuning: FineTuningConfig = field(default_factory=FineTuningConfig)
+    primary: ComparisonConfig | None = None
+    comparisons: list[ComparisonConfig] = field(default_factory=list)
     paired: PairedConfig = field(default_factory=PairedConfig)
     generation: GenerationConfig = field(default_factory=GenerationConfig)
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
@@ -170,6 +189,11 @@ class HarEvalConfig:
     cache: str = "runs/cache"
 
     @property
-    def retrains(self) -> bool:
-        """Whether arms are trained in this run rather than taken from files."""
-        return self.arms.retrain or self.arms.motion_root is not None
+    def all_comparisons(self) -> list[ComparisonConfig]:
+        """The primary comparison, if there is one, and then the others."""
+        return [*([] if self.primary is None else [self.primary]), *self.comparisons]
+
+    def trains(self, arm: str) -> bool:
+        """Whether an arm is trained in this run rather than taken from a file."""
+        entry, tuning = self.arms[arm], self.fine_tuning
+        return entry.config is not None and (tuning.retrain or tuning.motion_root is not None or entry.weights is None)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.har_eval.arm_config import ComparisonConfig
 from experiments.har_eval.results import ErrorEntry, PairedEntry, RelativeEntry
 from experiments.har_eval.scores import as_relative_entry
 from experiments.har_eval.stages.paired import ERRORS
@@ -16,19 +17,22 @@ from experiments.pipeline.intervals import ratio_interval
 from lightning_modules.metrics.denoising_scores import PAIRED_FRACTIONS
 
 Array = NDArray[np.float64]
-REFERENCES = ("original", "continued")
-"""Arms that others are set against, where they take part."""
 
 
-def tabulate_errors(folders: Mapping[tuple[str, int | None], Path], *, resamples: int) -> list[PairedEntry]:
-    """Tabulate paired errors of all arms.
+def tabulate_errors(
+    folders: Mapping[tuple[str, int | None], Path], comparisons: Sequence[ComparisonConfig], *, resamples: int
+) -> list[PairedEntry]:
+    """Tabulate paired errors of all priors.
 
     Args:
         folders: what PairedError tasks wrote, by arm and seed.
+        comparisons: which arms are set against which; those without weights have no such error and are passed over.
         resamples: bootstrap resamples of recordings behind each interval of a relative change.
     """
     tables = {key: _read(folder) for key, folder in folders.items()}
-    return [_entry(key, tables, resamples) for key in tables]
+    return [
+        _entry(key, tables, [item.against for item in comparisons if item.arm == key[0]], resamples) for key in tables
+    ]
 
 
 @dataclass(frozen=True)
@@ -57,15 +61,20 @@ def _read(folder: Path) -> _Table:
         return _Table(data["squared"], data["counts"], data["activity"], data["recording"])
 
 
-def _entry(key: tuple[str, int | None], tables: Mapping[tuple[str, int | None], _Table], resamples: int) -> PairedEntry:
+def _entry(
+    key: tuple[str, int | None],
+    tables: Mapping[tuple[str, int | None], _Table],
+    references: Sequence[str],
+    resamples: int,
+) -> PairedEntry:
     arm, seed = key
     table = tables[key]
     everything = np.ones(len(table.counts), dtype=np.bool_)
     relative: dict[bool, dict[str, RelativeEntry]] = {True: {}, False: {}}
-    for reference in REFERENCES:
+    for reference in references:
         # A reference that came from a file is the same for every seed.
         other = tables.get((reference, seed)) or tables.get((reference, None))
-        if other is None or reference == arm:
+        if other is None:
             continue
         for root, entries in relative.items():
             entries[reference] = as_relative_entry(

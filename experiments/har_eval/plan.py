@@ -19,21 +19,20 @@ from experiments.har_eval.stages.simulate import Simulate
 from experiments.pipeline.tasks import Task
 from lightning_modules.weights import find_weights
 
-MOCAP, REAL = "mocap", "real"
-"""Names of the two references beside the arms: recorded clips, and real training people."""
-
 
 @dataclass(frozen=True)
 class Plan:
     """Every task of the experiment, by what it is for.
 
+    Keys are names, never weights: two arms may well have the same, as a control of how much is luck.
+
     Attributes:
-        paired: by arm and seed; the seed is None for weights from a file, which are the same for all.
-        motions: by arm and seed.
-        windows: by arm, set and seed.
+        paired: by arm and seed, for priors; the seed is None for weights from a file, which are the same for all.
+        motions: by arm and seed, for arms that move.
+        windows: by arm, set and seed, for arms that move.
         real: by set.
-        classify: by arm (or :data:`REAL`), set, classifier and seed.
-        distances: by arm, set and seed.
+        classify: by arm, set, classifier and seed.
+        distances: by arm, set and seed, for arms that move.
         pictures: by set.
     """
 
@@ -52,41 +51,22 @@ class Plan:
 
 
 def make_plan(config: HarEvalConfig) -> Plan:
-    """Lay out the experiment.
+    """Lay out the experiment; the configuration has been checked.
 
     Raises:
-        FileNotFoundError: weights of an arm, or a YAML to retrain it with, do not exist.
-        ValueError: an arm is to be retrained and has no YAML.
+        FileNotFoundError: weights of an arm do not exist.
     """
-    activities = tuple(dict.fromkeys(name for real in config.sets.values() for name in real.classes))
-    motion_root = None if config.arms.motion_root is None else Path(config.arms.motion_root)
-    checkpoints = {
-        (arm, seed): _checkpoint(config, arm, seed) for arm in config.arms.checkpoints for seed in config.seeds
+    motions: dict[tuple[str, int], Motions] = {
+        (arm, seed): task for arm in config.arms for seed in config.seeds if (task := plan_motions(config, arm, seed))
     }
-    motions: dict[tuple[str, int], Motions] = {}
-    for (arm, seed), checkpoint in checkpoints.items():
-        motions[arm, seed] = Generate(
-            arm, seed, checkpoint, config.generation, activities, resolve_device(config.device), Path(config.cache)
-        )
-    if config.arms.mocap:
-        for seed in config.seeds:
-            count, seconds = config.generation.motions_per_activity, config.generation.seconds
-            motions[MOCAP, seed] = Recorded(seed, seconds, count, activities, motion_root)
     real = {name: RealWindows.of(name, entry) for name, entry in config.sets.items()}
     windows = {
         (arm, name, seed): Simulate(task, name, entry, config.simulation, seed)
         for (arm, seed), task in motions.items()
         for name, entry in config.sets.items()
     }
-    paired_root = None if config.paired.motion_root is None else Path(config.paired.motion_root)
-    paired = {}
-    for (arm, seed), checkpoint in checkpoints.items():
-        key = (arm, seed if isinstance(checkpoint, FineTune) else None)
-        paired[key] = PairedError(
-            arm, checkpoint, config.paired.window_s, paired_root or motion_root, Path(config.cache)
-        )
     return Plan(
-        paired=paired,
+        paired=_paired(config),
         motions=motions,
         windows=windows,
         real=real,
@@ -103,19 +83,43 @@ def make_plan(config: HarEvalConfig) -> Plan:
     )
 
 
-def _checkpoint(config: HarEvalConfig, arm: str, seed: int) -> Path | FineTune:
-    weights = config.arms.checkpoints
-    if arm == "original" or not config.retrains:
-        return find_weights(weights[arm])
-    if arm not in config.arms.configs:
-        raise ValueError(
-            f"arm {arm!r} is to be retrained but arms.configs names only {list(config.arms.configs)}; add its YAML"
-        )
-    yaml = Path(config.arms.configs[arm])
-    if not yaml.is_file():
-        raise FileNotFoundError(f"configuration {yaml} of arm {arm!r} not found; give its path in arms.configs")
-    root = None if config.arms.motion_root is None else Path(config.arms.motion_root)
-    return FineTune(arm, seed, find_weights(weights["original"]), yaml, config.arms.steps, root)
+def plan_motions(config: HarEvalConfig, arm: str, seed: int) -> Motions | None:
+    """Return the task that gives an arm's motions; None for an arm that needs none, as real people are recorded."""
+    activities = tuple(dict.fromkeys(name for real in config.sets.values() for name in real.classes))
+    generation = config.generation
+    match config.arms[arm].kind:
+        case "prior":
+            checkpoint, device = plan_weights(config, arm, seed), resolve_device(config.device)
+            return Generate(arm, seed, checkpoint, generation, activities, device, Path(config.cache))
+        case "recorded":
+            count, root = generation.motions_per_activity, _path(config.fine_tuning.motion_root)
+            return Recorded(arm, seed, generation.seconds, count, activities, root)
+        case "real_people":
+            return None
+
+
+def plan_weights(config: HarEvalConfig, arm: str, seed: int) -> Path | FineTune:
+    """Return a prior's weights: a file, or the task that trains them from those of the arm that it starts from.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    entry, tuning = config.arms[arm], config.fine_tuning
+    if entry.config is None or entry.start is None or not config.trains(arm):
+        return find_weights(str(entry.weights))
+    start = plan_weights(config, entry.start, seed)
+    return FineTune(arm, seed, start, Path(entry.config), tuning.steps, _path(tuning.motion_root))
+
+
+def _paired(config: HarEvalConfig) -> dict[tuple[str, int | None], PairedError]:
+    root = _path(config.paired.motion_root or config.fine_tuning.motion_root)
+    tasks: dict[tuple[str, int | None], PairedError] = {}
+    for arm in (name for name, entry in config.arms.items() if entry.kind == "prior"):
+        for seed in config.seeds:
+            checkpoint = plan_weights(config, arm, seed)
+            key = (arm, seed if isinstance(checkpoint, FineTune) else None)
+            tasks[key] = PairedError(arm, checkpoint, config.paired.window_s, root, Path(config.cache))
+    return tasks
 
 
 def _classify(
@@ -125,10 +129,8 @@ def _classify(
     for name, entry in config.sets.items():
         for classifier, settings in config.classifiers.items():
             for seed in config.seeds:
-                sources: dict[str, Simulate | None] = {
-                    arm: task for (arm, other, its_seed), task in windows.items() if (other, its_seed) == (name, seed)
-                }
-                for arm, virtual in {**sources, REAL: None}.items():
+                for arm in config.arms:
+                    virtual = windows.get((arm, name, seed))
                     tasks[arm, name, classifier, seed] = Classify(
                         classifier,
                         settings,
@@ -144,6 +146,10 @@ def _classify(
 
 def _copies(entry: SetConfig, virtual: Simulate | None) -> int:
     return entry.turned_copies if virtual is not None and entry.mounting == "axis_permutations" else 0
+
+
+def _path(folder: str | None) -> Path | None:
+    return None if folder is None else Path(folder)
 
 
 def resolve_device(device: str) -> str:

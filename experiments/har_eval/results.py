@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 from typing import TypedDict, cast
 
+from experiments.har_eval.arm_config import ArmKind
 from experiments.pipeline.files import Json
 from experiments.pipeline.provenance import Provenance
 
-SCHEMA = "imuforge har_eval 1"
+SCHEMA = "imuforge har_eval 2"
+MEAN = "mean"
+"""What stands for a classifier's name where scores are averaged over all classifiers."""
+
 RESULTS = "results.json"
 REPORT = "report.html"
 PICTURES = "pictures.json"
@@ -31,8 +35,19 @@ class RelativeEntry(TypedDict):
     high: float | None
 
 
+class ArmEntry(TypedDict):
+    """An arm as the configuration states it, and whether it was trained in this run; empty words were not given."""
+
+    name: str
+    kind: ArmKind
+    title: str
+    colour: str
+    start: str | None
+    trained_here: bool
+
+
 class ScoreEntry(TypedDict):
-    """One classifier of one arm, set and seed; ``arm`` is ``real`` for the real-to-real ceiling."""
+    """One classifier of one arm, set and seed."""
 
     arm: str
     set: str
@@ -47,7 +62,7 @@ class ScoreEntry(TypedDict):
 
 
 class SummaryEntry(TypedDict):
-    """Macro-F1 of one arm over seeds; ``classifier`` is ``mean`` for the mean of all classifiers.
+    """Macro-F1 of one arm over seeds; ``classifier`` is :data:`MEAN` for the mean of all classifiers.
 
     ``interval`` is None where test subjects are unknown; ``seed_low`` and ``seed_high`` are the worst and best seed.
     """
@@ -63,10 +78,15 @@ class SummaryEntry(TypedDict):
 
 
 class ComparisonEntry(TypedDict):
-    """Macro-F1 of ``arm`` minus that of ``against`` on a set with known subjects, paired by seed and subject."""
+    """Macro-F1 of ``arm`` minus that of ``against`` on a set with known subjects, paired by seed and subject.
+
+    ``role`` says in words what ``against`` is to ``arm``; the primary comparison is the one that was chosen beforehand.
+    """
 
     arm: str
     against: str
+    role: str
+    primary: bool
     set: str
     classifier: str
     absolute: IntervalEntry
@@ -149,7 +169,7 @@ class SetEntry(TypedDict):
 
 
 class ClipsEntry(TypedDict):
-    """Clips behind the upper reference, by activity."""
+    """Recorded clips that an arm takes its motions from, by activity."""
 
     activity: str
     clips: list[str]
@@ -161,7 +181,7 @@ class StageEntry(TypedDict):
     """Wall time of a stage, all its tasks together [s], also where they ran in an earlier run."""
 
     stage: str
-    doing: str
+    title: str
     tasks: int
     cached: int
     wall_s: float
@@ -174,7 +194,7 @@ class HarEvalResults(TypedDict):
     id: str
     config: dict[str, Json]
     seeds: list[int]
-    arms: list[str]
+    arms: list[ArmEntry]
     retrained: bool
     sets: list[SetEntry]
     scores: list[ScoreEntry]
@@ -209,5 +229,7 @@ def read_results(path: Path) -> HarEvalResults:
         raise ValueError(f"{file} is no JSON ({error}); give the folder of a finished run") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         found = content.get("schema") if isinstance(content, dict) else type(content).__name__
-        raise ValueError(f"{file} has schema {found!r}, expected {SCHEMA!r}; run har_eval again")
+        raise ValueError(
+            f"{file} has schema {found!r}, expected {SCHEMA!r}; run har_eval again with the configuration of that run"
+        )
     return cast(HarEvalResults, content)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.har_eval.results import ComparisonEntry, IntervalEntry, RelativeEntry, ScoreEntry, SummaryEntry
+from experiments.har_eval.arm_config import ComparisonConfig
+from experiments.har_eval.results import (
+    MEAN,
+    ComparisonEntry,
+    IntervalEntry,
+    RelativeEntry,
+    ScoreEntry,
+    SummaryEntry,
+)
 from experiments.har_eval.stages.classify import PREDICTIONS
 from experiments.pipeline.intervals import (
     Interval,
@@ -21,9 +28,6 @@ from experiments.pipeline.intervals import (
     score_interval,
 )
 from lightning_modules.har.metrics import Predictions, score
-
-MEAN = "mean"
-"""What stands for a classifier's name where scores are averaged over all classifiers."""
 
 Counts = NDArray[np.int64]
 
@@ -88,28 +92,43 @@ def summarise(
 
 
 def compare(
-    scores: Sequence[ScoreEntry], *, arms: Sequence[str], with_intervals: Mapping[str, bool], resamples: int
+    scores: Sequence[ScoreEntry],
+    comparisons: Sequence[ComparisonConfig],
+    *,
+    primary: ComparisonConfig | None,
+    with_intervals: Mapping[str, bool],
+    resamples: int,
 ) -> list[ComparisonEntry]:
-    """Compare every later arm with every earlier one, on sets whose test subjects are known."""
-    comparisons: list[ComparisonEntry] = []
+    """Compare arms on sets whose test subjects are known.
+
+    Args:
+        scores: all of them.
+        comparisons: which arms, in the order of the entries within a set.
+        primary: the one of them that the experiment is about.
+        with_intervals: for each set whether its test subjects are known.
+        resamples: bootstrap resamples.
+    """
+    entries: list[ComparisonEntry] = []
     for set_name in (name for name, known in with_intervals.items() if known):
         cells = {(arm, classifier): counts for arm, classifier, counts in _cells(scores, set_name)}
         classifiers = list(dict.fromkeys(classifier for _, classifier in cells))
-        for against, arm in combinations(arms, 2):
+        for comparison in comparisons:
             for classifier in classifiers:
-                first, second = cells[arm, classifier], cells[against, classifier]
+                first, second = cells[comparison.arm, classifier], cells[comparison.against, classifier]
                 resampling = _resampling(first, resamples)
-                comparisons.append(
+                entries.append(
                     {
-                        "arm": arm,
-                        "against": against,
+                        "arm": comparison.arm,
+                        "against": comparison.against,
+                        "role": comparison.role,
+                        "primary": comparison == primary,
                         "set": set_name,
                         "classifier": classifier,
                         "absolute": as_entry(difference_interval(first, second, resampling)),
                         "relative": as_relative_entry(difference_interval(first, second, resampling, relative=True)),
                     }
                 )
-    return comparisons
+    return entries
 
 
 def as_entry(interval: Interval) -> IntervalEntry:

@@ -9,25 +9,34 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from datamodules.har.windows.window_set import WindowSet
+from sim.files import whole_file
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
 
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Write arrays to an ``.npz`` file, whole or not at all."""
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes every keyword for allow_pickle
+
+
 def save_windows(windows: WindowSet, path: Path) -> None:
-    """Write windows to an ``.npz`` file."""
-    with path.open("wb") as file:
-        np.savez(
-            file,
-            signals=windows.signals,
-            labels=windows.labels,
-            subjects=windows.subjects.astype(np.str_),
-            recording=windows.recording,
-            classes=np.array(windows.classes, dtype=np.str_),
-            channels=np.array(windows.channels, dtype=np.str_),
-            rate_hz=np.float64(windows.rate_hz),
-        )
+    """Write windows to an ``.npz`` file, whole or not at all."""
+    save_arrays(
+        path,
+        {
+            "signals": windows.signals,
+            "labels": windows.labels,
+            "subjects": windows.subjects.astype(np.str_),
+            "recording": windows.recording,
+            "classes": np.array(windows.classes, dtype=np.str_),
+            "channels": np.array(windows.channels, dtype=np.str_),
+            "rate_hz": np.array(windows.rate_hz, dtype=np.float64),
+        },
+    )
 
 
 def load_windows(path: Path) -> WindowSet:
@@ -46,9 +55,13 @@ def load_windows(path: Path) -> WindowSet:
 
 def write_json(value: Json, path: Path) -> None:
     """Write JSON that any reader takes (numbers that are not finite become null), whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(_finite(value), indent=1, allow_nan=False), encoding="utf-8")
-    partial.replace(path)
+    write_text(json.dumps(_finite(value), indent=1, allow_nan=False), path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write text as UTF-8, whole or not at all."""
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def _finite(value: Json) -> Json:

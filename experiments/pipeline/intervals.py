@@ -22,11 +22,6 @@ class Interval(NamedTuple):
     low: float
     high: float
 
-    @property
-    def includes_zero(self) -> bool:
-        """Whether zero lies inside the interval: no evidence of a difference."""
-        return self.low <= 0.0 <= self.high
-
 
 class Resampling(NamedTuple):
     """How often each seed ``(B, S)`` and each subject ``(B, U)`` was drawn in each of B resamples."""

@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from experiments.pipeline.tasks import Cache, Inputs, Outcome, StageError, Task, execute, in_order, upstream
+from experiments.pipeline.tasks import Cache, Inputs, Outcome, StageError, Task, execute, in_order, task_key, upstream
 
 
 class Runner:
@@ -47,14 +47,14 @@ class Runner:
         outcomes: dict[str, Outcome] = {}
         folders = {key: self.cache.root / task.stage / key for key, task in ordered}
         waiting: list[tuple[str, Task, Inputs, set[str]]] = []
-        keys = {id(task): key for key, task in ordered}
         for key, task in ordered:
             found = self.cache.lookup(task)
             if found is not None:
                 outcomes[key] = found
                 display.finished(task, found)
                 continue
-            parents = [(parent, keys.get(id(parent)) or _key_of(parent, ordered)) for parent in upstream(task)]
+            # By key and not by equality: what stands in `ordered` may differ in fields that do not count, as a name.
+            parents = [(parent, task_key(parent)) for parent in upstream(task)]
             inputs = Inputs([(parent, folders[parent_key]) for parent, parent_key in parents])
             waiting.append((key, task, inputs, {parent_key for _, parent_key in parents}))
         with display:
@@ -95,16 +95,12 @@ class Runner:
                 raise
 
 
-def _key_of(task: Task, ordered: list[tuple[str, Task]]) -> str:
-    return next(key for key, candidate in ordered if candidate == task)
-
-
 def _result(future: Future[float], task: Task) -> float:
     try:
         return future.result()
     except BrokenProcessPool as error:
         raise StageError(
-            f"{task.doing} ({task.unit}) lost its process, perhaps to a lack of memory; "
+            f"{task.stage_title} ({task.title}) lost its process, perhaps to a lack of memory; "
             "run the same command again to go on, with processes=1 if it repeats"
         ) from error
 
@@ -134,7 +130,7 @@ class _Display:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[units]}"),
+            TextColumn("[dim]{task.fields[titles]}"),
         )
         self.progress = Progress(*columns, console=console, disable=not console.is_terminal)
         self.bars: dict[str, TaskID] = {}
@@ -142,7 +138,7 @@ class _Display:
             self.running.setdefault(task.stage, [])
             if task.stage not in self.bars:
                 total = sum(other.stage == task.stage for other in tasks)
-                self.bars[task.stage] = self.progress.add_task(task.doing, total=total, units="", start=False)
+                self.bars[task.stage] = self.progress.add_task(task.stage_title, total=total, titles="", start=False)
 
     def __enter__(self) -> _Display:
         self.progress.start()
@@ -152,23 +148,25 @@ class _Display:
         self.progress.stop()
 
     def started(self, task: Task) -> None:
-        self.running[task.stage].append(task.unit)
+        self.running[task.stage].append(task.title)
         self.progress.start_task(self.bars[task.stage])
         self._show(task)
         if not self.console.is_terminal:
-            self.console.print(f"{task.doing}: {task.unit} ...", highlight=False, soft_wrap=True)
+            self.console.print(f"{task.stage_title}: {task.title} ...", highlight=False, soft_wrap=True)
 
     def finished(self, task: Task, outcome: Outcome) -> None:
-        if task.unit in self.running[task.stage]:
-            self.running[task.stage].remove(task.unit)
+        if task.title in self.running[task.stage]:
+            self.running[task.stage].remove(task.title)
         self.progress.start_task(self.bars[task.stage])
         self.progress.advance(self.bars[task.stage])
         self._show(task)
         if not self.console.is_terminal and not outcome.cached:
-            self.console.print(f"{task.doing}: {task.unit} {outcome.wall_s:.1f} s", highlight=False, soft_wrap=True)
+            self.console.print(
+                f"{task.stage_title}: {task.title} {outcome.wall_s:.1f} s", highlight=False, soft_wrap=True
+            )
 
     def _show(self, task: Task) -> None:
         bar = self.bars[task.stage]
-        self.progress.update(bar, units=", ".join(self.running[task.stage]))
+        self.progress.update(bar, titles=", ".join(self.running[task.stage]))
         if self.progress.tasks[self.progress.task_ids.index(bar)].finished:
             self.progress.stop_task(bar)

@@ -31,15 +31,15 @@ class Task(ABC):
 
     Attributes:
         stage: name of the stage, which is also the folder of its results.
-        doing: what it does, in words for the progress display.
+        stage_title: what the stage does, in words for the progress display, such as "training classifiers".
     """
 
     stage: ClassVar[str]
-    doing: ClassVar[str]
+    stage_title: ClassVar[str]
 
     @property
     @abstractmethod
-    def unit(self) -> str:
+    def title(self) -> str:
         """What tells this task from others of its stage, for the reader of the progress display."""
 
     @abstractmethod
@@ -57,7 +57,7 @@ class Inputs:
         for candidate, folder in self._folders:
             if candidate is task or candidate == task:
                 return folder
-        raise KeyError(f"{task.stage} {task.unit} is not upstream of this task; make it a field of the task")
+        raise KeyError(f"{task.stage} {task.title} is not upstream of this task; make it a field of the task")
 
 
 class Outcome(NamedTuple):
@@ -159,12 +159,12 @@ def execute(task: Task, folder: Path, inputs: Inputs) -> float:
 
             explained = explain_exception(error)
             reason = explained or f"{type(error).__name__}: {error}"
-            failure = StageError(f"{task.doing} ({task.unit}) failed: {reason}")
+            failure = StageError(f"{task.stage_title} ({task.title}) failed: {reason}")
             # Kept as an attribute: the cause itself does not survive the way back from a worker process.
             failure.readable = explained is not None
             raise failure from error
         wall_s = time.perf_counter() - start
-        record = {"stage": task.stage, "unit": task.unit, "wall_s": round(wall_s, 3)}
+        record = {"stage": task.stage, "title": task.title, "wall_s": round(wall_s, 3)}
         (partial / DONE).write_text(json.dumps(record), encoding="utf-8")
         partial.replace(folder)
     return wall_s

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from sim.names import nearest_name
 
 Schema = TypeVar("Schema")
 
+Values: TypeAlias = dict[str, object]
+"""What a YAML file holds, before it is checked."""
 
-def read_typed(schema: type[Schema], path: Path, overrides: Sequence[str] = ()) -> Schema:
+
+def read_typed(
+    schema: type[Schema],
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    spell_out: Callable[[Values], Values] = dict,
+) -> Schema:
     """Read YAML, apply ``key=value`` overrides, and return it as the schema.
 
     Args:
         schema: a dataclass whose fields are all that the file may hold.
         path: the YAML file.
         overrides: such as ``generation.seconds=4`` or ``seeds=[0,1]``.
+        spell_out: turns shorter ways of writing into those of the schema; given the file, and again the file with the
+            overrides.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -33,9 +44,12 @@ def read_typed(schema: type[Schema], path: Path, overrides: Sequence[str] = ()) 
         if "=" not in override:
             raise ValueError(f"override {override!r} is not of the form key=value, such as seeds=[0,1]")
     try:
-        merged = OmegaConf.merge(
-            OmegaConf.structured(schema), OmegaConf.load(path), OmegaConf.from_dotlist(list(overrides))
-        )
+        file = OmegaConf.load(path)
+        if not isinstance(file, DictConfig):
+            raise ValueError(f"{path} holds a list, expected keys and values")
+        # The file for itself first: an override of one figure is to meet the mapping that a short form stands for.
+        written = OmegaConf.merge(spell_out(_plain(file)), OmegaConf.from_dotlist(list(overrides)))
+        merged = OmegaConf.merge(OmegaConf.structured(schema), spell_out(_plain(written)))
         config = OmegaConf.to_object(merged)
     # "from None", here and below: what OmegaConf says would otherwise stand in for these lines.
     except ConfigKeyError as error:
@@ -46,6 +60,12 @@ def read_typed(schema: type[Schema], path: Path, overrides: Sequence[str] = ()) 
     if not isinstance(config, schema):
         raise ValueError(f"{path} holds a {type(config).__name__}, expected keys and values")
     return config
+
+
+def _plain(values: object) -> Values:
+    """Return a configuration as plain values; references such as ``${oc.env:HOME}`` stay as they are."""
+    content = OmegaConf.to_container(values, resolve=False)
+    return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
 
 
 def _explain_unknown_key(error: ConfigKeyError, path: Path) -> str:

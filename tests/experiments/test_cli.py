@@ -154,7 +154,7 @@ def test_files_of_other_programs_are_refused(tmp_path, capsys):
     (tmp_path / "run" / RESULTS).write_text(json.dumps({"schema": "other"}))
     expected = {
         "other.npz": "is no .npz archive; expected a file written by Motion.save",
-        "run": "has schema 'other', expected 'imuforge har_eval 1'",
+        "run": "has schema 'other', expected 'imuforge har_eval 2'",
     }
     for path, message in expected.items():
         with pytest.raises(SystemExit) as exit_info:

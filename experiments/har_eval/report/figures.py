@@ -8,24 +8,26 @@ from typing import TypedDict
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from experiments.har_eval.report.text import MEAN, name_arm
-from experiments.har_eval.results import HarEvalResults
+from experiments.har_eval.report.arms import INK, PALETTE, colour_of, find_arm, name_arm
+from experiments.har_eval.results import MEAN, HarEvalResults
 
-# Okabe and Ito's colours, which the colour-blind can tell apart (jfly.uni-koeln.de/color).
-CLASS_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999933", "#882255")
-ARM_COLOURS = {"original": "#56B4E9", "continued": "#E69F00", "acc": "#D55E00", "mocap": "#009E73", "real": "#1b2733"}
-AXIS_COLOURS = ("#0072B2", "#D55E00", "#009E73")
+AXIS_COLOURS = dict(zip("xyz", PALETTE, strict=False))
 NYQUIST_HZ = 10.0
 """Half of the 20 frames a second that motions come at."""
 
 Points = Sequence[Sequence[float]]
 
 
-class Embedding(TypedDict):
-    """Projected windows of one side."""
+class Side(TypedDict):
+    """Windows of real training people, or of one arm.
+
+    Projected ones: ``points (N, 2)`` (or 1) and the class of each; ``signals`` is a typical window ``(T, C)`` of each
+    activity that there is one of.
+    """
 
     labels: list[int]
     points: list[list[float]]
+    signals: dict[str, list[list[float]]]
 
 
 class SetPictures(TypedDict):
@@ -34,16 +36,16 @@ class SetPictures(TypedDict):
     classes: list[str]
     channels: list[str]
     rate_hz: float
-    embedding: dict[str, Embedding]
-    signals: dict[str, dict[str, list[list[float]]]]
+    people: Side
+    arms: dict[str, Side]
 
 
 class Spectrum(TypedDict):
     """Power spectral density of acceleration magnitude [(m/s^2)^2/Hz]."""
 
     frequency_hz: list[float]
-    virtual: list[float]
-    real: list[float]
+    virtual_density: list[float]
+    real_density: list[float]
 
 
 class Drawings(TypedDict):
@@ -53,18 +55,13 @@ class Drawings(TypedDict):
     spectra: dict[str, dict[str, dict[str, Spectrum | None]]]
 
 
-def colour_of(arm: str, arms: Sequence[str]) -> str:
-    """Return the colour of an arm; arms with names of their own take the next of the palette."""
-    return ARM_COLOURS.get(arm) or CLASS_COLOURS[list(arms).index(arm) % len(CLASS_COLOURS)]
-
-
 def to_html(figure: go.Figure, *, height: int) -> str:
     """Return a figure as a fragment of HTML that needs the inlined script."""
     figure.update_layout(
         template="plotly_white",
         height=height,
         margin={"l": 56, "r": 16, "t": 44, "b": 44},
-        font={"family": "system-ui, sans-serif", "size": 12, "color": "#1b2733"},
+        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.06, "x": 0},
         hoverlabel={"font_size": 12},
     )
@@ -88,7 +85,7 @@ def draw_scores(results: HarEvalResults, set_name: str) -> str:
         ]
         scores = [entry["macro_f1"] for entry in entries]
         figure.add_bar(
-            name=name_arm(arm),
+            name=name_arm(results, arm),
             x=[f"<b>{e['classifier']}</b>" if e["classifier"] == MEAN else e["classifier"] for e in entries],
             y=scores,
             error_y={
@@ -98,31 +95,31 @@ def draw_scores(results: HarEvalResults, set_name: str) -> str:
                 "arrayminus": [score - low for (low, _), score in zip(ends, scores, strict=True)],
                 "thickness": 1.2,
                 "width": 4,
-                "color": "#1b2733",
+                "color": INK,
             },
-            marker_color=colour_of(arm, results["arms"]),
-            marker_opacity=0.45 if arm in ("mocap", "real") else 0.9,
+            marker_color=colour_of(results, arm),
+            marker_opacity=0.9 if find_arm(results, arm)["kind"] == "prior" else 0.45,
         )
     figure.update_layout(barmode="group", bargap=0.25)
     figure.update_yaxes(title="macro-F1", range=[0, 1.02])
     return to_html(figure, height=360)
 
 
-def draw_signals(pictures: SetPictures, activity: str, arms: Sequence[str]) -> str:
+def draw_signals(pictures: SetPictures, activity: str) -> str:
     """Draw one typical window of an activity: real at the left, then each arm; acceleration above angular rate."""
-    sides = [side for side in ("real", *arms, "mocap") if side in pictures["signals"][activity]]
+    sides = {"real (training person)": pictures["people"], **pictures["arms"]}
+    windows = {name: side["signals"][activity] for name, side in sides.items() if activity in side["signals"]}
     groups = list(dict.fromkeys(channel.rsplit("_", 1)[0] for channel in pictures["channels"]))
     figure = make_subplots(
         rows=len(groups),
-        cols=len(sides),
+        cols=len(windows),
         shared_yaxes=True,
         shared_xaxes=True,
         horizontal_spacing=0.015,
         vertical_spacing=0.08,
-        column_titles=["real (training person)" if side == "real" else side for side in sides],
+        column_titles=list(windows),
     )
-    for column, side in enumerate(sides, start=1):
-        window = pictures["signals"][activity][side]
+    for column, window in enumerate(windows.values(), start=1):
         times = [index / pictures["rate_hz"] for index in range(len(window))]
         for number, channel in enumerate(pictures["channels"]):
             group, axis = channel.rsplit("_", 1)
@@ -132,7 +129,7 @@ def draw_signals(pictures: SetPictures, activity: str, arms: Sequence[str]) -> s
                 name=axis,
                 legendgroup=axis,
                 showlegend=column == 1 and group == groups[0],
-                line={"color": AXIS_COLOURS["xyz".index(axis)], "width": 1.3},
+                line={"color": AXIS_COLOURS[axis], "width": 1.3},
                 row=groups.index(group) + 1,
                 col=column,
             )
@@ -143,27 +140,31 @@ def draw_signals(pictures: SetPictures, activity: str, arms: Sequence[str]) -> s
     return to_html(figure, height=170 * len(groups) + 60)
 
 
-def draw_embedding(pictures: SetPictures, arms: Sequence[str]) -> str:
+def draw_embedding(pictures: SetPictures) -> str:
     """Draw each arm's windows on the axes that tell the real activities apart; real windows stay faint behind."""
-    sides = [side for side in (*arms, "mocap") if side in pictures["embedding"]]
+    arms, people = pictures["arms"], pictures["people"]
     figure = make_subplots(
-        rows=1, cols=len(sides), shared_yaxes="all", shared_xaxes="all", horizontal_spacing=0.015, column_titles=sides
+        rows=1,
+        cols=max(1, len(arms)),
+        shared_yaxes="all",
+        shared_xaxes="all",
+        horizontal_spacing=0.015,
+        column_titles=list(arms),
     )
-    frame = _frame_of(pictures["embedding"]["real"]["points"])
-    for column, side in enumerate(sides, start=1):
-        for name, opacity, symbol in (("real", 0.22, "circle"), (side, 0.85, "x")):
-            entry = pictures["embedding"][name]
+    frame = _frame_of(people["points"])
+    for column, side in enumerate(arms.values(), start=1):
+        for whose, shown, opacity, symbol in (("real people", people, 0.22, "circle"), ("virtual", side, 0.85, "x")):
             for label, activity in enumerate(pictures["classes"]):
-                chosen = [p for p, own in zip(entry["points"], entry["labels"], strict=True) if own == label]
+                chosen = [p for p, own in zip(shown["points"], shown["labels"], strict=True) if own == label]
                 figure.add_scatter(
                     x=[_within(point[0], frame[0]) for point in chosen],
                     y=[_within(point[1], frame[1]) if len(point) > 1 else 0.0 for point in chosen],
                     mode="markers",
-                    name=f"{activity}, {'real' if name == 'real' else 'virtual'}",
-                    legendgroup=f"{activity}{name == 'real'}",
+                    name=f"{activity}, {whose}",
+                    legendgroup=f"{activity} {whose}",
                     showlegend=column == 1,
                     marker={
-                        "color": CLASS_COLOURS[label % len(CLASS_COLOURS)],
+                        "color": PALETTE[label % len(PALETTE)],
                         "opacity": opacity,
                         "size": 6,
                         "symbol": symbol,
@@ -189,9 +190,9 @@ def _within(value: float, ends: tuple[float, float]) -> float:
 
 
 def draw_spectra(
+    results: HarEvalResults,
     spectra: Mapping[str, Mapping[str, Spectrum | None]],
     classes: Sequence[str],
-    arms: Sequence[str],
     *,
     highest_hz: float,
 ) -> str:
@@ -200,35 +201,36 @@ def draw_spectra(
         rows=1, cols=len(classes), shared_yaxes=True, horizontal_spacing=0.015, column_titles=list(classes)
     )
     for column, activity in enumerate(classes, start=1):
-        drawn = False
-        for arm in (arm for arm in (*arms, "mocap") if arm in spectra):
-            entry = spectra[arm].get(activity)
-            if entry is None:
-                continue
-            lines = [(arm, entry["virtual"])] if drawn else [("real", entry["real"]), (arm, entry["virtual"])]
-            drawn = True
-            for name, density in lines:
-                figure.add_scatter(
-                    x=entry["frequency_hz"][1:],
-                    y=[max(value, 1e-8) for value in density[1:]],
-                    name="real people" if name == "real" else name_arm(name),
-                    mode="lines",
-                    legendgroup=name,
-                    showlegend=column == 1,
-                    line={
-                        "color": colour_of(name, arms),
-                        "width": 2.2 if name == "real" else 1.4,
-                        "dash": "dot" if name == "mocap" else "solid",
-                    },
-                    row=1,
-                    col=column,
-                )
+        found = {arm: entry for arm, by_activity in spectra.items() if (entry := by_activity.get(activity)) is not None}
+        lines = [
+            (name_arm(results, arm), entry["frequency_hz"], entry["virtual_density"], _line_of(results, arm))
+            for arm, entry in found.items()
+        ]
+        for entry in list(found.values())[:1]:  # real people are the same beside every arm
+            lines.insert(0, ("real people", entry["frequency_hz"], entry["real_density"], {"color": INK, "width": 2.2}))
+        for name, frequency, density, line in lines:
+            figure.add_scatter(
+                x=frequency[1:],
+                y=[max(value, 1e-8) for value in density[1:]],
+                name=name,
+                mode="lines",
+                legendgroup=name,
+                showlegend=column == 1,
+                line=line,
+                row=1,
+                col=column,
+            )
         if highest_hz > NYQUIST_HZ:
             figure.add_vline(x=NYQUIST_HZ, line={"color": "#8a96a3", "width": 1, "dash": "dash"}, row=1, col=column)
     figure.update_yaxes(type="log")
     figure.update_yaxes(title="(m/s²)²/Hz", row=1, col=1)
     figure.update_xaxes(title="Hz")
     return to_html(figure, height=340)
+
+
+def _line_of(results: HarEvalResults, arm: str) -> dict[str, str | float]:
+    dash = "dot" if find_arm(results, arm)["kind"] == "recorded" else "solid"
+    return {"color": colour_of(results, arm), "width": 1.4, "dash": dash}
 
 
 def draw_paired(results: HarEvalResults) -> str:
@@ -242,7 +244,7 @@ def draw_paired(results: HarEvalResults) -> str:
             y=[entry["by_level"][level]["rmse"] for level in levels],
             name=name,
             mode="lines+markers",
-            line={"color": colour_of(entry["arm"], results["arms"])},
+            line={"color": colour_of(results, entry["arm"])},
         )
     figure.update_xaxes(title="noise level [% of the schedule]")
     figure.update_yaxes(title="RMSE [m/s²]", rangemode="tozero")

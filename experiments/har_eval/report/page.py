@@ -59,11 +59,9 @@ def render_report(results: HarEvalResults, drawings: Drawings) -> str:
 
 
 def _section(results: HarEvalResults, real: SetEntry, drawings: Drawings) -> str:
-    name, arms = real["name"], results["arms"]
+    name = real["name"]
     pictures = drawings["sets"][name]
-    signals = "".join(
-        f"<h4>{escape(activity)}</h4>{draw_signals(pictures, activity, arms)}" for activity in real["classes"]
-    )
+    signals = "".join(f"<h4>{escape(activity)}</h4>{draw_signals(pictures, activity)}" for activity in real["classes"])
     ends = (
         "In brackets: 95% intervals, crossed bootstrap over seeds and test people."
         if real["subject_independent"]
@@ -87,10 +85,10 @@ def _section(results: HarEvalResults, real: SetEntry, drawings: Drawings) -> str
   <h3>Embedding, fitted on real training people only</h3>
   <p class="note">Linear discriminant axes of the classical features; virtual windows (crosses) are projected onto them,
   real ones (faint) show where they should lie. What lies far outside is drawn at the edge.</p>
-  {draw_embedding(pictures, arms)}
+  {draw_embedding(pictures)}
   <h3>Distributions of acceleration magnitude</h3>
   <p class="note">{escape(_describe_band(real))}</p>
-  {draw_spectra(drawings["spectra"].get(name, {}), real["classes"], arms, highest_hz=real["rate_hz"] / 2)}
+  {draw_spectra(results, drawings["spectra"].get(name, {}), real["classes"], highest_hz=real["rate_hz"] / 2)}
   {tabulate_distances(results, name)}
 </section>"""
 

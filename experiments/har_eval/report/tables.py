@@ -8,8 +8,9 @@ from statistics import fmean
 
 import numpy as np
 
-from experiments.har_eval.report.text import MEAN, describe_change, describe_score, judge, name_arm
-from experiments.har_eval.results import HarEvalResults, MotionEntry, SetEntry
+from experiments.har_eval.report.arms import INK, name_arm
+from experiments.har_eval.report.text import describe_change, describe_score, judge
+from experiments.har_eval.results import MEAN, HarEvalResults, MotionEntry, SetEntry
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
@@ -33,7 +34,7 @@ def tabulate_scores(results: HarEvalResults, set_name: str) -> str:
     rows = []
     for arm in dict.fromkeys(entry["arm"] for entry in mine):
         cells = {entry["classifier"]: describe_score(entry) for entry in mine if entry["arm"] == arm}
-        rows.append([name_arm(arm), *(cells[classifier] for classifier in classifiers)])
+        rows.append([name_arm(results, arm), *(cells[classifier] for classifier in classifiers)])
     return table(["trained on", *("all classifiers" if name == MEAN else name for name in classifiers)], rows)
 
 
@@ -43,7 +44,7 @@ def tabulate_classes(results: HarEvalResults, real: SetEntry) -> str:
     for arm in _arms_of(results, real["name"]):
         mine = [entry for entry in results["scores"] if (entry["set"], entry["arm"]) == (real["name"], arm)]
         scores = [fmean(entry["per_class_f1"][name] for entry in mine) for name in real["classes"]]
-        rows.append([name_arm(arm), *(f"{score:.3f}" for score in scores)])
+        rows.append([name_arm(results, arm), *(f"{score:.3f}" for score in scores)])
     support = ", ".join(f"{name} {count}" for name, count in real["test_windows"].items())
     return table(["F1 of each class, mean over seeds and classifiers", *real["classes"]], rows) + (
         f'<p class="note">Test windows: {escape(support)}.</p>'
@@ -85,14 +86,14 @@ def draw_confusions(results: HarEvalResults, real: SetEntry) -> str:
             for name, row in zip(real["classes"], shares, strict=True)
         )
         blocks.append(
-            f"<figure><figcaption>{escape(name_arm(arm))}</figcaption>"
+            f"<figure><figcaption>{escape(name_arm(results, arm))}</figcaption>"
             f'<table class="confusion"><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></figure>'
         )
     return f'<div class="confusions">{"".join(blocks)}</div>'
 
 
 def _shaded(share: float) -> str:
-    ink = "#fff" if share > 0.55 else "#1b2733"
+    ink = "#fff" if share > 0.55 else INK
     return f'<td style="background:rgba(0,86,140,{share:.2f});color:{ink}">{100 * share:.0f}</td>'
 
 
@@ -130,7 +131,7 @@ def tabulate_distances(results: HarEvalResults, set_name: str) -> str:
                 [entry["real_peak_m_s2"] for entry in found],
                 [entry["peak_ratio"] for entry in found],
             ]
-            rows.append([activity, name_arm(arm), *(_mean(column, 3) for column in values)])
+            rows.append([activity, name_arm(results, arm), *(_mean(column, 3) for column in values)])
     header = ["activity", "arm", "Wasserstein-1 [m/s²]", "spectrum [log10]", "peak [m/s²]", "real peak [m/s²]"]
     header.append("peak ratio")
     return table(header, rows, left=2)
@@ -142,7 +143,7 @@ def tabulate_motions(results: HarEvalResults) -> str:
     for activity in dict.fromkeys(entry["activity"] for entry in results["motions"]):
         for arm in dict.fromkeys(entry["arm"] for entry in results["motions"]):
             found = [entry for entry in results["motions"] if (entry["arm"], entry["activity"]) == (arm, activity)]
-            rows.append([activity, name_arm(arm), *_describe_motion(found)])
+            rows.append([activity, name_arm(results, arm), *_describe_motion(found)])
     header = ["activity", "arm", "motions", "speed [m/s]", "height of the pelvis [m]", "tilt of the trunk [deg]"]
     return table(header, rows, left=2)
 
@@ -164,7 +165,7 @@ def _mean(values: Sequence[float | None], digits: int) -> str:
 def tabulate_stages(results: HarEvalResults) -> str:
     """Wall time of each stage."""
     rows = [
-        [entry["doing"], str(entry["tasks"]), str(entry["cached"]), f"{entry['wall_s']:.1f}"]
+        [entry["title"], str(entry["tasks"]), str(entry["cached"]), f"{entry['wall_s']:.1f}"]
         for entry in results["stages"]
     ]
     return table(["stage", "tasks", "found in the cache", "wall time, all tasks [s]"], rows)

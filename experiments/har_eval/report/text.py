@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from experiments.har_eval.results import HarEvalResults, IntervalEntry, RelativeEntry, SummaryEntry
+from experiments.har_eval.report.arms import arms_of_kind, name_arm
+from experiments.har_eval.results import MEAN, HarEvalResults, IntervalEntry, RelativeEntry, SummaryEntry
 
-MEAN = "mean"
-REFERENCES = {"mocap": "recorded clips (upper reference)", "real": "real people (ceiling)"}
 SEEDS_FOR_A_CLAIM = 5
 MOVING_M_S2 = 1.0
 """Activities whose real peaks are below this are still; ratios of their peaks compare noise."""
-
-
-def name_arm(arm: str) -> str:
-    """Return what the report calls an arm or a reference."""
-    return REFERENCES.get(arm, arm)
 
 
 def describe_score(entry: SummaryEntry, *, digits: int = 3) -> str:
@@ -55,8 +49,7 @@ def judge(interval: IntervalEntry | RelativeEntry, *, better: str = "better", wo
 def state_findings(results: HarEvalResults) -> list[str]:
     """State what was found, in sentences that follow from the numbers alone.
 
-    The first comparison of each set, ``acc`` against the matched control ``continued`` over all classifiers, is the
-    primary one; it was chosen before any result was seen.
+    The primary comparison comes first, over all classifiers; it was chosen before any result was seen.
     """
     sentences = [
         *_state_comparisons(results),
@@ -70,16 +63,14 @@ def state_findings(results: HarEvalResults) -> list[str]:
 
 
 def _state_comparisons(results: HarEvalResults) -> list[str]:
-    sentences = []
     entries = results["comparisons"]
     averaged = any(entry["classifier"] == MEAN for entry in entries)
     shown = [entry for entry in entries if entry["classifier"] == MEAN or not averaged]
-    # The matched control comes first, the untrained original next.
-    for entry in sorted(shown, key=lambda item: (item["arm"] != "acc", item["against"] != "continued")):
+    pairs = list(dict.fromkeys((entry["arm"], entry["against"]) for entry in entries))
+    sentences = []
+    for entry in sorted(shown, key=lambda item: pairs.index((item["arm"], item["against"]))):
         over = "over all classifiers" if entry["classifier"] == MEAN else f"with {entry['classifier']}"
-        against = entry["against"]
-        if (entry["arm"], against) == ("acc", "continued"):
-            against = "its matched control (continued)"
+        against = f"{entry['role']} ({entry['against']})" if entry["role"] else entry["against"]
         sentences.append(
             f"{entry['set']}: training on {entry['arm']} rather than {against} changes macro-F1 {over} by "
             f"{describe_difference(entry['absolute'], entry['relative'])}: {judge(entry['absolute'])}."
@@ -91,14 +82,18 @@ def _state_ceiling(results: HarEvalResults) -> list[str]:
     sentences = []
     for real in results["sets"]:
         scores = _overall(results, real["name"])
-        arms = [arm for arm in results["arms"] if arm in scores]
-        if not arms or "real" not in scores:
+        generated = [arm for arm in arms_of_kind(results, "prior") if arm in scores]
+        if not generated:
             continue
-        best = max(arms, key=lambda arm: scores[arm])
-        reference = f", recorded clips {scores['mocap']:.3f}" if "mocap" in scores else ""
+        best = max(generated, key=lambda arm: scores[arm])
+        beside = "".join(
+            f"; {name_arm(results, arm)} {scores[arm]:.3f}"
+            for arm in arms_of_kind(results, "real_people", "recorded")
+            if arm in scores
+        )
         sentences.append(
             f"{real['name']}: trained on virtual sensors alone, the best arm ({best}) reaches macro-F1 "
-            f"{scores[best]:.3f}; trained on real people {scores['real']:.3f}{reference}."
+            f"{scores[best]:.3f}{beside}."
         )
     return sentences
 
@@ -119,7 +114,7 @@ def _state_paired(results: HarEvalResults) -> list[str]:
             f"relative to {other} {describe_change(change)} ({judge(change, better='larger', worse='smaller')})"
             for other, change in entry["relative_rmse"].items()
         ]
-        if entry["arm"] != "original" and changes:
+        if changes:
             name = entry["arm"] if entry["seed"] is None else f"{entry['arm']} (seed {entry['seed']})"
             sentences.append(
                 f"Paired acceleration error of {name}, over {entry['recordings']} held-out clips: RMSE "
@@ -140,7 +135,7 @@ def _state_distances(results: HarEvalResults) -> list[str]:
             for arm in dict.fromkeys(entry["arm"] for entry in moving)
         }
         if ratios:
-            listed = ", ".join(f"{name_arm(arm)} {ratio:.2f}" for arm, ratio in ratios.items())
+            listed = ", ".join(f"{name_arm(results, arm)} {ratio:.2f}" for arm, ratio in ratios.items())
             sentences.append(
                 f"{real['name']}: peaks of acceleration in {_join(activities)}, virtual over real (1 is right, below "
                 f"1 too tame): {listed}."
@@ -151,7 +146,7 @@ def _state_distances(results: HarEvalResults) -> list[str]:
 def _state_failures(results: HarEvalResults) -> list[str]:
     sentences = []
     for real in results["sets"]:
-        for arm in results["arms"]:
+        for arm in arms_of_kind(results, "prior"):
             mine = [entry for entry in results["scores"] if (entry["set"], entry["arm"]) == (real["name"], arm)]
             never = [name for name in real["classes"] if mine and all(not e["per_class_f1"][name] for e in mine)]
             if never:
@@ -164,14 +159,20 @@ def _state_failures(results: HarEvalResults) -> list[str]:
 
 def _state_seeds(results: HarEvalResults) -> str:
     count = len(results["seeds"])
-    repeated = (
-        "fine-tuning, generation, simulation and classifier"
-        if results["retrained"]
-        else (
+    trained = [arm["name"] for arm in results["arms"] if arm["trained_here"]]
+    fixed = [arm["name"] for arm in results["arms"] if arm["start"] is not None and not arm["trained_here"]]
+    if not trained:
+        repeated = (
             "generation, simulation and classifier, but not fine-tuning: each arm is one training run, so differences "
             "between arms include the luck of that run"
         )
-    )
+    elif fixed:
+        repeated = (
+            f"generation, simulation and classifier, and the fine-tuning of {_join(trained)}; {_join(fixed)} took "
+            "weights from one training run"
+        )
+    else:
+        repeated = "fine-tuning, generation, simulation and classifier"
     few = "" if count >= SEEDS_FOR_A_CLAIM else f"; fewer than {SEEDS_FOR_A_CLAIM} seeds are an indication, not a claim"
     return f"{count} seed{'s' if count > 1 else ''}; each repeats {repeated}{few}."
 
@@ -192,8 +193,11 @@ def list_limits(results: HarEvalResults) -> list[str]:
     limits = [
         "Motions come at 20 frames a second, so no virtual stream carries anything above 10 Hz whatever its rate; real "
         "sensors do (impacts, tremor, loose cloth).",
-        "The recorded clips of the upper reference are taken at the same 20 frames a second: it differs from the arms "
-        "by generation alone.",
+        *(
+            f"{name_arm(results, arm)}: clips are taken at the same 20 frames a second, so that generation alone makes "
+            "the difference to the other arms."
+            for arm in arms_of_kind(results, "recorded")
+        ),
         "22 joints do not show how far a forearm is turned or where the head looks. Those twists follow a stated prior "
         "(sim/pose_fit/fit.py); they affect the gyroscope and the direction of gravity at wrist, forearm and head.",
         "The body's skin is rigid to its bones: soft tissue and a swinging phone are not simulated.",

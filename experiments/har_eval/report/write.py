@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from experiments.har_eval.results import PICTURES, REPORT, read_results
+from experiments.pipeline.files import write_text
 
 
 def check_installed() -> None:
@@ -41,7 +42,5 @@ def write_report(folder: Path) -> Path:
         raise FileNotFoundError(f"{folder / PICTURES} not found; it is written beside results.json, run har_eval again")
     drawings = json.loads((folder / PICTURES).read_text(encoding="utf-8"))
     path = folder / REPORT
-    partial = path.with_suffix(".partial")
-    partial.write_text(render_report(results, drawings), encoding="utf-8")
-    partial.replace(path)
+    write_text(render_report(results, drawings), path)
     return path

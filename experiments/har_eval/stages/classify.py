@@ -13,7 +13,7 @@ from datamodules.har.windows.window_set import WindowSet
 from experiments.har_eval.config import ClassifierConfig
 from experiments.har_eval.stages.real import RealWindows, draw_per_class, load_real
 from experiments.har_eval.stages.simulate import WINDOWS, Simulate
-from experiments.pipeline.files import load_windows
+from experiments.pipeline.files import load_windows, save_arrays
 from experiments.pipeline.tasks import Inputs, Task
 from lightning_modules.har_evaluation import train_and_predict
 
@@ -35,7 +35,7 @@ class Classify(Task):
     """
 
     stage: ClassVar[str] = "classify"
-    doing: ClassVar[str] = "training classifiers"
+    stage_title: ClassVar[str] = "training classifiers"
     classifier: str
     config: ClassifierConfig
     real: RealWindows
@@ -46,7 +46,7 @@ class Classify(Task):
     label: str = field(default="", metadata={"key": False})
 
     @property
-    def unit(self) -> str:
+    def title(self) -> str:
         """The set, the arm, the classifier and the seed."""
         return f"{self.label or self.real.name} {self.classifier} seed {self.seed}"
 
@@ -63,13 +63,14 @@ class Classify(Task):
             step_limits=(self.config.steps, self.config.steps),
             batch_size=self.config.batch_size,
         )
-        with (output / PREDICTIONS).open("wb") as file:
-            np.savez(
-                file,
-                labels=predictions.labels,
-                predictions=predictions.predictions,
-                subjects=predictions.subjects,
-            )
+        save_arrays(
+            output / PREDICTIONS,
+            {
+                "labels": predictions.labels,
+                "predictions": predictions.predictions,
+                "subjects": predictions.subjects,
+            },
+        )
 
     def _training_windows(self, windows: WindowSet) -> WindowSet:
         generator = np.random.default_rng([self.seed, 7])

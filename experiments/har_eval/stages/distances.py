@@ -34,14 +34,14 @@ class Distances(Task):
     """
 
     stage: ClassVar[str] = "distances"
-    doing: ClassVar[str] = "measuring distributions"
+    stage_title: ClassVar[str] = "measuring distributions"
     virtual: Simulate
     real: RealWindows
 
     @property
-    def unit(self) -> str:
+    def title(self) -> str:
         """The set, the arm and the seed."""
-        return self.virtual.unit
+        return self.virtual.title
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Compare the magnitudes of each activity."""
@@ -69,8 +69,8 @@ class Distances(Task):
                 "peak_ratio": float(peaks[0] / peaks[1]),
                 "spectrum": {
                     "frequency_hz": frequency.tolist(),
-                    "virtual": density.tolist(),
-                    "real": expected.tolist(),
+                    "virtual_density": density.tolist(),
+                    "real_density": expected.tolist(),
                 },
             }
         write_json(table, output / DISTANCES)

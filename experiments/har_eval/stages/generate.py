@@ -1,4 +1,4 @@
-"""Generate motions for each activity, from a prior; or take recorded clips, the upper reference."""
+"""Generate motions for each activity from a prior, or take recorded clips in their place."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Generate(Task):
     """
 
     stage: ClassVar[str] = "generate"
-    doing: ClassVar[str] = "generating motions"
+    stage_title: ClassVar[str] = "generating motions"
     arm: str = field(metadata={"key": False})
     seed: int
     checkpoint: Path | FineTune
@@ -55,7 +55,7 @@ class Generate(Task):
     cache_dir: Path = field(metadata={"key": False})
 
     @property
-    def unit(self) -> str:
+    def title(self) -> str:
         """The arm and the seed."""
         return f"{self.arm} seed {self.seed}"
 
@@ -91,6 +91,7 @@ class Recorded(Task):
     Clips shorter than a crop are left out, and named in ``clips.json``; so are constructed ones, which count.
 
     Attributes:
+        arm: name of the arm, for the reader.
         seed: of the experiment; decides the crops.
         seconds: length of a crop [s].
         motions_per_activity: crops of each activity.
@@ -99,7 +100,8 @@ class Recorded(Task):
     """
 
     stage: ClassVar[str] = "generate"
-    doing: ClassVar[str] = "generating motions"
+    stage_title: ClassVar[str] = "generating motions"
+    arm: str = field(metadata={"key": False})
     seed: int
     seconds: float
     motions_per_activity: int
@@ -107,9 +109,9 @@ class Recorded(Task):
     motion_root: Path | None = None
 
     @property
-    def unit(self) -> str:
+    def title(self) -> str:
         """The arm and the seed."""
-        return f"mocap seed {self.seed}"
+        return f"{self.arm} seed {self.seed}"
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Cut crops at random places."""

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.motion import MotionDataModule
+from experiments.arms.clips import HeldOut
 from experiments.arms.fine_tune import FineTune, load_arm
-from experiments.arms.paired_errors import name_recordings, paired_errors
+from experiments.arms.paired_errors import paired_errors
+from experiments.pipeline.files import save_arrays
 from experiments.pipeline.tasks import Inputs, Task
 
 ERRORS = "errors.npz"
@@ -39,7 +40,7 @@ class PairedError(Task):
     """
 
     stage: ClassVar[str] = "paired"
-    doing: ClassVar[str] = "measuring paired errors"
+    stage_title: ClassVar[str] = "measuring paired errors"
     arm: str = field(metadata={"key": False})
     checkpoint: Path | FineTune
     window_s: float
@@ -47,33 +48,22 @@ class PairedError(Task):
     cache_dir: Path = field(metadata={"key": False})
 
     @property
-    def unit(self) -> str:
+    def title(self) -> str:
         """The arm, and the seed where it was trained here."""
-        return self.checkpoint.unit if isinstance(self.checkpoint, FineTune) else self.arm
+        return self.checkpoint.title if isinstance(self.checkpoint, FineTune) else self.arm
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Denoise the held-out clips in one step from each noise level."""
         model = load_arm(self.checkpoint, inputs, cache_dir=self.cache_dir)
-        sources = ["embedded", *([] if self.motion_root is None else [str(self.motion_root)])]
-        data = MotionDataModule(sources, window_s=self.window_s, mirror=False, cache_dir=str(self.cache_dir / "motion"))
-        data.prepare_data()
-        data.setup("test")
+        windows = HeldOut("test", self.window_s, self.motion_root)
         squared: list[Tensor] = []
         counts: list[Tensor] = []
-        activity: list[str] = []
-        recording: list[str] = []
-        recordings = name_recordings(data, "test", window_s=self.window_s)
-        for batch in data.test_dataloader():
+        names: dict[str, list[str]] = {"activity": [], "recording": []}
+        for batch, activity, recording in windows.batches(self.cache_dir):
             errors, vectors = paired_errors(model, batch)
             squared.append(errors)
             counts.append(vectors)
-            recording.extend(recordings[number] for number in batch.sample_id.tolist())
-            activity.extend(data.activities[index] for index in batch.activity.tolist())
-        with (output / ERRORS).open("wb") as file:
-            np.savez(
-                file,
-                squared=torch.cat(squared).numpy(),
-                counts=torch.cat(counts).numpy(),
-                activity=np.array(activity, dtype=np.str_),
-                recording=np.array(recording, dtype=np.str_),
-            )
+            names["activity"] += activity
+            names["recording"] += recording
+        numbers = {"squared": torch.cat(squared).numpy(), "counts": torch.cat(counts).numpy()}
+        save_arrays(output / ERRORS, numbers | {name: np.array(value, dtype=np.str_) for name, value in names.items()})

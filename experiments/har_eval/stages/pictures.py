@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from datamodules.har.windows.window_set import WindowSet
@@ -37,54 +37,52 @@ class Pictures(Task):
     """
 
     stage: ClassVar[str] = "pictures"
-    doing: ClassVar[str] = "preparing figures"
+    stage_title: ClassVar[str] = "preparing figures"
     real: RealWindows
     virtual: tuple[tuple[str, Simulate], ...]
 
     @property
-    def unit(self) -> str:
+    def title(self) -> str:
         """The set."""
         return self.real.name
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Pick typical windows and project all."""
         train, _ = load_real(inputs[self.real])
-        sides = {"real": train} | {arm: load_windows(inputs[task] / WINDOWS) for arm, task in self.virtual}
-        shown = {
-            name: draw_per_class(windows, SHOWN_PER_CLASS, generator=np.random.default_rng(0))
-            for name, windows in sides.items()
-        }
         # Two axes, fewer where there are only two classes.
         axes = min(2, len(np.unique(train.labels)) - 1)
         projection = make_pipeline(
             StandardScaler(), LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto", n_components=axes)
         )
         projection.fit(_features(train), train.labels)
-        points: dict[str, Json] = {
-            name: {
-                "labels": windows.labels.tolist(),
-                "points": _round(projection.transform(_features(windows))),
-            }
-            for name, windows in shown.items()
-        }
-        signals: dict[str, Json] = {
-            activity: {
-                name: _round(windows.signals[index])
-                for name, windows in sides.items()
-                if (index := typical_window(windows, label)) is not None
-            }
-            for label, activity in enumerate(train.classes)
+        arms: dict[str, Json] = {
+            arm: _draw_side(load_windows(inputs[task] / WINDOWS), projection) for arm, task in self.virtual
         }
         write_json(
             {
                 "classes": list(train.classes),
                 "channels": list(train.channels),
                 "rate_hz": train.rate_hz,
-                "embedding": points,
-                "signals": signals,
+                "people": _draw_side(train, projection),
+                "arms": arms,
             },
             output / PICTURES,
         )
+
+
+def _draw_side(windows: WindowSet, projection: Pipeline) -> Json:
+    """Return the projected windows and a typical window of each class, of real people or of an arm."""
+    shown = draw_per_class(windows, SHOWN_PER_CLASS, generator=np.random.default_rng(0))
+    signals: dict[str, Json] = {
+        activity: _round(windows.signals[index])
+        for label, activity in enumerate(windows.classes)
+        if (index := typical_window(windows, label)) is not None
+    }
+    return {
+        "labels": shown.labels.tolist(),
+        "points": _round(projection.transform(_features(shown))),
+        "signals": signals,
+    }
 
 
 def typical_window(windows: WindowSet, label: int) -> int | None:

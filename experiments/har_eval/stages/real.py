@@ -36,8 +36,8 @@ class RealWindows(Task):
         packages: versions of the packages that bring real sets.
     """
 
-    stage: ClassVar[str] = "real"
-    doing: ClassVar[str] = "reading real recordings"
+    stage: ClassVar[str] = "real_windows"
+    stage_title: ClassVar[str] = "reading real recordings"
     name: str
     classes: tuple[str, ...]
     channels: tuple[str, ...]
@@ -66,7 +66,7 @@ class RealWindows(Task):
         )
 
     @property
-    def unit(self) -> str:
+    def title(self) -> str:
         """The set."""
         return self.name
 

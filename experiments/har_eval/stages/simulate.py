@@ -21,7 +21,6 @@ from sim.body import Body
 from sim.imu import simulate
 from sim.motion import Motion
 from sim.placements import Placement
-from sim.sensor_errors import SensorErrors
 
 WINDOWS = "windows.npz"
 
@@ -42,7 +41,7 @@ class Simulate(Task):
     """
 
     stage: ClassVar[str] = "simulate"
-    doing: ClassVar[str] = "simulating sensors"
+    stage_title: ClassVar[str] = "simulating sensors"
     motions: Motions
     set_name: str = field(metadata={"key": False})
     real: SetConfig
@@ -50,9 +49,9 @@ class Simulate(Task):
     seed: int
 
     @property
-    def unit(self) -> str:
+    def title(self) -> str:
         """The arm, the set and the seed."""
-        return f"{self.set_name}, {self.motions.unit}"
+        return f"{self.set_name}, {self.motions.title}"
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Simulate every activity that there are motions of."""
@@ -66,13 +65,13 @@ class Simulate(Task):
                 continue
             parts.extend(self._windows(motion, body, activity))
         if not parts:
-            raise ValueError(f"no motion of any of {list(self.real.classes)} for {self.unit}; check the clips")
+            raise ValueError(f"no motion of any of {list(self.real.classes)} for {self.title}; check the clips")
         save_windows(concatenate(parts), output / WINDOWS)
         write_json({"activities_without_motion": absent}, output / "report.json")
 
     def _windows(self, motion: Motion, body: Body, activity: str) -> Iterator[WindowSet]:
         count = motion.rotations.shape[0]
-        errors = SensorErrors.preset(self.config.errors)
+        errors = self.config.errors.make()
         for repeat in range(self.config.repeats):
             # One stream for bodies and mountings, shared by all activities; one for each activity's noise.
             draws = torch.Generator().manual_seed(derive_seed(self.seed, repeat, 0))

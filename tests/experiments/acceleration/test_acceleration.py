@@ -12,7 +12,7 @@ from experiments.acceleration.choose import SweepRow, choose_weight
 from experiments.acceleration.command import main, run_experiment
 from experiments.acceleration.config import load_acceleration_config
 from experiments.acceleration.measure import Measured, read_measured
-from experiments.acceleration.page import read_numbers
+from experiments.acceleration.page import NUMBERS
 from experiments.acceleration.plan import Arm
 from experiments.acceleration.summarise import ALL, Groups, compare_errors, compute_rmse, measure_distance
 from experiments.arms.fine_tune import WEIGHTS
@@ -65,7 +65,7 @@ def page(config):
 
 
 def test_every_arm_is_swept_compared_and_drawn(page):
-    numbers = read_numbers(page.parent)
+    numbers = json.loads((page.parent / NUMBERS).read_text(encoding="utf-8"))
     assert [(row["arm"], row["weight"]) for row in numbers["sweep"]] == [
         ("original", None), ("continued", None), ("acc_joints", 1e-4), ("acc_joints", 1e-3),
     ]  # fmt: skip

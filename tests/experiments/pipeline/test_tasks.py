@@ -1,10 +1,12 @@
+"""Tasks run in order, once, and are found again; what is killed or fails leaves the rest in place."""
+
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,12 +23,13 @@ QUIET = Console(quiet=True)
 @dataclass(frozen=True)
 class Write(Task):
     stage: ClassVar[str] = "write"
-    doing: ClassVar[str] = "writing a number"
+    stage_title: ClassVar[str] = "writing a number"
     value: int
     log: str = ""
+    name: str = field(default="", metadata={"key": False})
 
     @property
-    def unit(self):
+    def title(self):
         return str(self.value)
 
     def run(self, inputs: Inputs, output: Path):
@@ -41,12 +44,12 @@ class Write(Task):
 @dataclass(frozen=True)
 class Add(Task):
     stage: ClassVar[str] = "add"
-    doing: ClassVar[str] = "adding numbers"
+    stage_title: ClassVar[str] = "adding numbers"
     terms: tuple[Write, ...]
 
     @property
-    def unit(self):
-        return "+".join(term.unit for term in self.terms)
+    def title(self):
+        return "+".join(term.title for term in self.terms)
 
     def run(self, inputs: Inputs, output: Path):
         total = sum(int((inputs[term] / "value.txt").read_text()) for term in self.terms)
@@ -56,11 +59,11 @@ class Add(Task):
 @dataclass(frozen=True)
 class Copy(Task):
     stage: ClassVar[str] = "copy"
-    doing: ClassVar[str] = "copying a file"
+    stage_title: ClassVar[str] = "copying a file"
     source: Path
 
     @property
-    def unit(self):
+    def title(self):
         return "file"
 
     def run(self, inputs: Inputs, output: Path):
@@ -87,6 +90,16 @@ def test_only_what_changed_is_redone(tmp_path):
     outcomes = runner.run([task := Add((Write(1, str(log)), Write(5, str(log))))])
     assert log.read_text().split() == ["1", "2", "5"]
     assert (outcomes[task_key(task)].folder / "value.txt").read_text() == "6"
+
+
+def test_tasks_that_differ_in_a_name_alone_are_done_once_for_what_follows_from_either(tmp_path):
+    log = tmp_path / "log"
+    one, other = (Write(4, str(log), name=name) for name in ("one", "other"))
+    assert one != other
+    sums = [Add((one, Write(1, str(log)))), Add((other, Write(2, str(log))))]
+    outcomes = Runner(Cache(tmp_path / "cache"), console=QUIET).run(sums)
+    assert [(outcomes[task_key(task)].folder / "value.txt").read_text() for task in sums] == ["5", "6"]
+    assert log.read_text().split() == ["4", "1", "2"]
 
 
 def test_a_path_counts_by_its_content(tmp_path):
@@ -165,11 +178,11 @@ from experiments.pipeline.tasks import Task
 @dataclass(frozen=True)
 class Slow(Task):
     stage: ClassVar[str] = "slow"
-    doing: ClassVar[str] = "waiting"
+    stage_title: ClassVar[str] = "waiting"
     number: int
 
     @property
-    def unit(self):
+    def title(self):
         return str(self.number)
 
     def run(self, inputs, output):

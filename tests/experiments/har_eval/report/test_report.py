@@ -1,3 +1,5 @@
+"""What the report says of given results, and that its page is whole and opens offline."""
+
 import copy
 import json
 import re
@@ -6,6 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from experiments.har_eval.report.arms import PALETTE, colour_of, name_arm
 from experiments.har_eval.report.page import render_report
 from experiments.har_eval.report.text import describe_change, describe_difference, judge, list_limits, state_findings
 from experiments.har_eval.report.write import write_report
@@ -13,8 +16,13 @@ from experiments.har_eval.results import PICTURES, REPORT, RESULTS, SCHEMA, read
 from experiments.har_eval.scores import as_relative_entry
 from experiments.pipeline.intervals import difference_interval, draw_resampling
 
-ARMS = ("original", "continued", "acc")
+PRIORS = ("base", "control", "refined")
+CLIPS, PEOPLE = "clips", "people"
 CLASSES = ("walking", "standing", "lying")
+
+
+def _arm(name, kind, **more):
+    return {"name": name, "kind": kind, "title": "", "colour": "", "start": None, "trained_here": False, **more}
 
 
 def _interval(mean, half):
@@ -100,13 +108,19 @@ def _distance(arm, activity, ratio):
 
 @pytest.fixture
 def results():
-    sides = (*ARMS, "mocap", "real")
+    sides = (*PRIORS, CLIPS, PEOPLE)
     return {
         "schema": SCHEMA,
         "id": "abc123",
         "config": {"seeds": [0, 1], "note": "<script>alert('x')</script>"},
         "seeds": [0, 1],
-        "arms": list(ARMS),
+        "arms": [
+            _arm("base", "prior"),
+            _arm("control", "prior", start="base"),
+            _arm("refined", "prior", start="base", colour="#123456"),
+            _arm(CLIPS, "recorded", title="clips as they are"),
+            _arm(PEOPLE, "real_people", title="the ceiling"),
+        ],
         "retrained": False,
         "sets": [_set("hapt", True), _set("basic_motions", False)],
         "scores": [_score(arm, s, seed, 5) for arm in sides for s in ("hapt", "basic_motions") for seed in (0, 1)],
@@ -117,20 +131,22 @@ def results():
         ],
         "comparisons": [
             {
-                "arm": "acc",
+                "arm": "refined",
                 "against": against,
+                "role": "its matched control" if against == "control" else "",
+                "primary": against == "control",
                 "set": "hapt",
                 "classifier": "forest",
                 "absolute": _interval(0.02, half),
                 "relative": _interval(0.05, half),
             }
-            for against, half in (("original", 0.01), ("continued", 0.03))
+            for against, half in (("control", 0.03), ("base", 0.01))
         ],
-        "paired": [_paired("original", 4.0, []), _paired("acc", 3.24, ["original", "continued"])],
-        "distances": [_distance(arm, a, 0.8) for arm in ARMS for a in ("walking", "standing")],
+        "paired": [_paired("base", 4.0, []), _paired("refined", 3.24, ["control", "base"])],
+        "distances": [_distance(arm, a, 0.8) for arm in PRIORS for a in ("walking", "standing")],
         "motions": [
             {
-                "arm": "acc",
+                "arm": "refined",
                 "seed": 0,
                 "activity": "lying",
                 "motions": 0,
@@ -140,14 +156,14 @@ def results():
             }
         ],
         "clips": [{"activity": "lying", "clips": ["lying/0", "b"], "constructed": ["lying/0"], "too_short": []}],
-        "stages": [{"stage": "generate", "doing": "generating motions", "tasks": 6, "cached": 2, "wall_s": 12.3}],
+        "stages": [{"stage": "generate", "title": "generating motions", "tasks": 6, "cached": 2, "wall_s": 12.3}],
         "provenance": {
             "created": "2026-01-01T00:00:00+00:00",
             "git_commit": "f" * 40,
             "git_dirty": True,
             "versions": {"torch": "2.13.0"},
-            "weights": {"acc": "0" * 64},
-            "cards": {"acc": {"steps": 400}},
+            "weights": {"refined": "0" * 64},
+            "cards": {"refined": {"steps": 400}},
             "machine": "2 CPU cores",
             "total_wall_s": 60.0,
         },
@@ -158,18 +174,23 @@ def results():
 def drawings():
     generator = np.random.default_rng(0)
     window = generator.normal(size=(20, 3)).tolist()
+
+    def side():
+        return {
+            "labels": [0, 1, 2] * 4,
+            "points": generator.normal(size=(12, 2)).tolist(),
+            "signals": dict.fromkeys(CLASSES, window),
+        }
+
     picture = {
         "classes": list(CLASSES),
         "channels": ["accel_x", "accel_y", "accel_z"],
         "rate_hz": 20.0,
-        "embedding": {
-            side: {"labels": [0, 1, 2] * 4, "points": generator.normal(size=(12, 2)).tolist()}
-            for side in ("real", *ARMS)
-        },
-        "signals": {activity: dict.fromkeys(("real", *ARMS), window) for activity in CLASSES},
+        "people": side(),
+        "arms": {arm: side() for arm in (*PRIORS, CLIPS)},
     }
-    spectrum = {"frequency_hz": [0.0, 1.0, 2.0], "virtual": [0.0, 1.0, 0.5], "real": [0.0, 2.0, 0.4]}
-    spectra = {arm: {"walking": spectrum, "standing": spectrum, "lying": None} for arm in ARMS}
+    spectrum = {"frequency_hz": [0.0, 1.0, 2.0], "virtual_density": [0.0, 1.0, 0.5], "real_density": [0.0, 2.0, 0.4]}
+    spectra = {arm: {"walking": spectrum, "standing": spectrum, "lying": None} for arm in (*PRIORS, CLIPS)}
     return {"sets": {"hapt": picture, "basic_motions": picture}, "spectra": {"hapt": spectra}}
 
 
@@ -234,9 +255,12 @@ def test_the_verdict_follows_from_the_interval(low, high, verdict):
 
 def test_findings_name_absolute_and_relative_gains_and_both_verdicts(results):
     findings = state_findings(results)
-    assert findings[0].startswith("hapt: training on acc rather than its matched control (continued) changes macro-F1")
+    assert findings[0].startswith(
+        "hapt: training on refined rather than its matched control (control) changes macro-F1"
+    )
     assert findings[0].endswith("no evidence of a difference.")
     assert "absolute +2.0 points [-1.0, +5.0], relative +5.0% [+2.0%, +8.0%]" in findings[0]
+    assert findings[1].startswith("hapt: training on refined rather than base changes")
     assert findings[1].endswith(": better.")
     turned = copy.deepcopy(results)
     for entry in turned["comparisons"]:
@@ -248,23 +272,49 @@ def test_findings_speak_of_peaks_only_where_there_is_movement(results):
     [peaks] = [sentence for sentence in state_findings(results) if "peaks" in sentence]
     assert "in walking," in peaks
     assert "standing" not in peaks
-    assert "original 0.80, continued 0.80, acc 0.80" in peaks
+    assert "base 0.80, control 0.80, refined 0.80" in peaks
 
 
 def test_activities_never_recognised_are_named(results):
     for entry in results["scores"]:
-        if entry["arm"] == "acc":
+        if entry["arm"] == "refined":
             entry["per_class_f1"]["lying"] = 0.0
     [sentence] = [s for s in state_findings(results) if "ever recognises" in s and s.startswith("hapt")]
-    assert "trained on acc, no classifier and seed ever recognises lying" in sentence
+    assert "trained on refined, no classifier and seed ever recognises lying" in sentence
 
 
 def test_the_seeds_sentence_says_what_was_repeated(results):
     assert "but not fine-tuning" in state_findings(results)[-1]
     assert "an indication, not a claim" in state_findings(results)[-1]
-    results["retrained"], results["seeds"] = True, [0, 1, 2, 3, 4]
+    results["seeds"] = [0, 1, 2, 3, 4]
+    results["arms"][2]["trained_here"] = True
+    assert state_findings(results)[-1] == (
+        "5 seeds; each repeats generation, simulation and classifier, and the fine-tuning of refined; control took "
+        "weights from one training run."
+    )
+    results["arms"][1]["trained_here"] = True
     last = state_findings(results)[-1]
     assert last == "5 seeds; each repeats fine-tuning, generation, simulation and classifier."
+
+
+def test_the_best_arm_stands_beside_the_references_by_their_titles(results):
+    [sentence] = [s for s in state_findings(results) if s.startswith("hapt: trained on virtual sensors alone")]
+    assert sentence == (
+        "hapt: trained on virtual sensors alone, the best arm (refined) reaches macro-F1 0.500; clips as they are "
+        "0.600; the ceiling 0.700."
+    )
+    results["arms"] = results["arms"][:3]
+    [sentence] = [s for s in state_findings(results) if s.startswith("hapt: trained on virtual sensors alone")]
+    assert sentence.endswith("reaches macro-F1 0.500.")
+
+
+def test_an_arm_has_the_colour_and_the_title_that_it_was_given(results, drawings):
+    page = render_report(results, drawings)
+    assert "#123456" in page
+    assert "clips as they are" in page
+    assert colour_of(results, "refined") == "#123456"
+    assert colour_of(results, "base") == PALETTE[0]
+    assert [name_arm(results, arm) for arm in ("base", PEOPLE)] == ["base", "the ceiling"]
 
 
 def test_limits_name_mounting_bandwidth_and_constructed_clips(results):
@@ -302,4 +352,4 @@ def test_a_report_can_be_written_again_from_its_folder(results, drawings, tmp_pa
     # Figures carry random names; all else is the same.
     assert len((tmp_path / REPORT).read_text()) == len(first)
     assert read_results(tmp_path)["id"] == "abc123"
-    assert not list(tmp_path.glob("*.partial"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([RESULTS, PICTURES, REPORT])

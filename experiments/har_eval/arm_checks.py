@@ -1,0 +1,114 @@
+"""Check the arms of har_eval and what is compared, before anything is run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from experiments.har_eval.arm_config import SOURCES, ArmConfig, ComparisonConfig
+from experiments.har_eval.config import HarEvalConfig
+from experiments.har_eval.short_forms import RESERVED
+from lightning_modules.weights import find_weights
+from sim.names import check_name
+
+
+def check_arms(config: HarEvalConfig) -> None:
+    """Make sure that every arm can be had and that comparisons name arms.
+
+    Raises:
+        ValueError: what is wrong, what was expected, and the nearest valid name where a name is wrong.
+        FileNotFoundError: weights, or the YAML of an arm that is trained here, are not there.
+    """
+    arms = config.arms
+    if not arms:
+        raise ValueError("arms is empty, expected at least one, such as arms: {mine: {weights: FILE}}")
+    for name, arm in arms.items():
+        _check_source(name, arm)
+        if arm.colour and not re.fullmatch("#[0-9a-fA-F]{6}", arm.colour):
+            raise ValueError(
+                f'arms.{name}.colour is {arm.colour!r}, expected six hexadecimal digits, such as "#D55E00"'
+            )
+    for name, arm in arms.items():
+        _check_start(name, arm, arms)
+    for name in arms:
+        _check_no_circle(name, arms)
+    for name, arm in arms.items():
+        _check_files(name, arm, config)
+    tuning = config.fine_tuning
+    if (tuning.retrain or tuning.motion_root is not None) and not any(config.trains(name) for name in arms):
+        raise ValueError("arms are to be retrained but none names a config; give one its YAML and its start")
+    if tuning.steps is not None and tuning.steps < 1:
+        raise ValueError(f"fine_tuning.steps is {tuning.steps}, expected at least 1, or null for the YAML's")
+    _check_comparisons(config)
+
+
+def _check_source(name: str, arm: ArmConfig) -> None:
+    if not name.strip() or name in RESERVED:
+        raise ValueError(f"an arm is called {name!r}, which no arm can be ({', '.join(RESERVED)}); choose another name")
+    sources = arm.sources
+    if not sources:
+        raise ValueError(f"arms.{name} names nothing to train on, expected one of {list(SOURCES)}")
+    if len({SOURCES[source] for source in sources}) > 1:
+        raise ValueError(f"arms.{name} names {' and '.join(sources)}, expected one of them; make two arms of it")
+    if (arm.config is None) != (arm.start is None):
+        given, missing = ("start", "config") if arm.config is None else ("config", "start")
+        raise ValueError(
+            f"arms.{name} names a {given} but no {missing}, expected both: the YAML that trains it and the arm that it "
+            "starts from"
+        )
+
+
+def _check_start(name: str, arm: ArmConfig, arms: Mapping[str, ArmConfig]) -> None:
+    if arm.start is None:
+        return
+    check_name(arm.start, tuple(arms), f"arm in arms.{name}.start")
+    if arms[arm.start].kind != "prior":
+        raise ValueError(f"arms.{name}.start is {arm.start!r}, which has no weights; name an arm that has")
+
+
+def _check_no_circle(name: str, arms: Mapping[str, ArmConfig]) -> None:
+    way = [name]
+    while (start := arms[way[-1]].start) is not None:
+        if start in way:
+            raise ValueError(f"arms start from one another in a circle: {' <- '.join([*way, start])}; break it")
+        way.append(start)
+
+
+def _check_files(name: str, arm: ArmConfig, config: HarEvalConfig) -> None:
+    if arm.kind != "prior":
+        return
+    if not config.trains(name):
+        try:
+            find_weights(str(arm.weights))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"arms.{name}: {error}") from error
+    elif not Path(str(arm.config)).is_file():
+        raise FileNotFoundError(f"configuration {arm.config} not found; give its path in arms.{name}.config")
+
+
+def _check_comparisons(config: HarEvalConfig) -> None:
+    seen: set[tuple[str, str]] = set()
+    for number, comparison in enumerate(config.all_comparisons):
+        place = "primary" if comparison is config.primary else f"comparisons[{number - (config.primary is not None)}]"
+        _check_comparison(place, comparison, config)
+        pair = (comparison.arm, comparison.against)
+        if pair in seen:
+            raise ValueError(f"{place} compares {pair[0]!r} with {pair[1]!r}, as one before it does; leave one out")
+        seen.add(pair)
+
+
+def _check_comparison(place: str, comparison: ComparisonConfig, config: HarEvalConfig) -> None:
+    arm, against = comparison.arm, comparison.against
+    check_name(arm, tuple(config.arms), f"arm in {place}.arm")
+    check_name(against, tuple(config.arms), f"arm in {place}.against")
+    if arm == against:
+        raise ValueError(
+            f"{place} compares {arm!r} with itself, expected another; to see how much is luck, make a second arm of "
+            "the same weights"
+        )
+    if config.arms[arm].kind == "prior" and config.trains(against) and not config.trains(arm):
+        raise ValueError(
+            f"{place} compares {arm!r}, whose weights are one file, with {against!r}, which is trained here once for "
+            "each seed; exchange them, or train both"
+        )

@@ -1,0 +1,81 @@
+"""The arms of har_eval and what is compared, as typed, frozen dataclasses; har_eval.yaml names every one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+ArmKind: TypeAlias = Literal["prior", "recorded", "real_people"]
+
+SOURCES: Final[dict[str, ArmKind]] = {
+    "weights": "prior",
+    "config": "prior",
+    "recorded": "recorded",
+    "real_people": "real_people",
+}
+"""Keys of an arm that say what its classifiers are trained on, and the kind of arm that each makes it."""
+
+
+@dataclass(frozen=True)
+class ArmConfig:
+    """One thing that classifiers are trained on; its kind follows from the source that it names.
+
+    Attributes:
+        weights: of a prior whose motions are simulated: the name of packaged weights, or the path of a file.
+        recorded: simulate from the recorded clips themselves, without any generation.
+        real_people: train on the real set's own training people, without any simulation.
+        config: YAML for ``lightning fit`` that trains the prior here, once for each seed: where ``fine_tuning`` says
+            so, or where there are no weights.
+        start: arm whose weights that training starts from.
+        title: what tables and figures of the report call it; empty for its own name.
+        colour: of its bars and lines, such as ``"#D55E00"``; empty for the next one of the palette.
+    """
+
+    weights: str | None = None
+    recorded: bool = False
+    real_people: bool = False
+    config: str | None = None
+    start: str | None = None
+    title: str = ""
+    colour: str = ""
+
+    @property
+    def sources(self) -> list[str]:
+        """Those of :data:`SOURCES` that it names."""
+        return [source for source in SOURCES if getattr(self, source)]
+
+    @property
+    def kind(self) -> ArmKind:
+        """Which kind of arm it is; ``check_arms`` has made sure that there is one and not two."""
+        return SOURCES[self.sources[0]]
+
+
+@dataclass(frozen=True)
+class FineTuningConfig:
+    """How arms are trained in this run, those that name a ``config``.
+
+    Attributes:
+        retrain: train them here, once for each seed, instead of taking their weights.
+        motion_root: folder of motion files to train them on besides the embedded clips; implies ``retrain``. Recorded
+            clips and paired errors take them in, too.
+        steps: optimiser steps; null takes the YAML's.
+    """
+
+    retrain: bool = False
+    motion_root: str | None = None
+    steps: int | None = None
+
+
+@dataclass(frozen=True)
+class ComparisonConfig:
+    """Two arms that are compared: macro-F1 and, where both are priors, the paired acceleration error.
+
+    Attributes:
+        arm: name of one.
+        against: name of the other.
+        role: what ``against`` is to ``arm``, in words for the report, such as "its matched control".
+    """
+
+    arm: str = ""
+    against: str = ""
+    role: str = ""

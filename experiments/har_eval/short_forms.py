@@ -1,0 +1,79 @@
+"""Shorter and older ways to write har_eval.yaml, turned into the one way that its dataclasses state.
+
+Older: until arms had names of their own, ``arms`` held ``checkpoints``, ``configs``, ``mocap`` and the settings of
+fine-tuning. ``arms.retrain=true``, ``arms.motion_root=DIR`` and ``arms.steps=N`` stay; ``arms.checkpoints.NAME=FILE``
+and ``arms.configs.NAME=FILE`` are taken with a warning for arms that the YAML names.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import fields
+from typing import Final
+
+from experiments.har_eval.arm_config import FineTuningConfig
+from experiments.pipeline.typed_config import Values
+from sim.names import check_name
+
+SETTINGS: Final = tuple(entry.name for entry in fields(FineTuningConfig))
+"""What is said under ``fine_tuning`` and may also be said under ``arms``."""
+
+MOVED: Final = {"checkpoints": "weights", "configs": "config"}
+"""What ``arms`` held for each arm, and what the arm calls it now."""
+
+RESERVED: Final = (*SETTINGS, *MOVED)
+"""Names that no arm can have."""
+
+
+def spell_out(values: Values) -> Values:
+    """Return the content of a YAML, overrides applied, in the form of :class:`HarEvalConfig`; what is so stays so.
+
+    * ``simulation.errors: NAME`` becomes ``{preset: NAME}``.
+    * ``arms.NAME: null`` (or ``false``) leaves the arm out.
+    * The older forms above.
+
+    Raises:
+        ValueError: an older form cannot be turned into the present one; says what to write.
+    """
+    spelt = dict(values)
+    simulation = spelt.get("simulation")
+    if isinstance(simulation, dict) and isinstance(simulation.get("errors"), str):
+        spelt["simulation"] = {**simulation, "errors": {"preset": simulation["errors"]}}
+    if isinstance(spelt.get("arms"), dict):
+        _spell_out_arms(spelt)
+    return spelt
+
+
+def _spell_out_arms(values: Values) -> None:
+    arms = _mapping(values["arms"])
+    settings = {name: arms.pop(name) for name in SETTINGS if name in arms}
+    if settings:
+        values["fine_tuning"] = _mapping(values.get("fine_tuning")) | settings
+    moved = {name: _mapping(arms.pop(name)) for name in MOVED if name in arms}
+    named = {name: entry for name, entry in arms.items() if entry is not None and entry is not False}
+    for name, entry in named.items():
+        if not isinstance(entry, dict):
+            raise ValueError(
+                f"arms.{name} is {entry!r}, expected what it is trained on, such as {{weights: FILE}} or "
+                "{recorded: true}, or null to leave it out"
+            )
+    for old, entries in moved.items():
+        for name, value in entries.items():
+            if not named:
+                raise ValueError(
+                    f"arms.{old} is an older form; name each arm instead, arms: {{{name}: {{{MOVED[old]}: {value}}}}}, "
+                    "and what is compared, as experiments/har_eval.yaml does"
+                )
+            check_name(str(name), tuple(map(str, named)), f"arm in arms.{old}")
+            warnings.warn(
+                f"arms.{old}.{name} is an older form; write arms.{name}.{MOVED[old]}={value}",
+                FutureWarning,
+                stacklevel=2,
+            )
+            named[name] = _mapping(named[name]) | {MOVED[old]: value}
+    values["arms"] = named
+
+
+def _mapping(value: object) -> Values:
+    """Return a copy of a part that holds keys and values; nothing, or what is no such part, is an empty one."""
+    return dict(value) if isinstance(value, dict) else {}
