@@ -9,13 +9,12 @@ from pathlib import Path
 from datamodules.clips.sources import list_items
 from datamodules.har.registry import READERS
 from experiments.har_eval.config import MOUNTINGS, GenerationConfig, HarEvalConfig, SetConfig
+from experiments.har_eval.options import DEFAULT_CONFIG
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.har_evaluation import CLASSIFIERS
 from lightning_modules.sampling.samplers import check_sampler
 from sim.placements import PLACEMENT_NAMES
 from sim.sensor_errors import SensorErrors
-
-DEFAULT_CONFIG = Path(__file__).parents[1] / "har_eval.yaml"
 
 
 def load_config(path: Path = DEFAULT_CONFIG, overrides: Sequence[str] = ()) -> HarEvalConfig:

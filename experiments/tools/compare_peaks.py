@@ -17,7 +17,7 @@ from rich.table import Table
 from datamodules.clips import Clip
 from datamodules.clips.embedded import embedded_split, load_embedded
 from lightning_modules.checkpoints import load_prior
-from lightning_modules.cli import readable_errors
+from lightning_modules.config_errors import readable_errors
 from sim import Body, Motion, Placement, simulate
 from sim.conventions import FEATURE_FPS
 from sim.features import features_to_motion
