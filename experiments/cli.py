@@ -142,7 +142,8 @@ def _inspect(arguments: argparse.Namespace) -> None:
 def _doctor(arguments: argparse.Namespace) -> None:
     from experiments.tools.doctor import main as doctor
 
-    raise SystemExit(doctor())
+    if code := doctor():
+        raise SystemExit(code)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from datamodules.splits import Split
 from experiments.acceleration.config import AccelerationConfig
 from experiments.acceleration.measure import Measure, Sampling, Windows
 from experiments.arms.fine_tune import FineTune
+from lightning_modules.packaged_configs import find_config
 from lightning_modules.weights import find_weights
 
 ORIGINAL: Final = "original"
@@ -54,6 +55,6 @@ def _fine_tune(config: AccelerationConfig, arm: Arm, seed: int, origin: Path) ->
     root = None if config.motion_root is None else Path(config.motion_root)
     label = arm.name if arm.weight is None else f"{arm.name} {arm.weight:g}"
     return FineTune(
-        label, seed, origin, Path(config.config), config.steps, root,
+        label, seed, origin, find_config(config.config), config.steps, root,
         (f"--model.init_args.loss_weights={json.dumps(loss_weights)}", *options),
     )  # fmt: skip

@@ -17,6 +17,7 @@ from experiments.har_eval.stages.pictures import Pictures
 from experiments.har_eval.stages.real import RealWindows
 from experiments.har_eval.stages.simulate import Simulate
 from experiments.pipeline.tasks import Task
+from lightning_modules.packaged_configs import find_config
 from lightning_modules.weights import find_weights
 
 MOCAP, REAL = "mocap", "real"
@@ -111,9 +112,7 @@ def _checkpoint(config: HarEvalConfig, arm: str, seed: int) -> Path | FineTune:
         raise ValueError(
             f"arm {arm!r} is to be retrained but arms.configs names only {list(config.arms.configs)}; add its YAML"
         )
-    yaml = Path(config.arms.configs[arm])
-    if not yaml.is_file():
-        raise FileNotFoundError(f"configuration {yaml} of arm {arm!r} not found; give its path in arms.configs")
+    yaml = find_config(config.arms.configs[arm])
     root = None if config.arms.motion_root is None else Path(config.arms.motion_root)
     return FineTune(arm, seed, find_weights(weights["original"]), yaml, config.arms.steps, root)
 

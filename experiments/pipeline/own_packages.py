@@ -3,7 +3,27 @@
 from __future__ import annotations
 
 import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+"""Where our packages lie side by side: the checkout, or site-packages."""
+
+_PACKAGES: Final = ("sim", "datamodules", "lightning_modules", "experiments")
+
+
+def list_shadows() -> list[str]:
+    """Return one line for each package of ours that another module would be imported for, with what to do about it."""
+    try:
+        from lightning_modules.own_packages import find_shadow
+    except ImportError as error:
+        return [
+            f"lightning_modules is not imuforge's own ({error}), expected {ROOT / 'lightning_modules'}; rename what is "
+            "there, take its folder off PYTHONPATH, or run `python -P -m ...`, which leaves the current folder out "
+            "(docs/packaging.md)"
+        ]
+    return [fault for name in _PACKAGES if (fault := find_shadow(name)) is not None]
 
 
 def require_own_packages() -> None:
@@ -12,13 +32,20 @@ def require_own_packages() -> None:
     Raises:
         SystemExit: another module of that name stands before ours on Python's path.
     """
-    try:
-        from lightning_modules.own_packages import require_own_packages as require
-    except ImportError as error:
-        own = Path(__file__).resolve().parents[2] / "lightning_modules"
-        sys.stderr.write(
-            f"error: lightning_modules is not imuforge's own ({error}), expected {own}; rename what is there, take its "
-            "folder off PYTHONPATH, or run `python -P -m ...` (docs/packaging.md)\n"
-        )
-        raise SystemExit(2) from error
-    require()
+    for fault in list_shadows():
+        sys.stderr.write(f"error: {fault}\n")
+        raise SystemExit(2)
+
+
+def list_taken(folder: Path) -> list[str]:
+    """Return the packages of ours in whose place ``python -m`` would import a folder's own modules."""
+    if folder.resolve() == ROOT:
+        return []
+    return [name for name in _PACKAGES if _first_place(name, [str(folder), *sys.path]) == folder.resolve()]
+
+
+def _first_place(name: str, path: list[str]) -> Path | None:
+    """Return the folder that a module would be imported from along a path; None where there is none."""
+    spec = PathFinder.find_spec(name, path)
+    places = [] if spec is None else [*(spec.submodule_search_locations or []), *filter(None, [spec.origin])]
+    return Path(places[0]).resolve().parent if places else None

@@ -11,6 +11,8 @@ from typing import TypeVar
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from lightning_modules.packaged_configs import find_config
+
 Schema = TypeVar("Schema")
 
 
@@ -19,15 +21,14 @@ def read_typed(schema: type[Schema], path: Path, overrides: Sequence[str] = ()) 
 
     Args:
         schema: a dataclass whose fields are all that the file may hold.
-        path: the YAML file.
+        path: the YAML file, or the name of a packaged one (:mod:`lightning_modules.packaged_configs`).
         overrides: such as ``generation.seconds=4`` or ``seeds=[0,1]``.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: a key is unknown (named with the nearest valid one), or a value is of a wrong type.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"configuration {path} not found; check the path")
+    path = find_config(path)
     for override in overrides:
         if "=" not in override:
             raise ValueError(f"override {override!r} is not of the form key=value, such as seeds=[0,1]")
