@@ -117,6 +117,6 @@ def _describe_run(path: Path) -> list[str]:
     origin = results["provenance"]
     head = (
         f"run {results['id']} of {origin['created']}, seeds {results['seeds']}, arms {', '.join(results['arms'])}, "
-        + (f"commit {origin['git_commit']}" if origin["git_commit"] else f"sources {origin.get('sources', 'unknown')}")
+        f"commit {origin['git_commit'] or 'unknown'}, sources {origin.get('sources', 'unknown')[:16]}"
     )
     return [head, *state_findings(results)]

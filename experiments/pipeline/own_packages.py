@@ -1,10 +1,11 @@
-"""The check of :mod:`lightning_modules.own_packages`, which answers also where lightning_modules is somebody else's."""
+"""Are the packages that Python would import ours? :mod:`lightning_modules.own_packages` for commands of this room."""
 
 from __future__ import annotations
 
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
+from runpy import run_path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -15,15 +16,9 @@ _PACKAGES: Final = ("sim", "datamodules", "lightning_modules", "experiments")
 
 def list_shadows() -> list[str]:
     """Return one line for each package of ours that another module would be imported for, with what to do about it."""
-    try:
-        from lightning_modules.own_packages import find_shadow
-    except ImportError as error:
-        return [
-            f"lightning_modules is not imuforge's own ({error}), expected {ROOT / 'lightning_modules'}; rename what is "
-            "there, take its folder off PYTHONPATH, or run `python -P -m ...`, which leaves the current folder out "
-            "(docs/packaging.md)"
-        ]
-    return [fault for name in _PACKAGES if (fault := find_shadow(name)) is not None]
+    # By its path, as the name lightning_modules may be what somebody else has taken.
+    check = run_path(str(ROOT / "lightning_modules" / "own_packages.py"))["find_shadow"]
+    return [fault for name in _PACKAGES if (fault := check(name)) is not None]
 
 
 def require_own_packages() -> None:
