@@ -12,7 +12,7 @@ MOCAP ?= ../shared/data/mocap
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.imuforge-installed
 
-.PHONY: help setup test lint format bench doctor prior arms finetune har-eval clean
+.PHONY: help setup test lint format bench wheel doctor prior arms finetune har-eval clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,6 +41,11 @@ format: setup  ## let ruff rewrite what it can
 bench: setup  ## measure the simulator against its peers, in one run, and write docs/benchmarks.md
 	$(BIN)/python -m pip install -q $(PIP_ARGS) --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m experiments.bench $(ARGS)
+
+wheel: setup  ## build dist/imuforge-VERSION.whl, to install where no checkout is (docs/packaging.md)
+	rm -rf build dist
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 315532800)} \
+		$(BIN)/python -m build --wheel --no-isolation
 
 doctor: setup  ## say what is installed, who owns bin/lightning, and how to repair it
 	$(BIN)/python -m experiments.tools.doctor

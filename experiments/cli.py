@@ -1,4 +1,7 @@
-"""The command ``imuforge``: all of ``lightning``, and what it says of motions, recordings and runs."""
+"""The command ``imuforge``: all of ``lightning``, and what it says of motions, recordings and runs.
+
+What a sub-command does is imported where it is done: help and typing errors are answered before torch is imported.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from datamodules.har.streams.manifest import add_to_manifest
-from datamodules.motion_files import known_suffixes
-from experiments.commands.inspect_path import inspect_path
-from experiments.commands.inspect_recordings import add_inspection, inspect_recordings
 from experiments.commands.motion_commands import add_motion_inspection
-from experiments.commands.synth import DEFAULT_PRIOR, load_motion, synthesise
-from experiments.har_eval.report.write import write_report
+from experiments.commands.recording_commands import add_recording_inspection
+from experiments.commands.table_names import motion_suffixes, sampler_names, sensor_names
 from experiments.pipeline.one_line_errors import OneLineArgumentParser, one_line_errors, print_line
-from lightning_modules.cli import main as lightning
-from lightning_modules.sampling.samplers import SAMPLER_NAMES
-from sim.sensor_errors import SENSOR_NAMES
-from sim.show import add_arguments as add_show_arguments
-from sim.show import show
-from sim.show.clip import KINDS as CLIP_KINDS
+from experiments.pipeline.own_packages import require_own_packages
 
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 
@@ -31,8 +25,11 @@ def main(args: Sequence[str] | None = None) -> int:
     Returns:
         0. Bad input leaves with code 2 and one line on stderr.
     """
+    require_own_packages()
     given = list(sys.argv[1:] if args is None else args)
     if given and given[0] in LIGHTNING_COMMANDS:
+        from lightning_modules.command import main as lightning
+
         lightning(given)
         return 0
     arguments = _parser().parse_args(given)
@@ -43,6 +40,8 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from sim.show.options import KINDS, add_arguments
+
     parser = OneLineArgumentParser(
         prog="imuforge",
         description="Virtual wearable sensors from text or motion capture.",
@@ -51,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_synth(commands.add_parser("synth", help="simulate sensors from a prompt or a motion file"))
     page = commands.add_parser("show", help="write a page that plays a clip with its sensors' axes and curves")
-    add_show_arguments(page, kinds=f"{CLIP_KINDS}; or any of {', '.join(known_suffixes())}")
+    add_arguments(page, kinds=f"{KINDS}; or any of {', '.join(motion_suffixes())}")
     page.set_defaults(command=_show)
     report = commands.add_parser("report", help="write report.html of a finished har_eval run again")
     report.add_argument("run", type=Path, help="folder of the run, or its results.json")
@@ -61,33 +60,39 @@ def _parser() -> argparse.ArgumentParser:
     look = commands.add_parser("inspect", help="say what is in a motion, a recording, weights or a run")
     look.add_argument("path", type=Path)
     look.set_defaults(command=_inspect)
-    add_inspection(commands.add_parser("recordings", help="look at a set of real recordings"), _inspect_recordings)
+    recordings = commands.add_parser("recordings", help="look at a set of real recordings")
+    add_recording_inspection(recordings.add_subparsers(required=True, metavar="what"))
+    doctor = commands.add_parser("doctor", help="say what is installed, what is wrong with it, and how to repair it")
+    doctor.set_defaults(command=_doctor)
     return parser
 
 
 def _add_synth(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--prompt", help='what the person does, for example "a person walks"')
-    source.add_argument("--motion", type=Path, help=f"motion file: {', '.join(known_suffixes())}")
+    source.add_argument("--motion", type=Path, help=f"motion file: {', '.join(motion_suffixes())}")
     parser.add_argument("--placement", action="append", required=True, help="where a sensor is worn; may be repeated")
     parser.add_argument("--label", help="activity: also list the recording in the manifest.csv of its folder")
     parser.add_argument("--subject", default="virtual", help="virtual wearer, for --label (default: virtual)")
     parser.add_argument("--rate-hz", type=float, default=50.0, help="samples per second (default 50)")
     parser.add_argument("--out", type=Path, required=True, help="recording to write: .parquet or .csv")
-    parser.add_argument("--errors", default="none", help=f"sensor preset: {', '.join(SENSOR_NAMES)} (default none)")
+    parser.add_argument("--errors", default="none", help=f"sensor preset: {', '.join(sensor_names())} (default none)")
     parser.add_argument("--mounting", help="how every box is turned: x_up_z_out or the like, or a device (smartwatch)")
     parser.add_argument("--cutoff-hz", type=float, help="smooth a jittery motion file above this frequency")
     parser.add_argument("--motion-out", type=Path, help="also write the motion, for imuforge show: .npz")
     parser.add_argument("--seed", type=int, default=0, help="seed of the motion and of the sensor errors")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a generated motion (default 4)")
-    parser.add_argument("--prior", default=DEFAULT_PRIOR, help="packaged weights or a file (default: prior)")
+    parser.add_argument("--prior", default="prior", help="packaged weights or a file (default: prior)")
     parser.add_argument("--guidance", type=float, default=2.5, help="classifier-free guidance (default 2.5)")
-    parser.add_argument("--sampler", default="ddim", choices=SAMPLER_NAMES)
+    parser.add_argument("--sampler", default="ddim", choices=sampler_names())
     parser.add_argument("--steps", type=int, default=None, help="network calls of the sampler; default: all")
     parser.set_defaults(command=_synth)
 
 
 def _synth(arguments: argparse.Namespace) -> None:
+    from datamodules.har.streams.manifest import add_to_manifest
+    from experiments.commands.synth import synthesise
+
     recording = synthesise(
         prompt=arguments.prompt,
         motion_path=arguments.motion,
@@ -112,6 +117,9 @@ def _synth(arguments: argparse.Namespace) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> None:
+    from experiments.commands.synth import load_motion
+    from sim.show import show
+
     # What sim.show reads needs no mocap reader; a .bvh and its kin do.
     motion = load_motion(arguments.clip) if arguments.clip.suffix not in (".npz", ".npy") else None
     for line in show(arguments, motion):
@@ -119,20 +127,23 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> None:
+    from experiments.har_eval.report.write import write_report
+
     print_line(str(write_report(arguments.run)))
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
+    from experiments.commands.inspect_path import inspect_path
+
     for line in inspect_path(arguments.path):
         print_line(line)
 
 
-def _inspect_recordings(arguments: argparse.Namespace) -> None:
-    lines = inspect_recordings(
-        arguments.name, arguments.root, on_bad_file=arguments.on_bad_file, max_gap_s=arguments.max_gap_s
-    )
-    for line in lines:
-        print_line(line)
+def _doctor(arguments: argparse.Namespace) -> None:
+    from experiments.tools.doctor import main as doctor
+
+    if code := doctor():
+        raise SystemExit(code)
 
 
 if __name__ == "__main__":

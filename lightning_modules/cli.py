@@ -1,4 +1,4 @@
-"""The command ``lightning``: fit, validate, test and predict from YAML (``lightning fit -c experiments/har.yaml``).
+"""What ``lightning`` does: fit, validate, test and predict from YAML (``lightning fit -c experiments/har.yaml``).
 
 LightningCLI with both sub-class modes on. Importing the packages here is what lets a YAML name a class shortly
 (``class_path: MotionDiffusion``).
@@ -7,10 +7,8 @@ LightningCLI with both sub-class modes on. Importing the packages here is what l
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
-import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -36,7 +34,7 @@ from lightning_modules import HARClassifier, LatentMotionDiffusion, MotionDiffus
 from lightning_modules.callbacks.acceleration_figure import AccelerationFigure
 from lightning_modules.callbacks.motion_writer import MotionWriter
 from lightning_modules.callbacks.resume_guard import ResumeGuard, describe_changes
-from lightning_modules.config_errors import explain_exception, explain_parser_error
+from lightning_modules.config_errors import explain_parser_error, print_error, readable_errors
 from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
 from lightning_modules.evaluation.callback import MotionEvaluation
 from lightning_modules.flat_keys import PARSER_MODE, flat_names_of_path, install, nest_arguments
@@ -73,7 +71,7 @@ class OneLineParser(LightningArgumentParser):
         """Print one line that names the offending key and leave with exit code 2."""
         if not self.exit_on_error:  # a nested parser: the outer one still has to hear of it
             super().error(message, ex)
-        raise SystemExit(_print_error(explain_parser_error(message)))
+        raise SystemExit(print_error(explain_parser_error(message)))
 
 
 class ImuforgeCLI(LightningCLI):
@@ -179,20 +177,6 @@ def main(args: ArgsType = None) -> None:
 
 
 @contextlib.contextmanager
-def readable_errors() -> Iterator[None]:
-    """Turn errors of the user's input into one line on stderr and exit code 2; ``IMUFORGE_DEBUG=1`` shows all."""
-    try:
-        yield
-    except Exception as error:
-        line = explain_exception(error)
-        if line is None:
-            raise
-        if os.environ.get("IMUFORGE_DEBUG"):
-            traceback.print_exc()
-        raise SystemExit(_print_error(line)) from error
-
-
-@contextlib.contextmanager
 def _signals_as_exit_codes() -> Iterator[None]:
     """Leave with 128 + the signal's number; Lightning leaves with 0 after SIGTERM, as if the run were done."""
     try:
@@ -201,8 +185,3 @@ def _signals_as_exit_codes() -> Iterator[None]:
         raise SystemExit(128 + signal.SIGINT) from None
     except SIGTERMException:
         raise SystemExit(128 + signal.SIGTERM) from None
-
-
-def _print_error(line: str) -> int:
-    sys.stderr.write(f"error: {line}\n")
-    return 2

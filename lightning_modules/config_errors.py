@@ -6,17 +6,16 @@ nearest valid one.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
+import os
 import re
-from collections.abc import Iterable, Mapping
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Final
-
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.loggers import Logger
-from omegaconf.errors import OmegaConfBaseException
 
 from sim.names import nearest_name
 from sim.options import flat_names_of
@@ -71,7 +70,7 @@ def explain_exception(error: BaseException) -> str | None:
     """
     while error.__cause__ is not None and not _is_ours(error):
         error = error.__cause__
-    if isinstance(error, OmegaConfBaseException | MisconfigurationException):
+    if _is_refused_setting(error):
         return _join(str(error).splitlines())
     text = str(error)
     if isinstance(error, _FILE_ERRORS):
@@ -83,6 +82,26 @@ def explain_exception(error: BaseException) -> str | None:
             f"the checkpoint has other dimensions than the model: {_join(text.splitlines()[1:2])}; use its own config"
         )
     return None
+
+
+@contextlib.contextmanager
+def readable_errors() -> Iterator[None]:
+    """Turn errors of the user's input into one line on stderr and exit code 2; ``IMUFORGE_DEBUG=1`` shows all."""
+    try:
+        yield
+    except Exception as error:
+        line = explain_exception(error)
+        if line is None:
+            raise
+        if os.environ.get("IMUFORGE_DEBUG"):
+            traceback.print_exc()
+        raise SystemExit(print_error(line)) from error
+
+
+def print_error(line: str) -> int:
+    """Write one line of complaint on stderr and return the exit code that goes with it."""
+    sys.stderr.write(f"error: {line}\n")
+    return 2
 
 
 def suggest_nearest(name: str, valid: Iterable[str]) -> str | None:
@@ -122,9 +141,10 @@ def _find_section(message: str) -> str:
 
 
 def _list_top_level_keys() -> dict[str, str]:
-    return {
-        name: name for name in (*_TOP_LEVEL, *(f"trainer.{name}" for name in inspect.signature(Trainer).parameters))
-    }
+    from lightning.pytorch import Trainer
+
+    names = (*_TOP_LEVEL, *(f"trainer.{name}" for name in inspect.signature(Trainer).parameters))
+    return {name: name for name in names}
 
 
 def _list_parameters(class_path: str) -> dict[str, str]:
@@ -137,6 +157,9 @@ def _list_parameters(class_path: str) -> dict[str, str]:
 
 
 def _list_class_names() -> list[str]:
+    from lightning.pytorch import Callback, LightningDataModule, LightningModule
+    from lightning.pytorch.loggers import Logger
+
     names: list[str] = []
     pending: list[type] = [LightningModule, LightningDataModule, Callback, Logger]
     while pending:
@@ -144,6 +167,12 @@ def _list_class_names() -> list[str]:
         names += [child.__name__ for child in children]
         pending += children
     return names
+
+
+def _is_refused_setting(error: BaseException) -> bool:
+    """Say whether Lightning or OmegaConf refused a setting, by the error's name: an import of theirs takes seconds."""
+    kinds = {(kind.__module__.split(".")[0], kind.__name__) for kind in type(error).__mro__}
+    return not kinds.isdisjoint({("lightning", "MisconfigurationException"), ("omegaconf", "OmegaConfBaseException")})
 
 
 def _is_ours(error: BaseException) -> bool:

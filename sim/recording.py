@@ -1,4 +1,7 @@
-"""ImuRecording: simulated sensor streams as one frozen value, written to and read from Parquet or CSV without loss."""
+"""ImuRecording: simulated sensor streams as one frozen value, written to and read from Parquet or CSV without loss.
+
+pandas and pyarrow are imported where a file is: they would add a third to what ``import sim`` takes.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Self, TypedDict
+from typing import TYPE_CHECKING, Final, Self, TypedDict
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
 from sim.files import whole_file
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _AXES: Final[dict[str, tuple[str, ...]]] = {
     "accel": ("x", "y", "z"),
@@ -153,6 +156,8 @@ class ImuRecording:
         Quantities are accel, gyro, linear_accel, orientation (``_xx`` to ``_zz``, row then column of R_ws) and
         position. A batch is laid end to end, with a first column ``clip`` that counts its members.
         """
+        import pandas as pd
+
         clips, count = math.prod(self.batch_shape), self.accel.shape[-3]
         columns: dict[str, np.typing.NDArray[np.generic]] = {}
         if self.batch_shape:
@@ -197,11 +202,14 @@ class ImuRecording:
                 file.write(f"# {json.dumps(metadata)}\n")
                 frame.to_csv(file, index=False)
             return
+        import pyarrow as pa
+        from pyarrow import parquet
+
         table = pa.Table.from_pandas(frame, preserve_index=False)
         fields = [field.with_metadata({"unit": _unit_of(field.name)}) for field in table.schema]
         schema = pa.schema(fields, metadata={**(table.schema.metadata or {}), b"imuforge": json.dumps(metadata)})
         with whole_file(target) as part:
-            pq.write_table(table.cast(schema), part)
+            parquet.write_table(table.cast(schema), part)
 
     @classmethod
     def load(cls, path: str | Path) -> ImuRecording:
@@ -307,6 +315,8 @@ def _is_list_of(values: object, kind: type) -> bool:
 
 
 def _read_csv(path: Path) -> tuple[_Metadata, pd.DataFrame]:
+    import pandas as pd
+
     try:
         with path.open(encoding="utf-8") as file:
             metadata = _parse_metadata(file.readline().removeprefix("# "), path)
@@ -317,8 +327,11 @@ def _read_csv(path: Path) -> tuple[_Metadata, pd.DataFrame]:
 
 
 def _read_parquet(path: Path) -> tuple[_Metadata, pd.DataFrame]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
     try:
-        table = pq.read_table(path)
+        table = parquet.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(
             f"{path} is not a Parquet file ({error}); expected one written by ImuRecording.save"

@@ -1,12 +1,13 @@
-"""Small rotation maths on matrices: what roma lacks, and thin names over roma where it serves.
+"""Small rotation maths on matrices.
 
 The 6-D form is the first two columns of the matrix (Zhou et al. 2019, doi:10.1109/CVPR.2019.00589).
 Every function is differentiable with finite gradients, also at the zero rotation.
+
+Written here, and held to roma by the tests: importing roma brings torch's compiler along and takes as long as torch.
 """
 
 from __future__ import annotations
 
-import roma
 import torch
 from torch import Tensor
 
@@ -62,7 +63,9 @@ def axis_angle_to_matrix(axis_angle: Tensor) -> Tensor:
 
 
 def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
-    """Return the rotation vector of each rotation, of length at most pi.
+    """Return the rotation vector of each rotation, of length at most pi (Taylor series below 0.02 rad).
+
+    By way of the unit quaternion, which keeps all digits near pi, where the skew-symmetric part of the matrix fades.
 
     Args:
         matrix: rotation matrices ``(..., 3, 3)``.
@@ -70,8 +73,15 @@ def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
     Returns:
         Rotation vectors ``(..., 3)`` [rad].
     """
-    rotation_vector: Tensor = roma.rotmat_to_rotvec(matrix)
-    return rotation_vector
+    quaternion_xyzw = _matrix_to_quaternion(matrix)
+    # Of the two that stand for a rotation, the one that turns by at most pi.
+    quaternion_xyzw = torch.where(quaternion_xyzw[..., 3:] > 0, quaternion_xyzw, -quaternion_xyzw)
+    vector, cosine = quaternion_xyzw[..., :3], quaternion_xyzw[..., 3:]
+    square = (vector * vector).sum(dim=-1, keepdim=True)
+    small = square < 1e-4
+    sine = torch.where(small, torch.ones_like(square), square).sqrt()
+    series = 2 + square * (1 / 3 + square * (3 / 20 + square * (5 / 56)))
+    return torch.where(small, series, 2 * torch.atan2(sine, cosine) / sine) * vector
 
 
 def matrix_to_6d(matrix: Tensor) -> Tensor:
@@ -100,8 +110,10 @@ def matrix_from_6d(columns: Tensor) -> Tensor:
     """
     if columns.shape[-1] != 6:
         raise ValueError(f"6-D rotations have shape {tuple(columns.shape)}, expected (..., 6)")
-    rotation: Tensor = roma.special_gramschmidt(torch.stack([columns[..., :3], columns[..., 3:]], dim=-1))
-    return rotation
+    first = columns[..., :3] / torch.linalg.vector_norm(columns[..., :3], dim=-1, keepdim=True)
+    second = columns[..., 3:] - (first * columns[..., 3:]).sum(dim=-1, keepdim=True) * first
+    second = second / torch.linalg.vector_norm(second, dim=-1, keepdim=True)
+    return torch.stack([first, second, torch.linalg.cross(first, second)], dim=-1)
 
 
 def align_vectors(source: Tensor, target: Tensor) -> Tensor:
@@ -134,6 +146,26 @@ def align_vectors(source: Tensor, target: Tensor) -> Tensor:
     below = turn + turn @ turn / (1 + torch.where(acute, cosine, torch.ones_like(cosine)))
     above = sine * unit_turn + (1 - cosine) * (unit_turn @ unit_turn)
     return torch.eye(3, dtype=start.dtype, device=start.device) + torch.where(acute, below, above)
+
+
+def _matrix_to_quaternion(matrix: Tensor) -> Tensor:
+    """Return a unit quaternion ``(..., 4)``, xyzw, of each rotation (Markley 2008, doi:10.2514/1.31730, eqs. 7 to 9).
+
+    All four columns of ``4 q q^T`` are linear in the matrix; the one of the largest component loses no digits.
+    """
+    (m00, m01, m02), (m10, m11, m12), (m20, m21, m22) = (row.unbind(dim=-1) for row in matrix.unbind(dim=-2))
+    columns = torch.stack(
+        [
+            *(1 + m00 - m11 - m22, m01 + m10, m02 + m20, m21 - m12),
+            *(m01 + m10, 1 + m11 - m00 - m22, m12 + m21, m02 - m20),
+            *(m02 + m20, m12 + m21, 1 + m22 - m00 - m11, m10 - m01),
+            *(m21 - m12, m02 - m20, m10 - m01, 1 + m00 + m11 + m22),
+        ],
+        dim=-1,
+    ).unflatten(-1, (4, 4))
+    largest = columns.diagonal(dim1=-2, dim2=-1).argmax(dim=-1)[..., None, None]
+    chosen = columns.gather(-2, largest.expand(*largest.shape[:-1], 4)).squeeze(-2)
+    return chosen / torch.linalg.vector_norm(chosen, dim=-1, keepdim=True)
 
 
 def _plane_turn(start: Tensor, sideways: Tensor) -> Tensor:

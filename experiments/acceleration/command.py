@@ -6,6 +6,7 @@ choose, over seeds. Every part is a task of :mod:`experiments.pipeline.tasks`: a
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,10 +18,11 @@ from experiments.acceleration.choose import SweepRow, choose_weight, summarise_r
 from experiments.acceleration.config import AccelerationConfig, load_acceleration_config
 from experiments.acceleration.draw import draw_results
 from experiments.acceleration.measure import Measured, read_measured
+from experiments.acceleration.options import parse_options
 from experiments.acceleration.page import write_page
 from experiments.acceleration.plan import CONTINUED, ORIGINAL, Arm, plan_measure
 from experiments.acceleration.summarise import Groups
-from experiments.pipeline.one_line_errors import OneLineArgumentParser, one_line_errors
+from experiments.pipeline.one_line_errors import one_line_errors
 from experiments.pipeline.runner import Runner
 from experiments.pipeline.tasks import Cache
 
@@ -29,13 +31,14 @@ Runs = Mapping[Arm, Sequence[Measured]]
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the experiment from the command line; returns 0, or leaves with code 2 and one line on bad input."""
-    parser = OneLineArgumentParser(prog="python -m experiments.acceleration", description=__doc__.splitlines()[0])
-    parser.add_argument("-c", "--config", type=Path, required=True, help="YAML, such as experiments/acceleration.yaml")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as steps=200 seeds=[0,1]")
-    arguments = parser.parse_args(args)
+    return run_command(parse_options(args))
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Run the experiment that parsed options ask for; returns as :func:`main`."""
     console = Console(stderr=True)
     with one_line_errors():
-        config = load_acceleration_config(arguments.config, arguments.overrides)
+        config = load_acceleration_config(options.config, options.overrides)
         page = run_experiment(config, console=console)
         console.print(f"results  {page}", soft_wrap=True, highlight=False)
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.objective import check_loss_names
+from lightning_modules.packaged_configs import find_config
 from lightning_modules.sampling.samplers import check_sampler
 
 
@@ -29,7 +30,7 @@ class AccelerationConfig:
 
     Attributes:
         original: the prior that every arm starts from: the name of packaged weights, or a file.
-        config: YAML for ``lightning fit``.
+        config: YAML for ``lightning fit``, a file or a packaged one.
         steps: optimiser steps of each arm, the control's too.
         options: further arguments of every fit.
         motion_root: folder of motion files to train, choose and test on besides the embedded clips.
@@ -99,7 +100,7 @@ def load_acceleration_config(path: Path, overrides: list[str]) -> AccelerationCo
     numbers = {name: getattr(config, name) for name in ("steps", "samples", "resamples", "processes")}
     if min(numbers.values()) < 1:
         raise ValueError(f"got {numbers}, expected at least 1 of each")
-    for file in [config.config, *([] if config.motion_root is None else [config.motion_root])]:
-        if not Path(file).exists():
-            raise FileNotFoundError(f"{file} not found; set config= and motion_root= to what is there")
+    find_config(config.config)  # only to hear now, not in the middle, that it is absent
+    if config.motion_root is not None and not Path(config.motion_root).exists():
+        raise FileNotFoundError(f"{config.motion_root} not found; set motion_root= to what is there")
     return config

@@ -12,6 +12,7 @@ from experiments.acceleration.config import AccelerationConfig
 from experiments.acceleration.measure import Measure, Sampling
 from experiments.arms.clips import HeldOut
 from experiments.arms.fine_tune import FineTune
+from lightning_modules.packaged_configs import find_config
 from lightning_modules.weights import find_weights
 
 ORIGINAL: Final = "original"
@@ -61,6 +62,6 @@ def _fine_tune(config: AccelerationConfig, arm: Arm, seed: int, origin: Path) ->
         options += config.arms[arm.name].options
     root = None if config.motion_root is None else Path(config.motion_root)
     return FineTune(
-        arm.label, seed, origin, Path(config.config), config.steps, root,
+        arm.label, seed, origin, find_config(config.config), config.steps, root,
         (f"--model.init_args.loss_weights={json.dumps(loss_weights)}", *options),
     )  # fmt: skip

@@ -1,79 +1,14 @@
-"""Run every benchmark in one go, print the tables and write them down: ``python -m experiments.bench [--out FILE]``."""
+"""``python -m experiments.bench``."""
 
-from __future__ import annotations
+import sys
 
-import argparse
-import datetime
-import logging
-from pathlib import Path
-
-import torch
-from rich.console import Console
-
-from experiments.bench.accelerator import accelerator_table
-from experiments.bench.body import full_mesh_table, gradient_table, long_recording_table, scaling_table
-from experiments.bench.losses import loss_table
-from experiments.bench.number_table import number_table
-from experiments.bench.real_sensors import real_sensor_table
-from experiments.bench.rigid import error_table, speed_table
-from experiments.bench.sampling import JUDGED, guidance_table, sampler_table
-from experiments.bench.training import training_table
-from experiments.bench.window_stream import window_stream_table
-from experiments.pipeline.tables import BenchTable, describe_machine
-
-_HEAD = """# Benchmarks of the simulator, of training and of sampling
-
-`make bench` prints these tables and writes this file. One thread, one run, {date}.
-
-Machine: {machine}.
-"""
-
-
-def main() -> None:
-    """Measure, print and write."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.bench", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks.md"), help="Markdown file to write")
-    parser.add_argument("--judged", type=int, default=JUDGED, help="motions whose accelerations samplers are judged by")
-    options = parser.parse_args()
-    out: Path = options.out
-    torch.set_num_threads(1)
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
-    console = Console(width=160)
-    tables: list[BenchTable] = []
-
-    def judged_sampler_table() -> BenchTable | None:
-        return sampler_table(judged=options.judged)
-
-    for measure in (
-        error_table,
-        speed_table,
-        full_mesh_table,
-        scaling_table,
-        gradient_table,
-        long_recording_table,
-        training_table,
-        loss_table,
-        number_table,
-        window_stream_table,
-        real_sensor_table,
-        guidance_table,
-        judged_sampler_table,
-        accelerator_table,
-    ):
-        table = measure()
-        if table is None:
-            console.print(
-                f"{measure.__name__} left out: needs real recordings ($IMUFORGE_SHARED), the packaged prior or "
-                "transformers, or a GPU"
-            )
-            continue
-        table.print(console)
-        tables.append(table)
-    head = _HEAD.format(date=datetime.datetime.now(datetime.UTC).date(), machine=describe_machine())
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text("\n".join([head, *(table.to_markdown() for table in tables)]).rstrip() + "\n", encoding="utf-8")
-    console.print(f"written to {out}")
-
+from experiments.bench.options import parse_options
+from experiments.pipeline.own_packages import require_own_packages
 
 if __name__ == "__main__":
-    main()
+    options = parse_options()
+    require_own_packages()
+    # Only now: the rest brings torch along, and help need not wait for it.
+    from experiments.bench.command import run_command
+
+    sys.exit(run_command(options))

@@ -118,6 +118,6 @@ def _describe_run(path: Path) -> list[str]:
     head = (
         f"run {results['id']} of {origin['created']}, seeds {results['seeds']}, "
         f"arms {', '.join(arm['name'] for arm in results['arms'])}, "
-        f"commit {origin['git_commit'] or 'unknown'}"
+        f"commit {origin['git_commit'] or 'unknown'}, sources {origin.get('sources', 'unknown')[:16]}"
     )
     return [head, *state_findings(results)]

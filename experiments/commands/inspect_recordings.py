@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +13,8 @@ from rich.table import Table
 from datamodules.har.inspection.health import SetHealth, SiteHealth
 from datamodules.har.recordings.reading import natural_key
 from datamodules.har.recordings.recordings_pass import Recordings
-from datamodules.har.registry import READERS, load_recordings
+from datamodules.har.registry import load_recordings
 from experiments.commands.judge_recordings import judge_clock, judge_labels, judge_site
-
-
-def add_inspection(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None]) -> None:
-    """Add ``recordings inspect NAME ROOT`` to a command line."""
-    actions = parser.add_subparsers(required=True, metavar="action")
-    inspect = actions.add_parser("inspect", help="say what is in a set of recordings, and what looks wrong")
-    inspect.add_argument("name", help=f"one of {', '.join(READERS)}")
-    inspect.add_argument("root", type=Path, nargs="?", help="folder of the set; for csv_folder the YAML")
-    inspect.add_argument("--on-bad-file", choices=("error", "skip"), default="error", help="skip leaves bad files out")
-    inspect.add_argument("--max-gap-s", type=float, default=0.25, help="longest gap to interpolate over (default 0.25)")
-    inspect.set_defaults(command=run)
 
 
 def inspect_recordings(

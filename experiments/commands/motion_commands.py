@@ -5,19 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
-from datamodules.motion_files import known_suffixes
-from datamodules.motion_files.motion_file import ReadOptions
-from experiments.commands.inspect_motion import draw_motion, inspect_motion, write_motion_page
+from experiments.commands.table_names import motion_suffixes
 from experiments.pipeline.one_line_errors import OneLineArgumentParser, print_line
-from sim.body import Body
 
 
 def add_motion_inspection(commands: argparse._SubParsersAction[OneLineArgumentParser]) -> None:
     """Add ``inspect`` to the commands of ``imuforge motions``."""
     parser = commands.add_parser("inspect", help="say what a motion file is, and what looks wrong with it")
-    parser.add_argument("path", type=Path, help=f"a motion file: {', '.join(known_suffixes())}")
+    parser.add_argument("path", type=Path, help=f"a motion file: {', '.join(motion_suffixes())}")
     parser.add_argument("--fps", type=float, help="frames per second, where the file states none or a wrong one")
     parser.add_argument("--unit-m", type=float, help="metres per unit of the file (0.01 for centimetres)")
     parser.add_argument("--up", choices=("y", "z"), help="the axis that points up (default: found)")
@@ -33,6 +28,12 @@ def add_motion_inspection(commands: argparse._SubParsersAction[OneLineArgumentPa
 
 
 def _inspect_motion(arguments: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from datamodules.motion_files.motion_file import ReadOptions
+    from experiments.commands.inspect_motion import draw_motion, inspect_motion, write_motion_page
+    from sim.body import Body
+
     for value, suffix in ((arguments.picture, ".png"), (arguments.page, ".html")):
         if value is not None and value.suffix != suffix:
             raise ValueError(f"{value} ends in {value.suffix!r}, expected {suffix}; rename it")

@@ -2,7 +2,13 @@
 
 import sys
 
-from experiments.har_eval.command import main
+from experiments.har_eval.options import parse_options
+from experiments.pipeline.own_packages import require_own_packages
 
 if __name__ == "__main__":
-    sys.exit(main())
+    options = parse_options()
+    require_own_packages()
+    # Only now: the rest brings torch along, and help need not wait for it.
+    from experiments.har_eval.command import run_command
+
+    sys.exit(run_command(options))

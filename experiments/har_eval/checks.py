@@ -9,14 +9,13 @@ from datamodules.clips.sources import list_items
 from datamodules.har.registry import READERS
 from experiments.har_eval.arm_checks import check_arms
 from experiments.har_eval.config import MOUNTINGS, GenerationConfig, HarEvalConfig, SetConfig, SimulationConfig
+from experiments.har_eval.options import DEFAULT_CONFIG
 from experiments.har_eval.short_forms import spell_out
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.har_evaluation import CLASSIFIERS
 from lightning_modules.sampling.samplers import check_sampler
 from sim.names import check_name
 from sim.placements import PLACEMENT_NAMES
-
-DEFAULT_CONFIG = Path(__file__).parents[1] / "har_eval.yaml"
 
 
 def load_config(path: Path = DEFAULT_CONFIG, overrides: Sequence[str] = ()) -> HarEvalConfig:

@@ -6,6 +6,7 @@ a task of :mod:`experiments.pipeline.tasks`: a second run redoes only what chang
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,30 +16,30 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from experiments.har_eval.checks import DEFAULT_CONFIG, load_config
+from experiments.har_eval.checks import load_config
 from experiments.har_eval.collect import collect_pictures, collect_results, run_id
 from experiments.har_eval.config import HarEvalConfig
+from experiments.har_eval.options import parse_options
 from experiments.har_eval.plan import make_plan
 from experiments.har_eval.report.text import describe_score, state_findings
 from experiments.har_eval.report.write import check_installed, write_report
 from experiments.har_eval.results import PICTURES, RESULTS, HarEvalResults, as_json
 from experiments.pipeline.files import write_json
-from experiments.pipeline.one_line_errors import OneLineArgumentParser, one_line_errors
+from experiments.pipeline.one_line_errors import one_line_errors
 from experiments.pipeline.runner import Runner
 from experiments.pipeline.tasks import Cache
-
-DESCRIPTION = "Train on virtual sensors, test on real people."
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the experiment from the command line; returns 0, or leaves with code 2 and one line on bad input."""
-    parser = OneLineArgumentParser(prog="python -m experiments.har_eval", description=DESCRIPTION)
-    parser.add_argument("-c", "--config", type=Path, default=DEFAULT_CONFIG, help="YAML; the default is har_eval.yaml")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as generation.seconds=6 seeds=[0,1]")
-    arguments = parser.parse_args(args)
+    return run_command(parse_options(args))
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Run the experiment that parsed options ask for; returns as :func:`main`."""
     console = Console(stderr=True)
     with one_line_errors():
-        config = load_config(arguments.config, arguments.overrides)
+        config = load_config(options.config, options.overrides)
         folder = run_experiment(config, console=console)
     return 0 if folder.is_dir() else 1
 

@@ -17,6 +17,7 @@ from experiments.har_eval.stages.pictures import Pictures
 from experiments.har_eval.stages.real import RealWindows
 from experiments.har_eval.stages.simulate import Simulate
 from experiments.pipeline.tasks import Task
+from lightning_modules.packaged_configs import find_config
 from lightning_modules.weights import find_weights
 
 
@@ -108,7 +109,7 @@ def plan_weights(config: HarEvalConfig, arm: str, seed: int) -> Path | FineTune:
     if entry.config is None or entry.start is None or not config.trains(arm):
         return find_weights(str(entry.weights))
     start = plan_weights(config, entry.start, seed)
-    return FineTune(arm, seed, start, Path(entry.config), tuning.steps, _path(tuning.motion_root))
+    return FineTune(arm, seed, start, find_config(entry.config), tuning.steps, _path(tuning.motion_root))
 
 
 def _paired(config: HarEvalConfig) -> dict[tuple[str, int | None], PairedError]:

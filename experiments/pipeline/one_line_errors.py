@@ -9,11 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from rich.console import Console
-
-from experiments.pipeline.tasks import StageError
-from lightning_modules.cli import readable_errors
-
 
 class OneLineArgumentParser(argparse.ArgumentParser):
     """An argument parser whose errors are one line in place of a page of usage."""
@@ -25,10 +20,14 @@ class OneLineArgumentParser(argparse.ArgumentParser):
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """As :func:`lightning_modules.cli.readable_errors`, and for failed tasks and interruptions too.
+    """As :func:`lightning_modules.config_errors.readable_errors`, and for failed tasks and interruptions too.
 
     ``IMUFORGE_DEBUG=1`` shows the whole traceback.
     """
+    # Not above: a parser has to stand before anything of another package is imported (own_packages.py).
+    from experiments.pipeline.tasks import StageError
+    from lightning_modules.config_errors import readable_errors
+
     try:
         with readable_errors():
             yield
@@ -44,4 +43,6 @@ def one_line_errors() -> Iterator[None]:
 
 def print_line(line: str) -> None:
     """Print a line as it is: no markup, no colours of numbers, no break at the terminal's width."""
+    from rich.console import Console
+
     Console(highlight=False).print(line, soft_wrap=True, markup=False)

@@ -22,6 +22,7 @@ from typing import ClassVar, NamedTuple
 from filelock import FileLock
 
 from experiments.pipeline.code_version import code_version, file_hash
+from lightning_modules.config_errors import explain_exception
 
 DONE = "stage.json"
 
@@ -154,9 +155,6 @@ def execute(task: Task, folder: Path, inputs: Inputs) -> float:
             task.run(inputs, partial)
         except Exception as error:
             shutil.rmtree(partial, ignore_errors=True)
-            # Only where something failed: this brings all of Lightning with it.
-            from lightning_modules.config_errors import explain_exception
-
             explained = explain_exception(error)
             reason = explained or f"{type(error).__name__}: {error}"
             failure = StageError(f"{task.stage_title} ({task.title}) failed: {reason}")

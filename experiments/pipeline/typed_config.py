@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from lightning_modules.packaged_configs import find_config
 from sim.names import nearest_name
 
 Schema = TypeVar("Schema")
@@ -29,7 +30,7 @@ def read_typed(
 
     Args:
         schema: a dataclass whose fields are all that the file may hold.
-        path: the YAML file.
+        path: the YAML file, or the name of a packaged one (:mod:`lightning_modules.packaged_configs`).
         overrides: such as ``generation.seconds=4`` or ``seeds=[0,1]``.
         spell_out: turns shorter ways of writing into those of the schema; given the file, and again the file with the
             overrides.
@@ -38,8 +39,7 @@ def read_typed(
         FileNotFoundError: there is no such file.
         ValueError: a key is unknown (named with the nearest valid one), or a value is of a wrong type.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"configuration {path} not found; check the path")
+    path = find_config(path)
     for override in overrides:
         if "=" not in override:
             raise ValueError(f"override {override!r} is not of the form key=value, such as seeds=[0,1]")

@@ -1,5 +1,7 @@
 """``make doctor``: what is installed, who owns the command ``lightning`` and how to repair it, extras, weights, disk.
 
+``imuforge doctor`` is the same outside of a checkout.
+
 Two other distributions (lightning-sdk, litserve) also install a script named ``lightning``; whichever is installed last
 owns the file, and uninstalling either deletes it.
 """
@@ -21,15 +23,17 @@ import torch
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+
+from experiments.pipeline.own_packages import ROOT, list_shadows, list_taken
 
 Verdict = Literal["ok", "warning", "problem"]
 
 DISTRIBUTION: Final = "imuforge"
 COMMAND: Final = "lightning"
-OWN_TARGET: Final = "lightning_modules.cli"
+OWN_TARGET: Final = "lightning_modules."
 REPAIR: Final = "pip install --force-reinstall --no-deps -e . (in the repository), or use python -m lightning_modules"
-EXTRAS: Final = ("text", "har", "report", "bench", "dev")
 PRIOR: Final = "prior"
 LEAST_FREE_GB: Final = 3.0  # an environment of 2 GB and the runs of one experiment
 _COLOURS: Final[Mapping[Verdict, str]] = {"ok": "green", "warning": "yellow", "problem": "red"}
@@ -92,6 +96,26 @@ def check_shadowing(scripts: Path) -> Finding:
             "PATH", "warning", f"the shell finds {found} before {scripts / COMMAND}; activate {scripts.parent}"
         )
     return Finding("PATH", "ok", f"the shell finds {found}")
+
+
+def check_packages() -> Finding:
+    """Say whether sim, datamodules, lightning_modules and experiments are imported from where this program lies."""
+    faults = list_shadows()
+    if faults:
+        return Finding("packages", "problem", "; ".join(faults))
+    return Finding("packages", "ok", f"sim, datamodules, lightning_modules and experiments are ours, in {ROOT}")
+
+
+def check_folder(folder: Path) -> Finding:
+    """Say whether ``python -m`` would take a folder's own modules for ours."""
+    taken = list_taken(folder)
+    if taken:
+        text = (
+            f"python -m in {folder} would import its own {' and '.join(taken)} for imuforge's; use the commands "
+            "imuforge and lightning, or python -P -m (docs/packaging.md)"
+        )
+        return Finding("folder", "warning", text)
+    return Finding("folder", "ok", f"nothing in {folder} stands before imuforge's packages")
 
 
 def check_extra(extra: str, requirements: Sequence[str]) -> Finding:
@@ -185,11 +209,14 @@ def examine() -> list[Finding]:
     """Look at everything; nothing is changed."""
     scripts = Path(sysconfig.get_path("scripts"))
     requirements = metadata.requires(DISTRIBUTION) or []
+    extras = metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or []
     return [
         check_machine(),
         check_command(scripts, find_claimants()),
         check_shadowing(scripts),
-        *(check_extra(extra, requirements) for extra in EXTRAS),
+        check_packages(),
+        check_folder(Path.cwd()),
+        *(check_extra(extra, requirements) for extra in extras),
         check_pins(Path("constraints.txt")),
         check_prior(),
         check_disk(Path(os.environ.get("IMUFORGE_RUNS", "runs"))),
@@ -201,7 +228,8 @@ def main() -> int:
     table = Table(box=None, show_header=False, pad_edge=False)
     findings = examine()
     for finding in findings:
-        table.add_row(f"[{_COLOURS[finding.verdict]}]{finding.verdict}[/]", finding.topic, finding.text)
+        # Rich takes brackets, as in imuforge[bench], for its markup.
+        table.add_row(f"[{_COLOURS[finding.verdict]}]{finding.verdict}[/]", escape(finding.topic), escape(finding.text))
     Console().print(table)
     return int(any(finding.verdict == "problem" for finding in findings))
 

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
 from lightning_modules.checkpoints import load_prior
-from lightning_modules.cli import readable_errors
+from lightning_modules.config_errors import readable_errors
 from sim import Body, ImuRecording, Motion, Placement, simulate
 from sim.features import features_to_motion
 from sim.placements import resolve_all, site_poses

@@ -23,7 +23,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from datamodules import MotionDataModule
 from experiments.pipeline.provenance import describe_run
 from lightning_modules.checkpoints import save_prior
-from lightning_modules.cli import readable_errors
+from lightning_modules.config_errors import readable_errors
 from lightning_modules.motion_diffusion import MotionDiffusion
 from lightning_modules.weights import Plain, read_weights
 

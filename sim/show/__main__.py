@@ -2,7 +2,11 @@
 
 import sys
 
-from sim.show.command import main
+from sim.show.options import parse_options
 
 if __name__ == "__main__":
-    sys.exit(main())
+    options = parse_options()
+    # Only now: the rest brings torch along, and help need not wait for it.
+    from sim.show.command import run
+
+    sys.exit(run(options))

@@ -15,10 +15,7 @@ from sim.conventions import FEATURE_FPS, NUM_FEATURES, NUM_JOINTS
 from sim.features import features_to_motion
 from sim.motion import Motion
 from sim.pose_fit import fit_pose
-
-KINDS = (
-    f".npz of Motion.save, .npy of features (T, {NUM_FEATURES}), or .npy of joints (T, {NUM_JOINTS}, 3) with their fps"
-)
+from sim.show.options import KINDS
 
 
 def read_clip(path: Path, *, fps: float | None = None) -> Motion:

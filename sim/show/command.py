@@ -14,7 +14,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import torch
 
@@ -22,11 +21,10 @@ from sim.body import Body
 from sim.motion import Motion
 from sim.placements import Placement
 from sim.sensor_errors import SensorErrors
-from sim.show.clip import KINDS, choose_member, read_clip
-from sim.show.data import DEFAULT_SECONDS, ShownClip, Stretch, gather
+from sim.show.clip import choose_member, read_clip
+from sim.show.data import ShownClip, Stretch, gather
+from sim.show.options import parse_options
 from sim.show.page import render_page, write_atomically
-
-DEFAULT_PLACEMENTS = ("left_wrist", "lower_back", "right_ankle")
 
 
 @dataclass(frozen=True)
@@ -104,33 +102,8 @@ def write_page(
     return WrittenPage(path, clip, clip.notes)
 
 
-def add_arguments(parser: argparse.ArgumentParser, *, kinds: str = KINDS) -> None:
-    """Give a parser the options of this command; ``kinds`` says what the clip may be."""
-    parser.add_argument("clip", type=Path, metavar="CLIP", help=kinds)
-    parser.add_argument(
-        "--placements",
-        nargs="+",
-        default=list(DEFAULT_PLACEMENTS),
-        metavar="NAME",
-        help=f"where sensors are worn (default: {' '.join(DEFAULT_PLACEMENTS)})",
-    )
-    parser.add_argument("--out", type=Path, help="page to write (default: CLIP with .html)")
-    parser.add_argument("--rate-hz", type=float, default=100.0, help="samples per second (default 100)")
-    parser.add_argument("--fps", type=float, help="frames per second of an .npy clip; features have 20")
-    parser.add_argument("--clip", dest="member", type=int, default=0, metavar="K", help="which clip of a batch")
-    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="second to start from (default 0)")
-    parser.add_argument(
-        "--seconds", type=float, metavar="S", help=f"how many seconds to show (default: all, up to {DEFAULT_SECONDS:g})"
-    )
-    parser.add_argument("--body", type=Path, metavar="FILE", help="SMPL, SMPL-H or SMPL-X model (default: CC0 body)")
-    parser.add_argument("--errors", default="none", help="device whose errors are added, such as bmi270 (default none)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the errors (default 0)")
-    parser.add_argument("--cutoff-hz", type=float, help="smooth a jittery capture above this frequency (default: not)")
-    parser.add_argument("--title", help="heading (default: the clip's text or name)")
-
-
 def show(arguments: argparse.Namespace, motion: Motion | None = None) -> list[str]:
-    """Do what the options of :func:`add_arguments` ask for.
+    """Do what the options of :func:`sim.show.options.add_arguments` ask for.
 
     Args:
         arguments: the parsed options.
@@ -170,20 +143,17 @@ def show(arguments: argparse.Namespace, motion: Motion | None = None) -> list[st
     return [head, *(f"note: {note}" for note in page.notes)]
 
 
-class _OneLineParser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
-
-
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line; ``args`` replaces ``sys.argv[1:]``.
 
     Returns:
         0, or 2 after bad input and one line on stderr.
     """
-    parser = _OneLineParser(prog="python -m sim.show", description="Write a page that shows sensors on a moving body.")
-    add_arguments(parser)
-    arguments = parser.parse_args(args)
+    return run(parse_options(args))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the page that the parsed options ask for; returns 0, or 2 after one line on stderr."""
     try:
         lines = show(arguments)
     except (ModuleNotFoundError, OSError, ValueError) as error:

@@ -20,6 +20,7 @@ from sim.placements import Placement
 from sim.recording import ImuRecording
 from sim.sensor_errors import SensorErrors
 from sim.show.mesh import DrawnSkin, coarsen_skin
+from sim.show.options import DEFAULT_SECONDS
 from sim.trajectory import resample_motion
 from sim.trajectory.spline import memory_samples
 
@@ -31,9 +32,6 @@ MAX_DRAWN_FRAMES = 3600
 
 MAX_SAMPLES = 100_000
 """Samples of each sensor in one page."""
-
-DEFAULT_SECONDS = 60.0
-"""How much of a longer clip is shown unless asked for more [s]."""
 
 _CUT_FELT = 1e-10
 """Part of a cut that a spline may still feel in the frames that are drawn."""

@@ -1,4 +1,4 @@
-"""Rotation maths against scipy, at both precisions, and gradients where they are easily NaN."""
+"""Rotation maths against scipy and roma, at both precisions, and gradients where they are easily NaN."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import roma
 import torch
 from scipy.spatial.transform import Rotation
 
@@ -40,6 +41,41 @@ def test_axis_angle_round_trip(dtype: torch.dtype, scale: float) -> None:
     vectors = torch.nn.functional.normalize(random_vectors(50, dtype), dim=-1) * scale
     back = matrix_to_axis_angle(axis_angle_to_matrix(vectors))
     torch.testing.assert_close(back, vectors, atol=20 * TOLERANCE[dtype], rtol=0)
+
+
+ANGLES = [0.0, 1e-12, 1e-7, 1e-4, 0.0199, 0.0201, 0.3, 2.0, math.pi - 1e-2, math.pi - 1e-4, math.pi - 1e-7, math.pi]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("angle", ANGLES)
+def test_rotation_vectors_and_their_gradients_are_romas(dtype: torch.dtype, angle: float) -> None:
+    axes = torch.nn.functional.normalize(random_vectors(300, torch.float64), dim=-1)
+    matrix = roma.rotvec_to_rotmat(axes * angle).to(dtype)
+    # No rotation exactly, as matrices that come out of a network or a product of many are not.
+    matrix = matrix + torch.finfo(dtype).eps * random_vectors(900, dtype, 1).reshape(300, 3, 3)
+    ours, theirs = matrix.clone().requires_grad_(), matrix.clone().requires_grad_()
+    vector, expected = matrix_to_axis_angle(ours), roma.rotmat_to_rotvec(theirs)
+    torch.testing.assert_close(vector, expected, atol=TOLERANCE[dtype], rtol=0)
+    weights = random_vectors(300, dtype, 2)
+    (gradient,) = torch.autograd.grad((vector * weights).sum(), ours)
+    (expected_gradient,) = torch.autograd.grad((expected * weights).sum(), theirs)
+    torch.testing.assert_close(gradient, expected_gradient, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_six_numbers_and_their_gradients_are_romas(dtype: torch.dtype) -> None:
+    columns = torch.cat([random_vectors(300, dtype), random_vectors(300, dtype, 1)], dim=-1).reshape(3, 100, 6)
+    ours, theirs = columns.clone().requires_grad_(), columns.clone().requires_grad_()
+    rotation = matrix_from_6d(ours)
+    expected = roma.special_gramschmidt(theirs.unflatten(-1, (2, 3)).mT)
+    torch.testing.assert_close(rotation, expected, atol=TOLERANCE[dtype], rtol=0)
+    weights = random_vectors(900, dtype, 2).reshape(3, 100, 3, 3)
+    (gradient,) = torch.autograd.grad((rotation * weights).sum(), ours)
+    (expected_gradient,) = torch.autograd.grad((expected * weights).sum(), theirs)
+    # Relative to the largest: where the two columns are nearly parallel, gradients are large and so is their rounding.
+    torch.testing.assert_close(
+        gradient, expected_gradient, atol=TOLERANCE[dtype] * float(expected_gradient.abs().max()), rtol=0
+    )
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)

@@ -122,6 +122,7 @@ def _provenance(results: HarEvalResults) -> str:
     commit = "not a git checkout" if origin["git_commit"] is None else origin["git_commit"]
     rows = [
         ["commit", commit + (" with uncommitted changes" if origin["git_dirty"] else "")],
+        *([["sources", origin["sources"][:16]]] if "sources" in origin else []),
         ["machine", origin["machine"]],
         ["this run", f"{origin['total_wall_s']:.0f} s"],
         *[[f"weights of {arm}", digest[:16]] for arm, digest in origin["weights"].items()],

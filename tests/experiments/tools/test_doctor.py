@@ -10,9 +10,19 @@ from pathlib import Path
 import pytest
 
 from experiments.tools import doctor
-from experiments.tools.doctor import check_command, check_disk, check_extra, check_pins, check_shadowing, find_claimants
+from experiments.tools.doctor import (
+    Finding,
+    check_command,
+    check_disk,
+    check_extra,
+    check_folder,
+    check_packages,
+    check_pins,
+    check_shadowing,
+    find_claimants,
+)
 
-OURS = {"imuforge": "lightning_modules.cli"}
+OURS = {"imuforge": "lightning_modules.command"}
 
 
 def write_script(folder: Path, module: str) -> None:
@@ -20,7 +30,7 @@ def write_script(folder: Path, module: str) -> None:
 
 
 def test_the_command_lightning_of_this_environment_is_ours() -> None:
-    assert find_claimants()["imuforge"] == "lightning_modules.cli"
+    assert find_claimants()["imuforge"].startswith("lightning_modules.")
     assert check_command(Path(sys.executable).parent, find_claimants()).verdict == "ok"
 
 
@@ -30,7 +40,7 @@ def test_a_script_taken_by_another_package_is_named_with_the_repair(tmp_path: Pa
     finding = check_command(tmp_path, rival)
     assert finding.verdict == "problem"
     assert "belongs to litserve; repair: pip install --force-reinstall --no-deps -e ." in finding.text
-    write_script(tmp_path, "lightning_modules.cli")
+    write_script(tmp_path, "lightning_modules.command")
     assert check_command(tmp_path, OURS).verdict == "ok"
     finding = check_command(tmp_path, rival)
     assert (finding.verdict, "removing or updating litserve" in finding.text) == ("warning", True)
@@ -44,7 +54,7 @@ def test_another_environment_before_ours_on_the_path(tmp_path: Path, monkeypatch
     other, own = tmp_path / "other", tmp_path / "own"
     for folder in (other, own):
         folder.mkdir()
-        write_script(folder, "lightning_modules.cli")
+        write_script(folder, "lightning_modules.command")
         (folder / "lightning").chmod(0o755)
     monkeypatch.setenv("PATH", f"{other}:{own}")
     assert check_shadowing(own).verdict == "warning"
@@ -88,10 +98,32 @@ def test_little_space_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert check_disk(tmp_path).verdict == "warning"
 
 
+def test_packages_of_a_project_that_stand_before_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_packages().verdict == "ok"
+    assert check_folder(tmp_path).verdict == "ok"
+    (tmp_path / "datamodules").mkdir()
+    (tmp_path / "datamodules" / "__init__.py").touch()
+    (tmp_path / "sim.py").touch()
+    finding = check_folder(tmp_path)
+    assert finding.verdict == "warning"
+    assert "would import its own sim and datamodules for imuforge's" in finding.text
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "sim")
+    finding = check_packages()
+    assert finding.verdict == "problem"
+    assert f"sim would be imported from {tmp_path / 'sim.py'}, expected imuforge's own, " in finding.text
+
+
+def test_brackets_are_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(doctor, "examine", lambda: [Finding("extra [a]", "warning", "pip install 'imuforge[bench]'")])
+    assert doctor.main() == 0
+    assert "warning  extra [a]  pip install 'imuforge[bench]'" in capsys.readouterr().out
+
+
 def test_main_reports_and_counts_problems() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "experiments.tools.doctor"], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == int("problem" in done.stdout)
-    for topic in ("machine", "lightning", "extra text", "pins", "weights", "disk"):
+    for topic in ("machine", "lightning", "packages", "folder", "extra text", "extra c3d", "pins", "weights", "disk"):
         assert topic in done.stdout

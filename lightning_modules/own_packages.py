@@ -1,0 +1,50 @@
+"""Is it our own ``sim`` that Python would import? A project's folder of that name may stand before it.
+
+docs/packaging.md says how to live with it. Nothing of ours is imported here: it might not be ours.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+PACKAGES: Final = ("sim", "datamodules", "lightning_modules", "experiments")
+"""The packages of imuforge, in the order in which they build on each other."""
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+"""Where they lie side by side: the checkout, or site-packages."""
+
+
+def require_own_packages(names: Sequence[str] = PACKAGES) -> None:
+    """Leave with code 2 and one line on stderr if one of these packages is another's, before its import fails midway.
+
+    Raises:
+        SystemExit: another module of that name stands before ours on Python's path.
+    """
+    for name in names:
+        fault = find_shadow(name)
+        if fault is not None:
+            sys.stderr.write(f"error: {fault}\n")
+            raise SystemExit(2)
+
+
+def find_shadow(name: str, root: Path = ROOT) -> str | None:
+    """Return in one line what would be imported in place of our package, and what to do; None if it is ours.
+
+    Args:
+        name: one of :data:`PACKAGES`.
+        root: folder that holds ours.
+    """
+    spec = importlib.util.find_spec(name)
+    places = [] if spec is None else list(spec.submodule_search_locations or filter(None, [spec.origin]))
+    expected = root / name
+    if expected in (Path(place).resolve() for place in places):
+        return None
+    found = f"would be imported from {places[0]}" if places else "cannot be imported"
+    return (
+        f"{name} {found}, expected imuforge's own, {expected}; rename what is there, take its folder off PYTHONPATH, "
+        "or run `python -P -m ...`, which leaves the current folder out (docs/packaging.md)"
+    )
