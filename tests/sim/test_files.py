@@ -72,6 +72,18 @@ def test_what_was_there_stays_when_the_writer_is_killed(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == "before"
 
 
+def test_the_bytes_are_on_the_disk_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, flushed, flush = tmp_path / "table.txt", [], os.fsync
+
+    def watch(handle: int) -> None:
+        flushed.append((os.fstat(handle).st_ino, path.exists()))
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    write(path, "whole")
+    assert flushed == [(path.stat().st_ino, False)]
+
+
 def test_two_writers_of_one_process_do_not_share_a_place(tmp_path: Path) -> None:
     path = tmp_path / "table.txt"
     with whole_file(path) as first, whole_file(path) as second:
