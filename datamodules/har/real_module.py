@@ -26,8 +26,8 @@ from datamodules.har.windows.turning import Turning
 from datamodules.har.windows.window_set import Windows
 from sim.names import check_name
 
-Split = Literal["official", "subjects", "kfold", "loso"]
-SPLITS: tuple[Split, ...] = ("official", "subjects", "kfold", "loso")
+PeopleSplit = Literal["official", "subjects", "kfold", "loso"]
+SPLITS: tuple[PeopleSplit, ...] = ("official", "subjects", "kfold", "loso")
 
 
 class RealIMUDataModule(WindowDataModule):
@@ -85,7 +85,7 @@ class RealIMUDataModule(WindowDataModule):
         channels: list[str] | None = None,
         placements: list[str] | None = None,
         purity: float = 0.9,
-        split: Split = "official",
+        split: PeopleSplit = "official",
         test_subjects: list[str | int] | None = None,
         fold: int = 0,
         num_folds: int = 5,

@@ -25,7 +25,7 @@ MEASURED: Final = "measured.npz"
 
 
 @dataclass(frozen=True)
-class Windows:
+class ClipWindows:
     """Which windows are looked at.
 
     Attributes:
@@ -87,7 +87,7 @@ class Measure(Task):
     doing: ClassVar[str] = "measuring accelerations"
     arm: str = field(metadata={"key": False})
     checkpoint: Path | FineTune
-    windows: Windows
+    windows: ClipWindows
     sampling: Sampling
     cache_dir: Path = field(metadata={"key": False})
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from datamodules.splits import Split
 from experiments.acceleration.config import AccelerationConfig
-from experiments.acceleration.measure import Measure, Sampling, Windows
+from experiments.acceleration.measure import ClipWindows, Measure, Sampling
 from experiments.arms.fine_tune import FineTune
 from lightning_modules.weights import find_weights
 
@@ -39,7 +39,7 @@ def plan_measure(config: AccelerationConfig, arm: Arm, *, seed: int, split: Spli
     origin = find_weights(config.original)
     cache = Path(config.cache)
     root = None if config.motion_root is None else Path(config.motion_root)
-    windows = Windows(split, config.window_s, root, "--data.ships_only=true" in config.options)
+    windows = ClipWindows(split, config.window_s, root, "--data.ships_only=true" in config.options)
     sampling = Sampling(config.samples, config.guidance, config.sampler, config.sampling_steps)
     weights = origin if arm.name == ORIGINAL else _fine_tune(config, arm, seed, origin)
     return Measure(arm.name, weights, windows, sampling, cache)

@@ -23,7 +23,7 @@ from sim.motion import Motion
 from sim.placements import Placement
 from sim.sensor_errors import SensorErrors
 from sim.show.clip import KINDS, choose_member, read_clip
-from sim.show.data import DEFAULT_SECONDS, ShownClip, Stretch, gather
+from sim.show.data import DEFAULT_SECONDS, ShownClip, TimeSpan, gather
 from sim.show.page import render_page, write_atomically
 
 DEFAULT_PLACEMENTS = ("left_wrist", "lower_back", "right_ankle")
@@ -94,7 +94,7 @@ def write_page(
         body,
         placements,
         rate_hz=rate_hz,
-        stretch=Stretch(start_s, seconds),
+        stretch=TimeSpan(start_s, seconds),
         errors=errors,
         generator=generator,
         cutoff_hz=cutoff_hz,

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.har.parsing.packages import locate_in_package
-from datamodules.har.recordings.building import Facts, record_even
+from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.sources import packaged_files
@@ -61,7 +61,9 @@ def read_basic_motions(root: Path | None, reading: Reading) -> Iterator[Recordin
             raise ValueError(f"{path} holds no series after @data, expected 40; reinstall the package aeon")
         for number, line in enumerate(lines):
             values, label = _parse_series(line, f"{path.name}, series {number + 1}")
-            facts = Facts(None, f"basic_motions/{split}/{number}", MOUNTING, f"{path} series {number + 1}", False)
+            facts = RecordingFacts(
+                None, f"basic_motions/{split}/{number}", MOUNTING, f"{path} series {number + 1}", False
+            )
             yield record_even(
                 values[:, None, :3],
                 values[:, None, 3:],

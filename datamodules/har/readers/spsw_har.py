@@ -14,7 +14,7 @@ import numpy as np
 from datamodules.har.parsing.label_codes import name_texts
 from datamodules.har.parsing.named_table import NamedTable, parse_named_table
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.recordings.building import Facts, SensorTrack, record_tracks
+from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_tracks
 from datamodules.har.recordings.reading import Reading, SetFiles
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.stamps import ClockRule
@@ -81,7 +81,7 @@ def _parse(key: tuple[str, str, str], devices: Mapping[str, Path], reading: Read
         tracks += _sensors(table, placement)
         if device == "sp":
             labels = name_texts(table.texts("label"), ACTIVITIES, str(devices[device]))
-    facts = Facts(subject, f"spsw_har/{subject}/{number}", MOUNTING, " and ".join(map(str, devices.values())))
+    facts = RecordingFacts(subject, f"spsw_har/{subject}/{number}", MOUNTING, " and ".join(map(str, devices.values())))
     return record_tracks(tracks, labels, facts, CLOCK, reading)
 
 

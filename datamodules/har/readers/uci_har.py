@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from datamodules.har.parsing.label_codes import name_codes
 from datamodules.har.parsing.number_table import read_number_table
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.recordings.building import Facts, record_even
+from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading, SetFiles
 from datamodules.har.recordings.recording import Recording
 
@@ -102,7 +102,7 @@ def _parse(split: str, total_acc_x: Path, reading: Reading) -> list[Recording]:
         joined, names = join_windows(values[a:b], labels[a:b])
         person = int(people[a])
         numbers[person] = numbers.get(person, -1) + 1
-        facts = Facts(str(person), f"uci_har/{split}/{person}/{numbers[person]}", MOUNTING, str(total_acc_x))
+        facts = RecordingFacts(str(person), f"uci_har/{split}/{person}/{numbers[person]}", MOUNTING, str(total_acc_x))
         recordings.append(
             record_even(
                 joined[:, None, :3],

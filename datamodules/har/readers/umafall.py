@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from datamodules.har.parsing.label_codes import name_one
 from datamodules.har.parsing.number_table import parse_numbers
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.recordings.building import Facts, SensorTrack, drop_short_tracks, record_tracks
+from datamodules.har.recordings.building import RecordingFacts, SensorTrack, drop_short_tracks, record_tracks
 from datamodules.har.recordings.reading import Reading, SetFiles
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.stamps import ClockRule
@@ -107,7 +107,7 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
     if not any(track.kind == "accel" for track in tracks):
         raise ValueError(f"{path} holds no accelerometer of sensor ID 0 to 4; download it anew")
     activity = name_one(movement.lower().replace("_", ""), ACTIVITIES, str(path))
-    facts = Facts(subject, f"umafall/{subject}/{kind.lower()}_{movement}_{trial}/{stamp}", MOUNTING, str(path))
+    facts = RecordingFacts(subject, f"umafall/{subject}/{kind.lower()}_{movement}_{trial}/{stamp}", MOUNTING, str(path))
     tracks = drop_short_tracks(tracks, str(path))
     return record_tracks(tracks, activity, facts, CLOCK, reading)
 

@@ -18,7 +18,7 @@ from datamodules.har.parsing.label_codes import name_one, name_texts
 from datamodules.har.parsing.named_table import parse_named_table
 from datamodules.har.parsing.units import unit_factor
 from datamodules.har.readers.wisdm_2010 import V1_FILES, read_wisdm_2010
-from datamodules.har.recordings.building import Facts, SensorTrack, record_tracks
+from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_tracks
 from datamodules.har.recordings.missing import runs_of
 from datamodules.har.recordings.reading import Reading, SetFiles
 from datamodules.har.recordings.recording import Recording
@@ -105,7 +105,9 @@ def _parse(device: str, subject: str, sensors: Mapping[str, Path], reading: Read
             tracks.append(SensorTrack(PLACEMENTS[device], "gyro", *gyro))
         else:
             logger.warning("%s has no gyroscope at the time of activity %s", sensors["accel"], code)
-        facts = Facts(subject, f"wisdm/{subject}/{device}/{code}{number}", MOUNTING, f"{sensors['accel']} ({code})")
+        facts = RecordingFacts(
+            subject, f"wisdm/{subject}/{device}/{code}{number}", MOUNTING, f"{sensors['accel']} ({code})"
+        )
         activity = name_one(code, ACTIVITIES, str(sensors["accel"]))
         yield from record_tracks(tracks, activity, facts, CLOCK, reading)
 
