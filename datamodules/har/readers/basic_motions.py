@@ -15,6 +15,7 @@ import numpy as np
 from datamodules.har.parsing.packages import locate_in_package
 from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.sources import packaged_files
 
@@ -32,6 +33,11 @@ MOUNTING = (
 )
 
 list_sources = packaged_files("aeon", "BasicMotions_TRAIN.ts", "BasicMotions_TEST.ts")
+
+
+def is_test(recording: Recording) -> bool:
+    """Whether a recording belongs to the official test split."""
+    return recording.trial.startswith("basic_motions/test/")
 
 
 def read_basic_motions(root: Path | None, reading: Reading) -> Iterator[Recording]:
@@ -96,3 +102,8 @@ def _locate(root: Path | None, file_name: str) -> Path:
             f'{file_name} not found in {root}; give root=None and install it with: pip install "imuforge[har]"'
         )
     return root / file_name
+
+
+SET = RealSet(
+    read_basic_motions, ACTIVITIES, ("right_wrist",), is_test=is_test, subject_independent=False, sources=list_sources
+)

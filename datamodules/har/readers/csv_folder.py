@@ -20,6 +20,7 @@ from datamodules.har.parsing.units import unit_factor
 from datamodules.har.readers.csv_description import WHITESPACE, FolderDescription, read_description
 from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_even, record_tracks
 from datamodules.har.recordings.reading import Reading, is_hidden, natural_key
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.sources import files_below
 from datamodules.har.recordings.stamps import ClockRule
@@ -183,3 +184,6 @@ def _open(path: Path, about: FolderDescription) -> NamedTable:
         decimal=about.decimal,
         skip_lines=about.skip_lines,
     )
+
+
+SET = RealSet(read_csv_folder, {}, (), sources=list_sources)

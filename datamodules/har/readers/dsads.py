@@ -13,6 +13,7 @@ from pathlib import Path
 from datamodules.har.parsing.number_table import read_number_table
 from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 
 RATE_HZ = 25.0
@@ -88,3 +89,6 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
             reading=reading,
         )
     ]
+
+
+SET = RealSet(read_dsads, ACTIVITIES, PLACEMENTS)

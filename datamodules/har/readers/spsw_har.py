@@ -16,6 +16,7 @@ from datamodules.har.parsing.named_table import NamedTable, parse_named_table
 from datamodules.har.parsing.units import unit_factor
 from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_tracks
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.stamps import ClockRule
 
@@ -91,3 +92,6 @@ def _sensors(table: NamedTable, placement: str) -> list[SensorTrack]:
         SensorTrack(placement, "accel", time_s, table.numbers(["x_acc", "y_acc", "z_acc"])),
         SensorTrack(placement, "gyro", time_s, table.numbers(["x_gyro", "y_gyro", "z_gyro"])),
     ]
+
+
+SET = RealSet(read_spsw_har, ACTIVITIES, PLACEMENTS)

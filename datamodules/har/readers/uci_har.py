@@ -18,6 +18,7 @@ from datamodules.har.parsing.number_table import read_number_table
 from datamodules.har.parsing.units import unit_factor
 from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 
 RATE_HZ = 50.0
@@ -141,3 +142,6 @@ def _beside(path: Path) -> Path:
     if not path.is_file():
         raise ValueError(f"{path} is missing beside the other files of UCI HAR; download the set anew")
     return path
+
+
+SET = RealSet(read_uci_har, ACTIVITIES, PLACEMENTS, is_test=is_test)

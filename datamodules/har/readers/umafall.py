@@ -19,6 +19,7 @@ from datamodules.har.parsing.number_table import parse_numbers
 from datamodules.har.parsing.units import unit_factor
 from datamodules.har.recordings.building import RecordingFacts, SensorTrack, drop_short_tracks, record_tracks
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.stamps import ClockRule
 
@@ -122,3 +123,7 @@ def _track(rows: NDArray[np.float64], placement: str, sensor: int) -> SensorTrac
     if sensor == _ACCEL:
         return SensorTrack(placement, "accel", time_s, rows[:, 2:5] * unit_factor("g", "accel"))
     return SensorTrack(placement, "gyro", time_s, rows[:, 2:5] * unit_factor("deg/s", "gyro"))
+
+
+# In part of the recordings the phone has no gyroscope.
+SET = RealSet(read_umafall, ACTIVITIES, PLACEMENTS[1:])

@@ -15,6 +15,7 @@ from datamodules.har.parsing.mat_files import read_mat
 from datamodules.har.parsing.units import unit_factor
 from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 
 RATE_HZ = 100.0
@@ -75,3 +76,6 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
             reading=reading,
         )
     ]
+
+
+SET = RealSet(read_usc_had, ACTIVITIES, PLACEMENTS)

@@ -16,6 +16,7 @@ from datamodules.har.parsing.mat_files import read_mat
 from datamodules.har.parsing.units import unit_factor
 from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 
 RATE_HZ = 50.0
@@ -86,3 +87,7 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
             reading=reading,
         )
     ]
+
+
+# Six of the 27 actions were done with the unit on the thigh.
+SET = RealSet(read_utd_mhad, ACTIVITIES, ("right_wrist",), is_test=is_test)

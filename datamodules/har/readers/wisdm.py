@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from datamodules.har.parsing.label_codes import name_one, name_texts
 from datamodules.har.parsing.named_table import parse_named_table
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.readers.wisdm_2010 import V1_FILES, read_wisdm_2010
+from datamodules.har.readers.wisdm_2010 import V1_ACTIVITIES, V1_FILES, read_wisdm_2010
 from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_tracks
 from datamodules.har.recordings.missing import runs_of
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.stamps import ClockRule
 
@@ -127,3 +128,7 @@ def _spans(path: Path) -> dict[tuple[str, int], Span]:
             else:
                 logger.warning("%s, line %d: a single sample of activity %s left out", path, a + 1, code)
     return found
+
+
+# The phone is in recordings of its own; those of 2010 have names of their own.
+SET = RealSet(read_wisdm, {**ACTIVITIES, **V1_ACTIVITIES}, ("right_wrist",))
