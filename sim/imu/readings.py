@@ -1,8 +1,7 @@
 """Ideal accelerometer and gyroscope readings from sampled poses, part by part in time, so that length costs no memory.
 
-Accelerometer: specific force in the sensor frame, ``f = R_ws^T (a_world - g)``. Gyroscope: angular rate of the sensor
-relative to the world in the sensor frame, ``[omega]x = R_ws^T dR_ws/dt`` (Titterton and Weston 2004, Strapdown Inertial
-Navigation Technology, chapters 3 and 4). Both come from exact derivatives of the splines of :mod:`sim.trajectory`.
+Equations and frames of both are those of :mod:`sim.conventions`; they come from exact derivatives of the splines of
+:mod:`sim.trajectory`.
 """
 
 from __future__ import annotations
