@@ -1,4 +1,4 @@
-"""Batch types: what a data module hands to a LightningModule. The one thing the two rooms share."""
+"""Batch types: what a data module hands to a LightningModule. The one thing the two packages share."""
 
 from __future__ import annotations
 

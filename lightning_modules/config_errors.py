@@ -176,9 +176,8 @@ def _is_refused_setting(error: BaseException) -> bool:
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Say whether this project raised an error on purpose: a ``ValueError`` or a missing file, from its own modules."""
-    kinds = (ValueError, *_FILE_ERRORS)
-    return isinstance(error, kinds) and _innermost_package(error.__traceback__) in OUR_PACKAGES
+    """Say whether this project raised an error on purpose: a ``ValueError`` or one of a file, from its own modules."""
+    return isinstance(error, ValueError | OSError) and _innermost_package(error.__traceback__) in OUR_PACKAGES
 
 
 def _innermost_package(traceback: TracebackType | None) -> str:

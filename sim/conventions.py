@@ -1,7 +1,30 @@
-"""Frames, gravity, units, joint names and parents: the only place that states them.
+"""Frames, signs, orders, units, shapes and joints: the only place that states them. Others repeat what they need.
 
-World: right-handed, Y up, a person faces +Z at rest, so the person's left is +X (HumanML3D's frame).
-SI units everywhere: metres, seconds, radians, m/s^2, rad/s. Rotations are matrices at public doors.
+Units: SI everywhere inside: metres, seconds, radians, m/s^2, rad/s. Readers convert; nothing behind them sees g, deg/s,
+millimetres or inches.
+
+World: right-handed, Y up; a person at rest faces +Z, so the person's left is +X (HumanML3D's frame). Gravity is
+``g = (0, -9.80665, 0)``. Where a source has Z up (AMASS, ENU), its reader turns it.
+
+Orientation: ``R_ws`` maps sensor to world, ``v_world = R_ws v_sensor``; its columns are the sensor's axes in the world.
+
+Accelerometer: specific force in the sensor frame, ``f = R_ws^T (a_world - g)``. A sensor at rest reads +9.80665 m/s^2
+along its axis that points up, a falling one nothing. Linear acceleration is ``R_ws^T a_world``.
+
+Gyroscope: angular rate of the sensor relative to the world, in the sensor frame, ``[omega]x = R_ws^T dR_ws/dt``;
+positive by the right hand (Titterton and Weston 2004, Strapdown Inertial Navigation Technology, chapters 3 and 4).
+
+Rotations: matrices at public doors. The 6-D form is the first two columns, column 0 then column 1 (Zhou et al. 2019,
+doi:10.1109/CVPR.2019.00589); HumanML3D's is so too, where the rotation stored at joint j turns the bone that ends at j
+and has no twist. A quaternion says its order, ``wxyz`` or ``xyzw``, where it is named; inside it is ``wxyz``.
+
+Shapes: ``(..., T, J, 3)``. T frames, J joints, S sensors, B clips of a batch; what stands further left is free. Time is
+the axis left of the spatial ones: readings are ``(..., T, S, 3)``, orientations ``(..., T, S, 3, 3)``.
+
+Time: a rate is ``rate_hz`` or ``fps`` [Hz]; a time step is derived from it and never a constant in code. T frames last
+``(T - 1) / fps`` seconds.
+
+Randomness comes in as a ``torch.Generator`` or a seed; nothing draws from the global state silently.
 """
 
 from __future__ import annotations

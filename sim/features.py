@@ -53,7 +53,7 @@ FEATURE_SLICES: Final = FeatureSlices(
     foot_contacts=slice(259, 263),
 )
 """Half the root's turn to the next frame [rad] (1), its step in x and z [m] (2), height [m] (1), positions of joints 1
-to 21 [m] (21*3), their rotations as the first two columns (21*6), steps of all joints to the next frame [m] (22*3),
+to 21 [m] (21*3), their rotations in 6-D form (21*6), steps of all joints to the next frame [m] (22*3),
 contacts of left ankle, left foot, right ankle, right foot (4)."""
 
 

@@ -1,64 +1,31 @@
-"""ImuRecording: simulated sensor streams as one frozen value, written to and read from Parquet or CSV without loss.
-
-pandas and pyarrow are imported where a file is: they would add a third to what ``import sim`` takes.
-"""
+"""ImuRecording: simulated sensor streams as one frozen value; :mod:`sim.recording_files` writes and reads it."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self, TypedDict
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sim.files import whole_file
+from sim.recording_files import (
+    AXES,
+    DTYPES,
+    FORMAT,
+    FRAME,
+    UNITS,
+    Metadata,
+    check_suffix,
+    read_recording,
+    write_recording,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_AXES: Final[dict[str, tuple[str, ...]]] = {
-    "accel": ("x", "y", "z"),
-    "gyro": ("x", "y", "z"),
-    "linear_accel": ("x", "y", "z"),
-    "orientation": tuple(f"{row}{column}" for row in "xyz" for column in "xyz"),
-    "position": ("x", "y", "z"),
-}
-"""Quantities in the order of their columns, and the suffixes of their components."""
-
-_UNITS: Final[dict[str, str]] = {
-    "time": "s",
-    "accel": "m/s^2",
-    "gyro": "rad/s",
-    "linear_accel": "m/s^2",
-    "orientation": "rotation matrix, sensor to world, row then column",
-    "position": "m",
-}
-
-_FRAME: Final[str] = (
-    "accel: specific force in the sensor frame, at rest +9.80665 along up; gyro: rate relative to the world in the "
-    "sensor frame; linear_accel: without gravity, sensor frame; position: world, Y up, right-handed"
-)
-
-_FORMAT: Final[str] = "imuforge recording 1"
-_DTYPES: Final = ("float32", "float64")
-_SUFFIXES: Final[tuple[str, ...]] = (".parquet", ".csv")
-
-
-class _Metadata(TypedDict):
-    format: str
-    rate_hz: float
-    names: list[str]
-    placements: list[dict[str, object]]
-    batch_shape: list[int]
-    num_samples: int
-    dtype: str
-    units: dict[str, str]
-    frame: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +59,7 @@ class ImuRecording:
         shape = tuple(self.accel.shape)
         if len(shape) < 3 or shape[-2:] != (len(self.names), 3):
             raise ValueError(f"accel has shape {shape}, expected (..., T, {len(self.names)}, 3) for {list(self.names)}")
-        for name, axes in _AXES.items():
+        for name, axes in AXES.items():
             expected = (*shape[:-1], 3, 3) if len(axes) == 9 else shape
             if self._quantity(name).shape != expected:
                 raise ValueError(
@@ -125,14 +92,14 @@ class ImuRecording:
         if not (isinstance(step, int) and step >= 1):
             raise ValueError(f"step is {step}, expected a whole number of samples, 1 or more")
         kept = torch.arange(0, self.accel.shape[-3], step, device=self.accel.device)
-        thinned = [self._quantity(name).index_select(_sensor_axis(name) - 1, kept) for name in _AXES]
+        thinned = [self._quantity(name).index_select(_sensor_axis(name) - 1, kept) for name in AXES]
         return replace(self._of(*thinned), rate_hz=self.rate_hz / step)
 
     def with_sensors(self, indices: Sequence[int], other: ImuRecording) -> ImuRecording:
         """Return this recording with the streams of some of its sensors taken from another one of as many samples."""
         chosen = torch.tensor(list(indices), device=self.accel.device)
         return self._of(
-            *(self._quantity(name).index_copy(_sensor_axis(name), chosen, other._quantity(name)) for name in _AXES)
+            *(self._quantity(name).index_copy(_sensor_axis(name), chosen, other._quantity(name)) for name in AXES)
         )
 
     def _of(self, accel: Tensor, gyro: Tensor, linear_accel: Tensor, orientation: Tensor, position: Tensor) -> Self:
@@ -164,7 +131,7 @@ class ImuRecording:
             columns["clip"] = np.repeat(np.arange(clips), count)
         columns["time_s"] = np.tile(self.time_s.numpy(), clips)
         for sensor, name in enumerate(self.names):
-            for quantity, axes in _AXES.items():
+            for quantity, axes in AXES.items():
                 values = self._quantity(quantity).detach().cpu().reshape(clips * count, len(self.names), len(axes))
                 for index, axis in enumerate(axes):
                     columns[f"{name}_{quantity}_{axis}"] = values[:, sensor, index].numpy()
@@ -182,34 +149,21 @@ class ImuRecording:
             ValueError: the path ends in neither, or the recording is neither float32 nor float64.
         """
         target = Path(path)
-        _check_suffix(target)
-        metadata: _Metadata = {
-            "format": _FORMAT,
+        check_suffix(target)
+        metadata: Metadata = {
+            "format": FORMAT,
             "rate_hz": self.rate_hz,
             "names": list(self.names),
             "placements": [dict(placement) for placement in self.placements],
             "batch_shape": list(self.batch_shape),
             "num_samples": self.accel.shape[-3],
             "dtype": str(self.accel.dtype).removeprefix("torch."),
-            "units": dict(_UNITS),
-            "frame": _FRAME,
+            "units": dict(UNITS),
+            "frame": FRAME,
         }
-        if metadata["dtype"] not in _DTYPES:
+        if metadata["dtype"] not in DTYPES:
             raise ValueError(f"the recording is {metadata['dtype']}, expected float32 or float64; convert it first")
-        frame = self.to_dataframe()
-        if target.suffix == ".csv":
-            with whole_file(target) as part, part.open("w", encoding="utf-8", newline="") as file:
-                file.write(f"# {json.dumps(metadata)}\n")
-                frame.to_csv(file, index=False)
-            return
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-        fields = [field.with_metadata({"unit": _unit_of(field.name)}) for field in table.schema]
-        schema = pa.schema(fields, metadata={**(table.schema.metadata or {}), b"imuforge": json.dumps(metadata)})
-        with whole_file(target) as part:
-            parquet.write_table(table.cast(schema), part)
+        write_recording(target, metadata, self.to_dataframe())
 
     @classmethod
     def load(cls, path: str | Path) -> ImuRecording:
@@ -220,10 +174,10 @@ class ImuRecording:
             ValueError: the file was not written by :meth:`save`.
         """
         source = Path(path)
-        _check_suffix(source)
+        check_suffix(source)
         if not source.is_file():
             raise FileNotFoundError(f"{source} does not exist, expected a recording written by ImuRecording.save")
-        metadata, frame = _read_csv(source) if source.suffix == ".csv" else _read_parquet(source)
+        metadata, frame = read_recording(source)
         names, batch_shape = tuple(metadata["names"]), metadata["batch_shape"]
         dtype = np.dtype(metadata["dtype"])
         count = metadata.get("num_samples", len(frame) // max(1, math.prod(batch_shape)))
@@ -234,7 +188,7 @@ class ImuRecording:
             )
 
         def collect(quantity: str) -> Tensor:
-            axes = _AXES[quantity]
+            axes = AXES[quantity]
             wanted = [f"{name}_{quantity}_{axis}" for name in names for axis in axes]
             missing = [column for column in wanted if column not in frame.columns]
             if missing:
@@ -247,7 +201,7 @@ class ImuRecording:
             return torch.from_numpy(values).reshape(*batch_shape, count, len(names), *component)
 
         return cls(
-            **{quantity: collect(quantity) for quantity in _AXES},
+            **{quantity: collect(quantity) for quantity in AXES},
             rate_hz=metadata["rate_hz"],
             names=names,
             # Files of before placements were written have none.
@@ -257,7 +211,7 @@ class ImuRecording:
 
 def _check_names(names: tuple[str, ...]) -> None:
     """Refuse names that could not be told apart in a table's columns, or not be read back from a CSV."""
-    columns = [f"{name}_{quantity}" for name in names for quantity in _AXES]
+    columns = [f"{name}_{quantity}" for name in names for quantity in AXES]
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice or any("\r" in name for name in names):
         raise ValueError(
@@ -267,74 +221,4 @@ def _check_names(names: tuple[str, ...]) -> None:
 
 
 def _sensor_axis(quantity: str) -> int:
-    return -3 if len(_AXES[quantity]) == 9 else -2
-
-
-def _unit_of(column: str) -> str:
-    if column == "time_s":
-        return _UNITS["time"]
-    # linear_accel before accel: the latter is its ending.
-    for quantity in ("linear_accel", *_AXES):
-        if any(column.endswith(f"_{quantity}_{axis}") for axis in _AXES[quantity]):
-            return _UNITS[quantity]
-    return "1"
-
-
-def _check_suffix(path: Path) -> None:
-    if path.suffix not in _SUFFIXES:
-        raise ValueError(f"{path} ends in {path.suffix!r}, expected one of {', '.join(_SUFFIXES)}; rename it")
-
-
-def _parse_metadata(text: str, path: Path) -> _Metadata:
-    try:
-        metadata: _Metadata = json.loads(text)
-        known = metadata["format"] == _FORMAT
-    except (json.JSONDecodeError, KeyError, TypeError):
-        known = False
-    if not known:
-        raise ValueError(f"{path} carries no {_FORMAT!r} metadata, expected a file written by ImuRecording.save")
-    sound = {
-        "rate_hz": isinstance(metadata.get("rate_hz"), float),
-        "names": _is_list_of(metadata.get("names"), str),
-        "batch_shape": _is_list_of(metadata.get("batch_shape"), int) and min(metadata["batch_shape"], default=0) >= 0,
-        "dtype": metadata.get("dtype") in _DTYPES,
-        "placements": _is_list_of(metadata.get("placements", []), dict),
-        "num_samples": isinstance(metadata.get("num_samples", 0), int),
-    }
-    for key, fits in sound.items():
-        if not fits:
-            raise ValueError(
-                f"{path}: metadata {key!r} is {metadata.get(key)!r}, expected what ImuRecording.save wrote; the file "
-                "was changed, so save the recording anew"
-            )
-    return metadata
-
-
-def _is_list_of(values: object, kind: type) -> bool:
-    return isinstance(values, list) and all(isinstance(value, kind) for value in values)
-
-
-def _read_csv(path: Path) -> tuple[_Metadata, pd.DataFrame]:
-    import pandas as pd
-
-    try:
-        with path.open(encoding="utf-8") as file:
-            metadata = _parse_metadata(file.readline().removeprefix("# "), path)
-            # Numbers are kept as they were written; a cell that is none is refused by name.
-            return metadata, pd.read_csv(file, float_precision="round_trip")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no readable CSV ({error}); expected one written by ImuRecording.save") from error
-
-
-def _read_parquet(path: Path) -> tuple[_Metadata, pd.DataFrame]:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        table = parquet.read_table(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ValueError(
-            f"{path} is not a Parquet file ({error}); expected one written by ImuRecording.save"
-        ) from error
-    text = (table.schema.metadata or {}).get(b"imuforge", b"")
-    return _parse_metadata(text.decode(), path), table.to_pandas()
+    return -3 if len(AXES[quantity]) == 9 else -2

@@ -1,6 +1,6 @@
 """Small rotation maths on matrices.
 
-The 6-D form is the first two columns of the matrix (Zhou et al. 2019, doi:10.1109/CVPR.2019.00589).
+The 6-D form is that of :mod:`sim.conventions`.
 Every function is differentiable with finite gradients, also at the zero rotation.
 
 Written here, and held to roma by the tests: importing roma brings torch's compiler along and takes as long as torch.

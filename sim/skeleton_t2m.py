@@ -127,7 +127,7 @@ def swing_columns(joints: Tensor, heading: Tensor) -> Tensor:
 
     Returns:
         For joints 1 to 21 the rotation that turns the bone ending there, relative to the bone before it in its chain:
-        its first two columns, one after the other, ``(..., T, 21, 6)``.
+        its 6-D form ``(..., T, 21, 6)``; see :mod:`sim.conventions`.
     """
     bones = joints[..., 1:, :] - joints[..., list(PARENTS[1:]), :]
     swing = align_vectors(bone_directions(joints)[1:], bones)

@@ -1,14 +1,11 @@
 """Clips converted once: features at 20 fps, their mirror images and the motions, in files named by what made them.
 
-A file is written under another name and moved into place, so a run that is killed leaves no half file; a lock keeps
-several processes from converting the same thing at once.
+A run that is killed leaves no half file; a lock keeps several processes from converting the same thing at once.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +23,7 @@ from datamodules.splits import Split
 from sim.body import Body
 from sim.conventions import FEATURE_FPS
 from sim.features import joints_to_features
+from sim.files import whole_file
 from sim.motion import Motion
 from sim.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from sim.trajectory import resample_motion
@@ -165,18 +163,6 @@ def compute_features(motion: Motion) -> torch.Tensor:
     return joints_to_features(Body.default().joints(resample_motion(motion, fps=FEATURE_FPS)))[1:]
 
 
-def write_atomically(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
-    """Write an ``.npz`` that appears whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def _path(folder: Path, item: SourceItem) -> Path:
     return folder / f"{item.key}.npz"
 
@@ -211,4 +197,5 @@ def _write(path: Path, clips: list[Clip]) -> None:
             f"{number}/translation": motion.translation.float().numpy(),
             f"{number}/fps": np.array(motion.fps),
         }
-    write_atomically(path, {"about": np.array(json.dumps(about)), **arrays})
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez(file, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)

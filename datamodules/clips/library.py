@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from datamodules.clips.cache import CachedClip
 from datamodules.clips.duplicates import Duplicate, find_duplicates, group_duplicates
 from datamodules.motion_windows import swap_sides
 from datamodules.splits import Split, SplitRequest, assign_splits, reported_activities
+from sim.files import whole_file
 
 SIDES: tuple[Split, ...] = ("train", "val", "test")
 
@@ -142,7 +142,6 @@ def _find_or_load(clips: Sequence[CachedClip], cache_dir: Path) -> list[Duplicat
         return [Duplicate(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
     # Loops repeat their own clip, and constructed postures are alike by construction.
     found = find_duplicates([clip.joints for clip in clips], skip=[clip.looped or clip.constructed for clip in clips])
-    with tempfile.NamedTemporaryFile("w", dir=cache_dir, suffix=".tmp", delete=False, encoding="utf-8") as file:
-        json.dump([asdict(pair) for pair in found], file)
-    Path(file.name).replace(path)
+    with whole_file(path) as part:
+        part.write_text(json.dumps([asdict(pair) for pair in found]), encoding="utf-8")
     return found

@@ -28,8 +28,8 @@ from datamodules.har.windows.window_set import Windows
 from sim.names import check_name
 from sim.options import plain, takes_flat_names
 
-Split = Literal["official", "subjects", "kfold", "loso"]
-SPLITS: tuple[Split, ...] = ("official", "subjects", "kfold", "loso")
+PeopleSplit = Literal["official", "subjects", "kfold", "loso"]
+SPLITS: tuple[PeopleSplit, ...] = ("official", "subjects", "kfold", "loso")
 
 
 class RealIMUDataModule(WindowDataModule):
@@ -78,7 +78,7 @@ class RealIMUDataModule(WindowDataModule):
         label_map: dict[str, str] | None = None,
         broader: bool = False,
         cut: CutOptions = CutOptions(),
-        split: Split = "official",
+        split: PeopleSplit = "official",
         test_subjects: list[str | int] | None = None,
         fold: int = 0,
         num_folds: int = 5,

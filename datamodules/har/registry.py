@@ -21,52 +21,30 @@ from datamodules.har.readers import (
     usc_had,
     utd_mhad,
     wisdm,
-    wisdm_2010,
 )
 from datamodules.har.recordings.reading import OnBadFile, Reading
 from datamodules.har.recordings.real_set import RealSet
-from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.recordings_pass import Recordings
 from sim.names import check_name
 
-
-def _is_hapt_test(recording: Recording) -> bool:
-    return recording.subject in hapt.TEST_SUBJECTS
-
-
-def _is_basic_motions_test(recording: Recording) -> bool:
-    return recording.trial.startswith("basic_motions/test")
-
-
 READERS: Mapping[str, RealSet] = {
-    "hapt": RealSet(hapt.read_hapt, hapt.ACTIVITIES, ("waist",), _is_hapt_test, sources=hapt.list_sources),
-    "uci_har": RealSet(uci_har.read_uci_har, uci_har.ACTIVITIES, uci_har.PLACEMENTS, uci_har.is_test),
-    "basic_motions": RealSet(
-        basic_motions.read_basic_motions,
-        basic_motions.ACTIVITIES,
-        ("right_wrist",),
-        _is_basic_motions_test,
-        subject_independent=False,
-        sources=basic_motions.list_sources,
-    ),
-    "pamap2": RealSet(pamap2.read_pamap2, pamap2.ACTIVITIES, pamap2.PLACEMENTS),
-    "realworld2016": RealSet(
-        realworld2016.read_realworld2016, realworld2016.ACTIVITIES, tuple(realworld2016.SITES.values())
-    ),
-    "mhealth": RealSet(mhealth.read_mhealth, mhealth.ACTIVITIES, mhealth.PLACEMENTS[1:]),
-    "dsads": RealSet(dsads.read_dsads, dsads.ACTIVITIES, dsads.PLACEMENTS),
-    "usc_had": RealSet(usc_had.read_usc_had, usc_had.ACTIVITIES, usc_had.PLACEMENTS),
-    "utd_mhad": RealSet(utd_mhad.read_utd_mhad, utd_mhad.ACTIVITIES, ("right_wrist",), utd_mhad.is_test),
-    "motionsense": RealSet(motionsense.read_motionsense, motionsense.ACTIVITIES, motionsense.PLACEMENTS),
-    "opportunity": RealSet(
-        opportunity.read_opportunity, opportunity.ACTIVITIES, opportunity.PLACEMENTS, opportunity.is_test, False
-    ),
-    "spsw_har": RealSet(spsw_har.read_spsw_har, spsw_har.ACTIVITIES, spsw_har.PLACEMENTS),
-    "umafall": RealSet(umafall.read_umafall, umafall.ACTIVITIES, umafall.PLACEMENTS[1:]),
-    "wisdm": RealSet(wisdm.read_wisdm, {**wisdm.ACTIVITIES, **wisdm_2010.V1_ACTIVITIES}, ("right_wrist",)),
-    "csv_folder": RealSet(csv_folder.read_csv_folder, {}, (), sources=csv_folder.list_sources),
+    "hapt": hapt.SET,
+    "uci_har": uci_har.SET,
+    "basic_motions": basic_motions.SET,
+    "pamap2": pamap2.SET,
+    "realworld2016": realworld2016.SET,
+    "mhealth": mhealth.SET,
+    "dsads": dsads.SET,
+    "usc_had": usc_had.SET,
+    "utd_mhad": utd_mhad.SET,
+    "motionsense": motionsense.SET,
+    "opportunity": opportunity.SET,
+    "spsw_har": spsw_har.SET,
+    "umafall": umafall.SET,
+    "wisdm": wisdm.SET,
+    "csv_folder": csv_folder.SET,
 }
-"""Every real data set; a new one is a reader and a line here."""
+"""Every real data set; a new one is a reader that ends with its ``SET``, a line here and a YAML in experiments/sets."""
 
 
 def real_set(name: str) -> RealSet:

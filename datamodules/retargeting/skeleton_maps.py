@@ -194,11 +194,6 @@ def strip_prefix(skeleton: SkeletonMotion) -> SkeletonMotion:
     return replace(skeleton, names=tuple(name[length:] for name in skeleton.names))
 
 
-def choose_map(skeleton: SkeletonMotion, origin: str | Path) -> SkeletonMap:
-    """Return the map whose joints a skeleton has, see :func:`name_map`."""
-    return BVH_MAPS[name_map(skeleton, origin)]
-
-
 def name_map(skeleton: SkeletonMotion, origin: str | Path) -> str:
     """Return the name of the map whose joints a skeleton has.
 

@@ -16,18 +16,18 @@ import torch
 from scipy.interpolate import make_interp_spline
 from scipy.spatial.transform import Rotation, RotationSpline
 
-from experiments.bench.wrist_motion import Array, Readings
+from experiments.bench.wrist_motion import Array, WristReadings
 from sim import simulate_rigid
 from sim.conventions import GRAVITY, STANDARD_GRAVITY
 
-Method = Callable[[Array, Array, float], Readings]
+Method = Callable[[Array, Array, float], WristReadings]
 """From positions (T, 3) [m], rotations (T, 3, 3) and their rate [Hz] to readings at the same times."""
 
 _UPRIGHT: Final[Array] = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 """From this project's world, Y up, to imusim's, Z up."""
 
 
-def spline_readings(position: Array, rotation: Array, fps: float, dtype: torch.dtype = torch.float64) -> Readings:
+def spline_readings(position: Array, rotation: Array, fps: float, dtype: torch.dtype = torch.float64) -> WristReadings:
     """What ``simulate_rigid`` reads at the samples of the given poses."""
     recording = simulate_rigid(
         torch.from_numpy(position).to(dtype), torch.from_numpy(rotation).to(dtype), fps=fps, rate_hz=fps
@@ -35,12 +35,12 @@ def spline_readings(position: Array, rotation: Array, fps: float, dtype: torch.d
     return recording.accel[:, 0].double().numpy(), recording.gyro[:, 0].double().numpy()
 
 
-def float32_readings(position: Array, rotation: Array, fps: float) -> Readings:
+def float32_readings(position: Array, rotation: Array, fps: float) -> WristReadings:
     """The same in float32."""
     return spline_readings(position, rotation, fps, torch.float32)
 
 
-def difference_readings(position: Array, rotation: Array, fps: float) -> Readings:
+def difference_readings(position: Array, rotation: Array, fps: float) -> WristReadings:
     """Central differences: the second difference of position, and the turn from the frame before to the one after."""
     accel = np.gradient(np.gradient(position, 1 / fps, axis=0), 1 / fps, axis=0)
     accel[1:-1] = np.diff(position, 2, axis=0) * fps**2
@@ -51,7 +51,7 @@ def difference_readings(position: Array, rotation: Array, fps: float) -> Reading
     return np.einsum("tji,tj->ti", rotation, accel - np.array(GRAVITY)), rate
 
 
-def scipy_readings(position: Array, rotation: Array, fps: float) -> Readings:
+def scipy_readings(position: Array, rotation: Array, fps: float) -> WristReadings:
     """SciPy's quintic interpolating spline and its RotationSpline."""
     times = np.arange(len(position)) / fps
     accel = make_interp_spline(times, position, k=5)(times, 2)
@@ -59,7 +59,7 @@ def scipy_readings(position: Array, rotation: Array, fps: float) -> Readings:
     return np.einsum("tji,tj->ti", rotation, accel - np.array(GRAVITY)), np.asarray(rate)
 
 
-def imusim_readings(position: Array, rotation: Array, fps: float) -> Readings:
+def imusim_readings(position: Array, rotation: Array, fps: float) -> WristReadings:
     """x-io's imusim, through the CSV that it reads; in g and deg/s, with Z up and 9.8 m/s^2."""
     module = importlib.import_module("imusim")
     times = np.arange(len(position)) / fps

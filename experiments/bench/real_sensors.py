@@ -37,7 +37,7 @@ _UPRIGHT: Final = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0))
 
 
 @dataclass(frozen=True)
-class Agreement:
+class RealAgreement:
     """Root mean square error [m/s^2] or [rad/s] and the mean correlation of the axes."""
 
     error: float
@@ -51,7 +51,7 @@ def find_recordings() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def compare_broad(folder: Path, trial: str) -> tuple[Agreement, Agreement, Array]:
+def compare_broad(folder: Path, trial: str) -> tuple[RealAgreement, RealAgreement, Array]:
     """Compare one BROAD trial, both sides low-passed at 20 Hz.
 
     Where the chip sits in the box is not given; the reading is linear in that lever arm, so it is fitted.
@@ -79,7 +79,7 @@ def compare_broad(folder: Path, trial: str) -> tuple[Agreement, Agreement, Array
     return _agree(accel, real_accel), _agree(np.concatenate(gyros), np.concatenate(real_gyros)), lever_arm
 
 
-def compare_heel(folder: Path, side: str) -> Agreement:
+def compare_heel(folder: Path, side: str) -> RealAgreement:
     """Compare the length of the specific force at a heel, both sides low-passed at 8 Hz.
 
     There are only markers, no orientation, and the sensor sits a few centimetres from the heel's marker. Vectors are
@@ -136,9 +136,9 @@ def _low_pass(values: Array, corner_hz: float, rate_hz: float) -> Array:
     return np.asarray(signal.sosfiltfilt(sections, values, axis=0))
 
 
-def _agree(simulated: Array, real: Array) -> Agreement:
+def _agree(simulated: Array, real: Array) -> RealAgreement:
     correlations = [np.corrcoef(simulated[:, k], real[:, k])[0, 1] for k in range(simulated.shape[1])]
-    return Agreement(float(np.sqrt(np.mean((simulated - real) ** 2))), float(np.mean(correlations)))
+    return RealAgreement(float(np.sqrt(np.mean((simulated - real) ** 2))), float(np.mean(correlations)))
 
 
 def _stretches(trial: dict[str, Array]) -> list[slice]:

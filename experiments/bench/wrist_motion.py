@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from sim.conventions import GRAVITY
 
 Array = NDArray[np.float64]
-Readings = tuple[Array, Array]
+WristReadings = tuple[Array, Array]
 """Specific force (T, 3) [m/s^2] and angular rate (T, 3) [rad/s], both in the sensor frame."""
 
 _FREQUENCIES_HZ: Final[tuple[float, ...]] = (0.65, 1.7, 3.3)
@@ -77,7 +77,7 @@ class WristMotion:
         z = d_yaw * np.cos(pitch) * np.cos(roll) - d_pitch * np.sin(roll)
         return np.stack([x, y, z], axis=1)
 
-    def readings(self, times_s: Array) -> Readings:
+    def readings(self, times_s: Array) -> WristReadings:
         """What an ideal sensor reads."""
         specific = self._sum(times_s, 2)[:, :3] - np.array(GRAVITY)
         return np.einsum("tji,tj->ti", self.rotation(times_s), specific), self.body_rate(times_s)

@@ -123,12 +123,12 @@ def _describe_site(placement: str, site: SiteHealth) -> list[str]:
         up = "which axis points up in standing cannot be told: " + (
             "nobody stands" if site.gravity_included else "no gravity"
         )
-    found_turning = site.turning.agreement()
+    found_turning = site.gyro_agreement.of_setting()
     gyro = "none" if "gyro" not in site.largest else f"largest {site.largest['gyro']:.1f} rad/s"
     if np.isfinite(found_turning.correlation):
         gyro += (
             f", turns gravity as the accelerometer does with factor {found_turning.scale:.2f} "
-            f"(r {found_turning.correlation:.2f} in {site.turning.windows} calm quarters of a second)"
+            f"(r {found_turning.correlation:.2f} in {site.gyro_agreement.windows} calm quarters of a second)"
         )
     return [
         f"{placement}: norm at rest {site.rest_norm:.2f} m/s^2, gravity {gravity} by the reader; {up}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datamodules.har.inspection.gravity_turning import Turning
+from datamodules.har.inspection.gravity_turning import GyroAgreement
 from datamodules.har.inspection.health import SetHealth, SiteHealth
 from datamodules.har.parsing.units import DEG
 from datamodules.har.recordings.recordings_pass import Recordings
@@ -21,7 +21,7 @@ def judge_site(site: SiteHealth) -> list[str]:
         if count:
             unit = "m/s^2" if kind == "accel" else "rad/s"
             warnings.append(f"{kind} is clipped in {count} samples; its range ends at {site.largest[kind]:.1f} {unit}")
-    warnings += _judge_turning(site.turning)
+    warnings += _judge_turning(site.gyro_agreement)
     if site.missing > 0.01 * site.samples:
         warnings.append(f"{100 * site.missing / site.samples:.1f}% of samples are missing")
     if site.repeated > 0.2 * site.samples:
@@ -57,14 +57,14 @@ def _judge_rest(site: SiteHealth) -> list[str]:
     return [f"{said} m/s^2, expected {g:.2f}: wrong unit or range, or nobody is at rest"]
 
 
-def _judge_turning(turning: Turning) -> list[str]:
+def _judge_turning(found: GyroAgreement) -> list[str]:
     """What is wrong with the gyroscope if gravity turns as the accelerometer sees it.
 
     In the real sets at hand (HAPT, DSADS, SP-SW-HAR) the axes as they are agree best, r 0.64 to 0.92, with factors of
     0.74 to 1.2.
     """
-    plain, best = turning.agreement(), turning.best()
-    if turning.windows < _ENOUGH_WINDOWS or not best.correlation > 0.5:
+    plain, best = found.of_setting(), found.best()
+    if found.windows < _ENOUGH_WINDOWS or not best.correlation > 0.5:
         return []
     if best.correlation > 0.6 and best.correlation - plain.correlation > 0.25:
         return [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +15,11 @@ from lightning.pytorch.utilities import rank_zero_info
 from datamodules.batches import PromptBatch
 from lightning_modules.sampling.normalised import GeneratedMotions
 from sim.features import features_to_motion
+from sim.files import whole_file
 
 
 class MotionWriter(BasePredictionWriter):
-    """Writes each generated motion as a Motion ``.npz`` as soon as it exists, and a manifest per process.
+    """Writes each generated motion as a Motion ``.npz`` as soon as it exists, whole, and a manifest per process.
 
     Files lie in ``<output_dir>/<hash>/``; the hash is that of weights, hyper-parameters and prompts, so that motions of
     two configurations never mix and a repeated run overwrites only what is equal. Each process writes its own motions,
@@ -61,11 +61,7 @@ class MotionWriter(BasePredictionWriter):
         features, lengths = prediction.features.cpu(), prediction.lengths.tolist()
         for row, (index, length) in enumerate(zip(prediction.index.tolist(), lengths, strict=True)):
             name = f"{index:06d}_{re.sub(r'[^A-Za-z0-9]+', '_', batch.activities[row])}.npz"
-            motion = features_to_motion(features[row, :length], text=batch.texts[row])
-            # Written aside and renamed: a killed run leaves whole files only.
-            partial = self.folder / f".{name}.{os.getpid()}"
-            motion.save(partial)
-            partial.replace(self.folder / name)
+            features_to_motion(features[row, :length], text=batch.texts[row]).save(self.folder / name)
             self._entries.append(
                 {
                     "index": index,
@@ -81,9 +77,8 @@ class MotionWriter(BasePredictionWriter):
         """Write the manifest of this process and say where the motions are."""
         manifest = {"config_hash": self.config_hash, "rank": trainer.global_rank, "motions": self._entries}
         path = self.folder / f"manifest-{trainer.global_rank}.json"
-        partial = path.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        with whole_file(path) as part:
+            part.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         rank_zero_info(f"{len(self._entries)} motions written to {self.folder}")
 
 

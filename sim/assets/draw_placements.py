@@ -22,7 +22,8 @@ AXIS_COLOURS = ("#d62728", "#2ca02c", "#1f77b4")
 UP = np.array([0.0, 1.0, 0.0])
 
 _LABELS: dict[str, tuple[float, float]] = {
-    # where the label of a site stands in the overview, seen from in front [m]; right-hand sites mirror the left
+    # Where the label of a site stands in the overview, seen from in front [m], if not beside it for want of room;
+    # right-hand sites mirror the left.
     "head": (0.17, 0.86),
     "left_ear": (0.20, 0.745),
     "sternum": (0.17, 0.60),
@@ -89,7 +90,7 @@ def draw_side(axes: Axes, body: Body, positions: Array, frames: Array, *, from_b
         if (frames[k, 2, 2] < -0.25) != from_behind:
             continue
         draw_frame(axes, positions[k], frames[k], screen, length_m=0.07, names=False)
-        x, y = _LABELS[name.replace("right_", "left_")]
+        x, y = _LABELS.get(name.replace("right_", "left_"), (abs(positions[k][0]) + 0.2, positions[k][1]))
         x *= facing if name.startswith("left_") else -facing if name.startswith("right_") else 1.0
         axes.annotate(
             name,

@@ -1,8 +1,9 @@
 """Ideal readings of clips of different lengths in one padded batch, for losses: differentiable, no loop over clips.
 
-The same quantities as :mod:`sim.imu.readings` (see there for the equations), and only those that a loss compares. A
-spline is one linear map of all samples of its clip; here each clip has the map of its own length, with zeros for the
-padding, so that a clip reads the same in any batch. The maps are dense: meant for clips of up to a few hundred frames.
+The same quantities as :mod:`sim.imu.readings`, by the equations of :mod:`sim.conventions`, and only those that a loss
+compares. A spline is one linear map of all samples of its clip; here each clip has the map of its own length, with
+zeros for the padding, so that a clip reads the same in any batch. The maps are dense: meant for clips of up to a few
+hundred frames.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Ideal accelerometer and gyroscope readings from sampled poses, part by part in time, so that length costs no memory.
 
-Accelerometer: specific force in the sensor frame, ``f = R_ws^T (a_world - g)``. Gyroscope: angular rate of the sensor
-relative to the world in the sensor frame, ``[omega]x = R_ws^T dR_ws/dt`` (Titterton and Weston 2004, Strapdown Inertial
-Navigation Technology, chapters 3 and 4). Both come from exact derivatives of the splines of :mod:`sim.trajectory`.
+Equations and frames of both are those of :mod:`sim.conventions`; they come from exact derivatives of the splines of
+:mod:`sim.trajectory`.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from sim.conventions import GRAVITY
 from sim.precision import full_precision
 from sim.trajectory.position import locate_steps
 from sim.trajectory.rotation import body_rate, planes_from_quaternions, quaternions_from_planes
-from sim.trajectory.spline_windows import Windows, plan_windows, sample_windows
+from sim.trajectory.spline_windows import SplineWindows, plan_windows, sample_windows
 
 MIN_FRAMES: Final[int] = 6
 """Fewer frames are refused: with them the ends' conditions decide the acceleration, and not the data."""
@@ -106,7 +105,7 @@ def sense(sensors: PosedSensors, times_s: Tensor, *, cutoff_hz: float | None = N
         return _sense_parts(sensors, plan, cutoff, num_times=len(steps))
 
 
-def _sense_whole(sensors: PosedSensors, plan: Sequence[Windows], cutoff: float | None) -> Readings:
+def _sense_whole(sensors: PosedSensors, plan: Sequence[SplineWindows], cutoff: float | None) -> Readings:
     signals = _signals(sensors, 0, sensors.num_frames)
     parts: list[list[Tensor]] = []
     for windows in plan:
@@ -115,7 +114,9 @@ def _sense_whole(sensors: PosedSensors, plan: Sequence[Windows], cutoff: float |
     return _shaped([torch.cat(pieces, dim=1) for pieces in zip(*parts, strict=True)])
 
 
-def _sense_parts(sensors: PosedSensors, plan: Sequence[Windows], cutoff: float | None, *, num_times: int) -> Readings:
+def _sense_parts(
+    sensors: PosedSensors, plan: Sequence[SplineWindows], cutoff: float | None, *, num_times: int
+) -> Readings:
     """Write part after part into whole tensors, so that peak memory is the result and one part."""
     size = (sensors.num_clips, num_times, sensors.num_sensors)
     whole = [sensors.like.new_empty(*size, width) for width in (3, 3, 3, 9, 3)]
@@ -133,12 +134,12 @@ def _sense_parts(sensors: PosedSensors, plan: Sequence[Windows], cutoff: float |
     return _shaped(whole)
 
 
-def _spans(plan: Sequence[Windows], *, most_values: int) -> Iterator[list[Windows]]:
+def _spans(plan: Sequence[SplineWindows], *, most_values: int) -> Iterator[list[SplineWindows]]:
     """Yield runs of windows whose frames are posed together, each small enough to be worked on in cache.
 
     Windows overlap; two frames are worth as much time as one value, so a run may hold twice as many frames as values.
     """
-    run: list[Windows] = []
+    run: list[SplineWindows] = []
     for group in plan:
         for windows in group.split(max(1, most_values // max(len(group.steps), group.spacing))):
             if run and windows.stop - run[0].start > 2 * most_values:
@@ -159,7 +160,7 @@ def _signals(sensors: PosedSensors, start: int, stop: int) -> tuple[Tensor, Tens
 
 
 def _read(
-    signals: tuple[Tensor, ...], windows: Windows, *, fps: float, cutoff: float | None
+    signals: tuple[Tensor, ...], windows: SplineWindows, *, fps: float, cutoff: float | None
 ) -> tuple[Planes, Planes, Planes, Planes, Planes]:
     """Return the planes of each of the :class:`Readings` at the times of some windows."""
     position, matrix, quaternion = signals

@@ -1,12 +1,11 @@
 """What an accelerometer and a gyroscope would read: ``simulate(...)`` is the one door from motion to sensor streams.
 
-Accelerometer: specific force in the sensor frame, ``f = R_ws^T (a_world - g)``; a sensor at rest reads +9.80665 m/s^2
-along its up axis. Gyroscope: angular rate of the sensor relative to the world in the sensor frame,
-``[omega]x = R_ws^T dR_ws/dt``. Both are exact derivatives of the splines of :mod:`sim.trajectory`, so they hold at any
-output rate, gradients flow back to the motion, and the dtype is the motion's. Where no gradient is wanted, a recording
-is worked on part by part in time: an hour of 22 sensors takes little more memory than its result. Clips of a batch are
-worked on together, and sensors on soft tissue are not cut: both want memory for all of theirs. Positions in float32 are
-rounded: at 60 Hz that is 2e-4 m/s^2 near the world's origin and 4e-3 at 10 m from it.
+Signs and frames of both are those of :mod:`sim.conventions`. They are exact derivatives of the splines of
+:mod:`sim.trajectory`, so they hold at any output rate, gradients flow back to the motion, and the dtype is the
+motion's. Where no gradient is wanted, a recording is worked on part by part in time: an hour of 22 sensors takes little
+more memory than its result. Clips of a batch are worked on together, and sensors on soft tissue are not cut: both want
+memory for all of theirs. Positions in float32 are rounded: at 60 Hz that is 2e-4 m/s^2 near the world's origin and 4e-3
+at 10 m from it.
 """
 
 from __future__ import annotations

@@ -1,22 +1,8 @@
 """Placement: where a sensor sits on the skin and how its box is mounted there; named presets, free of any mesh.
 
-Which way the site frame of each preset points (see :mod:`sim.placements.sites`; a person who stands in the rest pose,
-arms stretched out sideways, palms down; "left" is the person's own):
-
-- head, sternum, chest, waist: x up the spine, y to the right, z forwards;
-- left_ear (behind it, on the mastoid): x up, y forwards, z to the left; right_ear: x up, y backwards, z to the right;
-- back, lower_back: x up, y to the left, z backwards;
-- left_hip (the belt, at the side): x up, y forwards, z to the left; right_hip: x up, y backwards, z to the right;
-- left and right thigh, shank: x down, y to the left, z forwards;
-- left_pocket: x down, y back and leftwards, z forwards and to the left (a trouser's front pocket);
-  right_pocket: x down, y forwards and leftwards, z forwards and to the right;
-- left_ankle: x down, y backwards, z to the left; right_ankle: x down, y forwards, z to the right (both outside);
-- left and right foot: x to the toes, y to the left, z up from the instep;
-- left_wrist, left_forearm, left_upper_arm: x to the hand, y backwards, z up (back of the hand, deltoid);
-  on the right arm: x to the hand, y forwards, z up.
-
-Pictures and a worked example: docs/placements.md; how a box is turned on its site: :mod:`sim.placements.mountings`;
-many places on one limb: :mod:`sim.placements.patches`.
+Which way each preset's axes point, pictures and a worked example: docs/placements.md; the site frame:
+:mod:`sim.placements.sites`; how a box is turned on its site: :mod:`sim.placements.mountings`; many places on one limb:
+:mod:`sim.placements.patches`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Sites: where sensors sit on one mesh, and how they move with it.
 
 Site frame: z is the outward normal of the skin, x the bone's axis away from the trunk (distal) projected onto the
-skin, y = z cross x. A sensor's orientation is ``R_ws = R_site @ mounting`` with ``mounting = R_site_sensor``.
+skin, y = z cross x. A sensor's orientation is ``R_ws = R_site @ mounting`` with ``mounting = R_site_sensor``
+(:mod:`sim.conventions` says what R_ws maps).
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from sim.motion import Motion
 from sim.placements import Placement
 from sim.sensor_errors import SensorErrors
 from sim.show.clip import choose_member, read_clip
-from sim.show.data import ShownClip, Stretch, gather
+from sim.show.data import ShownClip, TimeSpan, gather
 from sim.show.options import parse_options
 from sim.show.page import render_page, write_atomically
 
@@ -92,7 +92,7 @@ def write_page(
         body,
         placements,
         rate_hz=rate_hz,
-        stretch=Stretch(start_s, seconds),
+        stretch=TimeSpan(start_s, seconds),
         errors=errors,
         generator=generator,
         cutoff_hz=cutoff_hz,

@@ -84,7 +84,7 @@ class ShownClip:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class TimeSpan:
     """Which part of a clip is shown.
 
     Attributes:
@@ -118,7 +118,7 @@ def gather(
     placements: Sequence[Placement],
     *,
     rate_hz: float,
-    stretch: Stretch,
+    stretch: TimeSpan,
     errors: SensorErrors | None = None,
     generator: torch.Generator | None = None,
     cutoff_hz: float | None = None,

@@ -37,7 +37,7 @@ SAME_SAMPLE: Final[float] = 1e-9
 """How close to a sample, in sample intervals, a time counts as that sample."""
 
 
-class Windows(NamedTuple):
+class SplineWindows(NamedTuple):
     """Equally spaced windows of one signal that are sampled alike.
 
     Attributes:
@@ -74,7 +74,7 @@ class Windows(NamedTuple):
             return slice(int(first), int(first) + number)
         return None
 
-    def split(self, most: int) -> Iterator[Windows]:
+    def split(self, most: int) -> Iterator[SplineWindows]:
         """Yield the windows in groups of at most ``most``."""
         for first in range(0, self.repeats, most):
             yield self._replace(
@@ -84,7 +84,9 @@ class Windows(NamedTuple):
             )
 
 
-def plan_windows(steps: Array, *, num_samples: int, dtype: torch.dtype, cutoff: float | None = None) -> list[Windows]:
+def plan_windows(
+    steps: Array, *, num_samples: int, dtype: torch.dtype, cutoff: float | None = None
+) -> list[SplineWindows]:
     """Say which windows of a signal serve which times.
 
     Args:
@@ -99,12 +101,12 @@ def plan_windows(steps: Array, *, num_samples: int, dtype: torch.dtype, cutoff: 
         return []
     if num_samples <= length + _PAYLOAD:
         return [
-            Windows(0, num_samples, 1, num_samples, tuple(steps[first : first + _MOST_STEPS].tolist()), first)
+            SplineWindows(0, num_samples, 1, num_samples, tuple(steps[first : first + _MOST_STEPS].tolist()), first)
             for first in range(0, len(steps), _MOST_STEPS)
         ]
     starts = np.append(np.arange(0, num_samples - length, _PAYLOAD), num_samples - length)
     bounds = np.searchsorted(steps, starts[1:] + margin)
-    groups: list[Windows] = []
+    groups: list[SplineWindows] = []
     known = np.empty(0)
     for start, first, last in zip(starts.tolist(), [0, *bounds.tolist()], [*bounds.tolist(), len(steps)], strict=True):
         if first == last:
@@ -116,11 +118,11 @@ def plan_windows(steps: Array, *, num_samples: int, dtype: torch.dtype, cutoff: 
         known = relative
         for part in range(0, len(relative), _MOST_STEPS):
             times = tuple(relative[part : part + _MOST_STEPS].tolist())
-            groups.append(Windows(start, _PAYLOAD, 1, length, times, first + part))
+            groups.append(SplineWindows(start, _PAYLOAD, 1, length, times, first + part))
     return groups
 
 
-def _follows(before: Windows, start: int, relative: Array, known: Array) -> bool:
+def _follows(before: SplineWindows, start: int, relative: Array, known: Array) -> bool:
     return (
         start == before.start + before.repeats * before.spacing
         and len(relative) == len(known) <= _MOST_STEPS
@@ -130,7 +132,7 @@ def _follows(before: Windows, start: int, relative: Array, known: Array) -> bool
 
 def sample_windows(
     samples: Tensor,
-    windows: Windows,
+    windows: SplineWindows,
     derivatives: tuple[int, ...],
     *,
     cutoff: float | None = None,

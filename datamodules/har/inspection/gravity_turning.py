@@ -27,7 +27,7 @@ _AS_WELL = 0.02
 
 
 @dataclass(frozen=True)
-class Agreement:
+class AxisSetting:
     """How well a gyroscope, its axes set in some way, turns gravity as the accelerometer sees it.
 
     Attributes:
@@ -42,20 +42,22 @@ class Agreement:
 
 
 @dataclass
-class Turning:
+class GyroAgreement:
     """Sums over windows of a quarter of a second in which acceleration is gravity and little else.
+
+    They are those of the normal equations of ``du/dt = A p``, p the nine entries of P.
 
     Attributes:
         windows: how many.
-        told: products of what each entry of P contributes ``(9, 9)``.
-        both: products of that with how gravity turned ``(9,)``.
-        turned: square of how gravity turned.
+        gram: sum of ``A^T A`` ``(9, 9)``.
+        cross: sum of ``A^T du/dt`` ``(9,)``.
+        power: sum of the squares of ``du/dt``.
     """
 
     windows: int = 0
-    told: NDArray[np.float64] = field(default_factory=lambda: np.zeros((9, 9)))
-    both: NDArray[np.float64] = field(default_factory=lambda: np.zeros(9))
-    turned: float = 0.0
+    gram: NDArray[np.float64] = field(default_factory=lambda: np.zeros((9, 9)))
+    cross: NDArray[np.float64] = field(default_factory=lambda: np.zeros(9))
+    power: float = 0.0
 
     def add(self, accel: NDArray[np.float64], gyro: NDArray[np.float64], rate_hz: float) -> None:
         """Take one recording of a site into account.
@@ -71,30 +73,30 @@ class Turning:
         unit = -np.cross(np.eye(3)[None], up[:, None])  # (windows, i, component): turning about axis i
         parts = np.einsum("tik,tj->tkij", unit, rate).reshape(len(up), 3, 9)
         self.windows += len(up)
-        self.told += np.einsum("tka,tkb->ab", parts, parts)
-        self.both += np.einsum("tka,tk->a", parts, up_rate)
-        self.turned += float((up_rate**2).sum())
+        self.gram += np.einsum("tka,tkb->ab", parts, parts)
+        self.cross += np.einsum("tka,tk->a", parts, up_rate)
+        self.power += float((up_rate**2).sum())
 
-    def agreement(self, setting: NDArray[np.float64] = SETTINGS[0]) -> Agreement:
+    def of_setting(self, setting: NDArray[np.float64] = SETTINGS[0]) -> AxisSetting:
         """How well the two agree if the gyroscope's axes are set in that way."""
         entries = setting.ravel()
-        both, told = float(self.both @ entries), float(entries @ self.told @ entries)
-        if told <= 0 or self.turned <= 0:
-            return Agreement(setting, float("nan"), float("nan"))
-        return Agreement(setting, both / float(np.sqrt(self.turned * told)), both / told)
+        cross, explained = float(self.cross @ entries), float(entries @ self.gram @ entries)
+        if explained <= 0 or self.power <= 0:
+            return AxisSetting(setting, float("nan"), float("nan"))
+        return AxisSetting(setting, cross / float(np.sqrt(self.power * explained)), cross / explained)
 
-    def best(self) -> Agreement:
+    def best(self) -> AxisSetting:
         """The setting of axes that agrees best; of those that agree as well, the one that changes least."""
-        found = [each for each in map(self.agreement, SETTINGS) if not np.isnan(each.correlation)]
+        found = [each for each in map(self.of_setting, SETTINGS) if not np.isnan(each.correlation)]
         if not found:
-            return self.agreement()
+            return self.of_setting()
         top = max(each.correlation for each in found)
         return min((each for each in found if each.correlation > top - _AS_WELL), key=_count_changes)
 
 
-def _count_changes(agreement: Agreement) -> int:
+def _count_changes(found: AxisSetting) -> int:
     """0 for the axes as they are, then all three turned round, one, two, and last those that change places."""
-    kept = np.diag(agreement.setting)
+    kept = np.diag(found.setting)
     return {3.0: 0, -3.0: 1, 1.0: 2, -1.0: 3}.get(float(kept.sum()), 4) if np.abs(kept).all() else 4
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.har.activities import broaden
-from datamodules.har.inspection.gravity_turning import Turning
+from datamodules.har.inspection.gravity_turning import GyroAgreement
 from datamodules.har.recordings.missing import runs_of
 from datamodules.har.recordings.recording import Recording
 
@@ -41,7 +41,7 @@ class SiteHealth:
         calm_norms: median norm of the calmest second of each recording [m/s^2], for sets without labels of rest.
         standing: subject -> mean acceleration of each of their recordings of standing, ``(3,)`` each [m/s^2].
         gravity_included: what the reader says.
-        turning: how gravity turns, and how the gyroscope says it does.
+        gyro_agreement: how gravity turns, and how the gyroscope says it does.
     """
 
     samples: int = 0
@@ -53,7 +53,7 @@ class SiteHealth:
     calm_norms: list[float] = field(default_factory=list)
     standing: dict[str, list[NDArray[np.float64]]] = field(default_factory=lambda: defaultdict(list))
     gravity_included: bool = True
-    turning: Turning = field(default_factory=Turning)
+    gyro_agreement: GyroAgreement = field(default_factory=GyroAgreement)
 
     @property
     def rest_norm(self) -> float:
@@ -118,7 +118,7 @@ class SetHealth:
             _count_samples(site, accel, gyro)
             _find_rest(site, accel, labels, subject, recording.rate_hz)
             if gyro is not None and recording.gravity_included:
-                site.turning.add(accel, gyro, recording.rate_hz)
+                site.gyro_agreement.add(accel, gyro, recording.rate_hz)
 
 
 def _count_samples(site: SiteHealth, accel: NDArray[np.float64], gyro: NDArray[np.float64] | None) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.har.parsing.packages import locate_in_package
-from datamodules.har.recordings.building import Facts, record_even
+from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.sources import packaged_files
 
@@ -32,6 +33,11 @@ MOUNTING = (
 )
 
 list_sources = packaged_files("aeon", "BasicMotions_TRAIN.ts", "BasicMotions_TEST.ts")
+
+
+def is_test(recording: Recording) -> bool:
+    """Whether a recording belongs to the official test split."""
+    return recording.trial.startswith("basic_motions/test/")
 
 
 def read_basic_motions(root: Path | None, reading: Reading) -> Iterator[Recording]:
@@ -61,7 +67,9 @@ def read_basic_motions(root: Path | None, reading: Reading) -> Iterator[Recordin
             raise ValueError(f"{path} holds no series after @data, expected 40; reinstall the package aeon")
         for number, line in enumerate(lines):
             values, label = _parse_series(line, f"{path.name}, series {number + 1}")
-            facts = Facts(None, f"basic_motions/{split}/{number}", MOUNTING, f"{path} series {number + 1}", False)
+            facts = RecordingFacts(
+                None, f"basic_motions/{split}/{number}", MOUNTING, f"{path} series {number + 1}", False
+            )
             yield record_even(
                 values[:, None, :3],
                 values[:, None, 3:],
@@ -94,3 +102,8 @@ def _locate(root: Path | None, file_name: str) -> Path:
             f'{file_name} not found in {root}; give root=None and install it with: pip install "imuforge[har]"'
         )
     return root / file_name
+
+
+SET = RealSet(
+    read_basic_motions, ACTIVITIES, ("right_wrist",), is_test=is_test, subject_independent=False, sources=list_sources
+)

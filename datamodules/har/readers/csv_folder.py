@@ -18,8 +18,9 @@ from datamodules.har.parsing.label_codes import unknown_label
 from datamodules.har.parsing.named_table import NamedTable, parse_named_table
 from datamodules.har.parsing.units import unit_factor
 from datamodules.har.readers.csv_description import WHITESPACE, FolderDescription, read_description
-from datamodules.har.recordings.building import Facts, SensorTrack, record_even, record_tracks
+from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_even, record_tracks
 from datamodules.har.recordings.reading import Reading, is_hidden, natural_key
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.sources import files_below
 from datamodules.har.recordings.stamps import ClockRule
@@ -106,7 +107,9 @@ def _record(
 ) -> list[Recording]:
     labels = _labels(table, groups, where, about)
     parts = (groups[name] for name in ("subject", "activity", "trial", "part") if name in groups)
-    facts = Facts(groups.get("subject"), "/".join([about.name, *parts]), about.mounting, where, about.gravity_included)
+    facts = RecordingFacts(
+        groups.get("subject"), "/".join([about.name, *parts]), about.mounting, where, about.gravity_included
+    )
     if about.time_column is None:
         accel = np.stack([_sensor(table, columns, about, "accel") for columns in about.accel.values()], axis=1)
         gyro = None
@@ -181,3 +184,6 @@ def _open(path: Path, about: FolderDescription) -> NamedTable:
         decimal=about.decimal,
         skip_lines=about.skip_lines,
     )
+
+
+SET = RealSet(read_csv_folder, {}, (), sources=list_sources)

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from datamodules.har.parsing.number_table import read_number_table
-from datamodules.har.recordings.building import Facts, record_even
+from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 
 RATE_HZ = 25.0
@@ -76,7 +77,7 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
         raise ValueError(f"{path} lies in activity folder {path.parent.parent.name}, expected a01 to a19")
     table = read_number_table(path, columns=45, take=range(45), delimiter=",")
     units = table.reshape(len(table), len(PLACEMENTS), 9)
-    facts = Facts(subject, f"dsads/a{activity:02d}/{subject}/{segment}", MOUNTING, str(path))
+    facts = RecordingFacts(subject, f"dsads/a{activity:02d}/{subject}/{segment}", MOUNTING, str(path))
     return [
         record_even(
             units[:, :, 0:3],
@@ -88,3 +89,6 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
             reading=reading,
         )
     ]
+
+
+SET = RealSet(read_dsads, ACTIVITIES, PLACEMENTS)

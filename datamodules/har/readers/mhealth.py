@@ -15,8 +15,9 @@ import numpy as np
 from datamodules.har.parsing.label_codes import name_codes
 from datamodules.har.parsing.number_table import read_number_table
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.recordings.building import Facts, record_even
+from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 
 RATE_HZ = 50.0
@@ -72,7 +73,11 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
     table = read_number_table(path, columns=24, take=_TAKE)
     accel = np.stack([table[:, 0:3], table[:, 3:6], table[:, 9:12]], axis=1)
     gyro = np.stack([np.full((len(table), 3), np.nan), table[:, 6:9], table[:, 12:15]], axis=1)
-    facts = Facts(match.group(1), f"mhealth/{match.group(1)}", MOUNTING, str(path))
+    facts = RecordingFacts(match.group(1), f"mhealth/{match.group(1)}", MOUNTING, str(path))
     labels = name_codes(table[:, 15], ACTIVITIES, str(path))
     gyro *= unit_factor("deg/s", "gyro")
     return [record_even(accel, gyro, labels, facts, placements=PLACEMENTS, rate_hz=RATE_HZ, reading=reading)]
+
+
+# The chest unit has no gyroscope.
+SET = RealSet(read_mhealth, ACTIVITIES, PLACEMENTS[1:])

@@ -13,8 +13,9 @@ from pathlib import Path
 from datamodules.har.parsing.label_codes import name_one
 from datamodules.har.parsing.named_table import parse_named_table
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.recordings.building import Facts, record_even
+from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 
 RATE_HZ = 50.0
@@ -80,9 +81,12 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
             -(gravity + user)[:, None] * unit_factor("g", "accel"),
             rate[:, None],
             name_one(code, ACTIVITIES, str(path)),
-            Facts(subject, f"motionsense/{code}_{trial}/{subject}", MOUNTING, str(path)),
+            RecordingFacts(subject, f"motionsense/{code}_{trial}/{subject}", MOUNTING, str(path)),
             placements=PLACEMENTS,
             rate_hz=RATE_HZ,
             reading=reading,
         )
     ]
+
+
+SET = RealSet(read_motionsense, ACTIVITIES, PLACEMENTS)

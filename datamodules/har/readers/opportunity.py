@@ -16,8 +16,9 @@ import numpy as np
 from datamodules.har.parsing.label_codes import name_codes
 from datamodules.har.parsing.number_table import read_number_table
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.recordings.building import Facts, SensorTrack, record_tracks
+from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_tracks
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.stamps import ClockRule
 
@@ -83,6 +84,9 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
         rate = table[:, first + 3 : first + 6] * unit_factor("mrad/s", "gyro")
         tracks.append(SensorTrack(placement, "gyro", time_s, rate))
     subject, run = match.group(1), match.group(2).lower()
-    facts = Facts(subject, f"opportunity/{subject}/{run}", MOUNTING, str(path))
+    facts = RecordingFacts(subject, f"opportunity/{subject}/{run}", MOUNTING, str(path))
     labels = name_codes(table[:, -1], ACTIVITIES, str(path))
     return record_tracks(tracks, np.asarray(labels), facts, CLOCK, reading)
+
+
+SET = RealSet(read_opportunity, ACTIVITIES, PLACEMENTS, is_test=is_test, subject_independent=False)

@@ -14,8 +14,9 @@ import numpy as np
 
 from datamodules.har.parsing.label_codes import name_codes
 from datamodules.har.parsing.number_table import read_number_table
-from datamodules.har.recordings.building import Facts, SensorTrack, record_tracks
+from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_tracks
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.stamps import ClockRule
 
@@ -85,5 +86,8 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
         tracks.append(SensorTrack(placement, "accel", time_s, table[:, first : first + 3]))
         tracks.append(SensorTrack(placement, "gyro", time_s, table[:, first + 3 : first + 6]))
     session = (match.group(1) or "protocol").lower()
-    facts = Facts(match.group(2), f"pamap2/{session}/{match.group(2)}", MOUNTING, str(path))
+    facts = RecordingFacts(match.group(2), f"pamap2/{session}/{match.group(2)}", MOUNTING, str(path))
     return record_tracks(tracks, name_codes(table[:, 1], ACTIVITIES, str(path)), facts, CLOCK, reading)
+
+
+SET = RealSet(read_pamap2, ACTIVITIES, PLACEMENTS)

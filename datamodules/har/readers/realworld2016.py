@@ -14,8 +14,9 @@ from pathlib import Path
 from datamodules.har.parsing.archives import read_zip
 from datamodules.har.parsing.named_table import parse_named_table
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.recordings.building import Facts, SensorTrack, drop_short_tracks, record_tracks
+from datamodules.har.recordings.building import RecordingFacts, SensorTrack, drop_short_tracks, record_tracks
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.stamps import ClockRule
 
@@ -106,7 +107,7 @@ def _parse(subject: str, activity: str, paths: list[Path], reading: Reading) -> 
         tracks = [sensors[site, kind] for site in sites for kind in ("accel", "gyro") if (site, kind) in sensors]
         tracks = drop_short_tracks(tracks, f"proband{subject} {activity}_{part}")
         source = " and ".join(str(path) for path in paths[:2]) + (f" part {part}" if len(parts) > 1 else "")
-        facts = Facts(subject, f"realworld2016/{subject}/{activity}_{part}", MOUNTING, source)
+        facts = RecordingFacts(subject, f"realworld2016/{subject}/{activity}_{part}", MOUNTING, source)
         yield from record_tracks(tracks, ACTIVITIES[activity], facts, CLOCK, reading)
 
 
@@ -128,3 +129,6 @@ def _track(data: bytes, where: str, site: str, kind: str) -> SensorTrack:
     time_s = table.numbers(["attr_time"])[:, 0] * unit_factor("ms", "time")
     values = table.numbers(["attr_x", "attr_y", "attr_z"])
     return SensorTrack(site, "accel" if kind == "accel" else "gyro", time_s, values)
+
+
+SET = RealSet(read_realworld2016, ACTIVITIES, tuple(SITES.values()))

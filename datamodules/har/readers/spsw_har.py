@@ -14,8 +14,9 @@ import numpy as np
 from datamodules.har.parsing.label_codes import name_texts
 from datamodules.har.parsing.named_table import NamedTable, parse_named_table
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.recordings.building import Facts, SensorTrack, record_tracks
+from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_tracks
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.stamps import ClockRule
 
@@ -81,7 +82,7 @@ def _parse(key: tuple[str, str, str], devices: Mapping[str, Path], reading: Read
         tracks += _sensors(table, placement)
         if device == "sp":
             labels = name_texts(table.texts("label"), ACTIVITIES, str(devices[device]))
-    facts = Facts(subject, f"spsw_har/{subject}/{number}", MOUNTING, " and ".join(map(str, devices.values())))
+    facts = RecordingFacts(subject, f"spsw_har/{subject}/{number}", MOUNTING, " and ".join(map(str, devices.values())))
     return record_tracks(tracks, labels, facts, CLOCK, reading)
 
 
@@ -91,3 +92,6 @@ def _sensors(table: NamedTable, placement: str) -> list[SensorTrack]:
         SensorTrack(placement, "accel", time_s, table.numbers(["x_acc", "y_acc", "z_acc"])),
         SensorTrack(placement, "gyro", time_s, table.numbers(["x_gyro", "y_gyro", "z_gyro"])),
     ]
+
+
+SET = RealSet(read_spsw_har, ACTIVITIES, PLACEMENTS)

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from datamodules.har.parsing.label_codes import name_codes
 from datamodules.har.parsing.number_table import read_number_table
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.recordings.building import Facts, record_even
+from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 
 RATE_HZ = 50.0
@@ -102,7 +103,7 @@ def _parse(split: str, total_acc_x: Path, reading: Reading) -> list[Recording]:
         joined, names = join_windows(values[a:b], labels[a:b])
         person = int(people[a])
         numbers[person] = numbers.get(person, -1) + 1
-        facts = Facts(str(person), f"uci_har/{split}/{person}/{numbers[person]}", MOUNTING, str(total_acc_x))
+        facts = RecordingFacts(str(person), f"uci_har/{split}/{person}/{numbers[person]}", MOUNTING, str(total_acc_x))
         recordings.append(
             record_even(
                 joined[:, None, :3],
@@ -141,3 +142,6 @@ def _beside(path: Path) -> Path:
     if not path.is_file():
         raise ValueError(f"{path} is missing beside the other files of UCI HAR; download the set anew")
     return path
+
+
+SET = RealSet(read_uci_har, ACTIVITIES, PLACEMENTS, is_test=is_test)

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from datamodules.har.parsing.label_codes import name_one
 from datamodules.har.parsing.number_table import parse_numbers
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.recordings.building import Facts, SensorTrack, drop_short_tracks, record_tracks
+from datamodules.har.recordings.building import RecordingFacts, SensorTrack, drop_short_tracks, record_tracks
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.stamps import ClockRule
 
@@ -107,7 +108,7 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
     if not any(track.kind == "accel" for track in tracks):
         raise ValueError(f"{path} holds no accelerometer of sensor ID 0 to 4; download it anew")
     activity = name_one(movement.lower().replace("_", ""), ACTIVITIES, str(path))
-    facts = Facts(subject, f"umafall/{subject}/{kind.lower()}_{movement}_{trial}/{stamp}", MOUNTING, str(path))
+    facts = RecordingFacts(subject, f"umafall/{subject}/{kind.lower()}_{movement}_{trial}/{stamp}", MOUNTING, str(path))
     tracks = drop_short_tracks(tracks, str(path))
     return record_tracks(tracks, activity, facts, CLOCK, reading)
 
@@ -122,3 +123,7 @@ def _track(rows: NDArray[np.float64], placement: str, sensor: int) -> SensorTrac
     if sensor == _ACCEL:
         return SensorTrack(placement, "accel", time_s, rows[:, 2:5] * unit_factor("g", "accel"))
     return SensorTrack(placement, "gyro", time_s, rows[:, 2:5] * unit_factor("deg/s", "gyro"))
+
+
+# In part of the recordings the phone has no gyroscope.
+SET = RealSet(read_umafall, ACTIVITIES, PLACEMENTS[1:])

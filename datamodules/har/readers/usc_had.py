@@ -13,8 +13,9 @@ from pathlib import Path
 from datamodules.har.parsing.label_codes import name_one
 from datamodules.har.parsing.mat_files import read_mat
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.recordings.building import Facts, record_even
+from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 
 RATE_HZ = 100.0
@@ -63,7 +64,7 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
     if values is None or values.ndim != 2 or values.shape[1] != 6:
         shape = "no array" if values is None else f"shape {values.shape}"
         raise ValueError(f"sensor_readings in {path} has {shape}, expected (T, 6); download it anew")
-    facts = Facts(subject, f"usc_had/{subject}/a{activity}t{trial}", MOUNTING, str(path))
+    facts = RecordingFacts(subject, f"usc_had/{subject}/a{activity}t{trial}", MOUNTING, str(path))
     return [
         record_even(
             values[:, None, :3] * unit_factor("g", "accel"),
@@ -75,3 +76,6 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
             reading=reading,
         )
     ]
+
+
+SET = RealSet(read_usc_had, ACTIVITIES, PLACEMENTS)

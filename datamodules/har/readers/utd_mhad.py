@@ -14,8 +14,9 @@ from pathlib import Path
 from datamodules.har.parsing.label_codes import name_one
 from datamodules.har.parsing.mat_files import read_mat
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.recordings.building import Facts, record_even
+from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 
 RATE_HZ = 50.0
@@ -74,7 +75,7 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
     if values is None or values.ndim != 2 or values.shape[1] != 6:
         shape = "no array" if values is None else f"shape {values.shape}"
         raise ValueError(f"d_iner in {path} has {shape}, expected (T, 6); download it anew")
-    facts = Facts(subject, f"utd_mhad/{subject}/a{action}t{trial}", MOUNTING, str(path))
+    facts = RecordingFacts(subject, f"utd_mhad/{subject}/a{action}t{trial}", MOUNTING, str(path))
     return [
         record_even(
             values[:, None, :3] * unit_factor("g", "accel"),
@@ -86,3 +87,7 @@ def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording
             reading=reading,
         )
     ]
+
+
+# Six of the 27 actions were done with the unit on the thigh.
+SET = RealSet(read_utd_mhad, ACTIVITIES, ("right_wrist",), is_test=is_test)

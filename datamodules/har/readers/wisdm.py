@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from datamodules.har.parsing.label_codes import name_one, name_texts
 from datamodules.har.parsing.named_table import parse_named_table
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.readers.wisdm_2010 import V1_FILES, read_wisdm_2010
-from datamodules.har.recordings.building import Facts, SensorTrack, record_tracks
+from datamodules.har.readers.wisdm_2010 import V1_ACTIVITIES, V1_FILES, read_wisdm_2010
+from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_tracks
 from datamodules.har.recordings.missing import runs_of
 from datamodules.har.recordings.reading import Reading, SetFiles
+from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.stamps import ClockRule
 
@@ -105,7 +106,9 @@ def _parse(device: str, subject: str, sensors: Mapping[str, Path], reading: Read
             tracks.append(SensorTrack(PLACEMENTS[device], "gyro", *gyro))
         else:
             logger.warning("%s has no gyroscope at the time of activity %s", sensors["accel"], code)
-        facts = Facts(subject, f"wisdm/{subject}/{device}/{code}{number}", MOUNTING, f"{sensors['accel']} ({code})")
+        facts = RecordingFacts(
+            subject, f"wisdm/{subject}/{device}/{code}{number}", MOUNTING, f"{sensors['accel']} ({code})"
+        )
         activity = name_one(code, ACTIVITIES, str(sensors["accel"]))
         yield from record_tracks(tracks, activity, facts, CLOCK, reading)
 
@@ -125,3 +128,7 @@ def _spans(path: Path) -> dict[tuple[str, int], Span]:
             else:
                 logger.warning("%s, line %d: a single sample of activity %s left out", path, a + 1, code)
     return found
+
+
+# The phone is in recordings of its own; those of 2010 have names of their own.
+SET = RealSet(read_wisdm, {**ACTIVITIES, **V1_ACTIVITIES}, ("right_wrist",))

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.recordings.building import Facts, SensorTrack, record_tracks
+from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_tracks
 from datamodules.har.recordings.reading import Reading, SetFiles
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.stamps import ClockRule
@@ -89,6 +89,6 @@ def _parse(path: Path, reading: Reading) -> Iterator[Recording]:
         if b - a < 3 or time_s[b - 1] - time_s[a] < 0.1:
             continue
         numbers[subject] = numbers.get(subject, -1) + 1
-        facts = Facts(subject, f"wisdm_2010/{subject}/{numbers[subject]}", MOUNTING, str(path))
+        facts = RecordingFacts(subject, f"wisdm_2010/{subject}/{numbers[subject]}", MOUNTING, str(path))
         tracks = [SensorTrack(PLACEMENTS[0], "accel", time_s[a:b], values[a:b])]
         yield from record_tracks(tracks, V1_ACTIVITIES[name], facts, CLOCK, reading)

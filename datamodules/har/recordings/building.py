@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Facts:
+class RecordingFacts:
     """What a recording says about itself besides its samples; its attributes are those of a Recording."""
 
     subject: str | None
@@ -70,7 +70,11 @@ def drop_short_tracks(tracks: Sequence[SensorTrack], where: str) -> list[SensorT
 
 
 def record_tracks(
-    tracks: Sequence[SensorTrack], labels: NDArray[np.str_] | str, facts: Facts, rule: ClockRule, reading: Reading
+    tracks: Sequence[SensorTrack],
+    labels: NDArray[np.str_] | str,
+    facts: RecordingFacts,
+    rule: ClockRule,
+    reading: Reading,
 ) -> list[Recording]:
     """Recordings of sensors with time stamps: one, or several where gaps split it.
 
@@ -122,7 +126,7 @@ def record_even(
     accel: NDArray[np.floating],
     gyro: NDArray[np.floating] | None,
     labels: NDArray[np.str_] | str,
-    facts: Facts,
+    facts: RecordingFacts,
     *,
     placements: Sequence[str],
     rate_hz: float,

@@ -78,14 +78,9 @@ def align_tracks(
     times = [each.time_s - origin for each in ordered]
     stretches, resampled, cuts = [], False, set[tuple[float, float]]()
     for begin, end in _common_runs(times, max_gap_s, step, cuts, where):
-        pieces = []
-        for time_s, values in zip(times, mended, strict=True):
-            piece, exact = _onto_grid(time_s, values, begin, end, rule.rate_hz, max_gap_s)
-            pieces.append(piece)
-            resampled |= not exact
-        grid: NDArray[np.float64] = np.asarray(begin + step * np.arange(len(pieces[0])), dtype=np.float64)
-        nearest = _nearest(times[0], grid)
-        stretches.append(Stretch(tuple(pieces), names[nearest]))
+        stretch, exact = _onto_one_grid(times, mended, names, (begin, end), rule.rate_hz, max_gap_s)
+        stretches.append(stretch)
+        resampled |= not exact
     rate_hz, jitter_s = step_statistics(
         [track.time_s[each.order] for track, each in zip(tracks, ordered, strict=True)], max_gap_s, rule.stamps
     )
@@ -139,6 +134,24 @@ def _common_runs(
     if stop - begin >= step:
         runs.append((begin, float(stop)))
     return runs
+
+
+def _onto_one_grid(
+    times: Sequence[NDArray[np.float64]],
+    tracks: Sequence[NDArray[np.float64]],
+    names: NDArray[np.str_],
+    span: tuple[float, float],
+    rate_hz: float,
+    max_gap_s: float,
+) -> tuple[Stretch, bool]:
+    """All tracks over one span of time, and whether they are the very samples of their sources."""
+    pieces, exact = [], True
+    for time_s, values in zip(times, tracks, strict=True):
+        piece, same = _onto_grid(time_s, values, *span, rate_hz, max_gap_s)
+        pieces.append(piece)
+        exact &= same
+    grid: NDArray[np.float64] = np.asarray(span[0] + (1.0 / rate_hz) * np.arange(len(pieces[0])))
+    return Stretch(tuple(pieces), names[_nearest(times[0], grid)]), exact
 
 
 def _bridged(time_s: NDArray[np.float64], max_gap_s: float) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
 from filelock import FileLock
 
+from sim.files import whole_file
 from sim.names import check_name
 
 MANIFEST = "manifest.csv"
@@ -39,9 +39,8 @@ def add_to_manifest(recording: Path, *, label: str, subject: str = "virtual", sp
             raise ValueError(f"{path} has columns {list(before.columns)}, expected file among them; mend or remove it")
         row = pd.DataFrame([dict(zip(_COLUMNS, (recording.name, label, subject, split), strict=True))])
         table = pd.concat([before[before["file"] != recording.name], row], ignore_index=True)
-        unfinished = path.with_name(f"{MANIFEST}.{os.getpid()}.tmp")
-        table.to_csv(unfinished, index=False)
-        unfinished.replace(path)
+        with whole_file(path) as part:
+            table.to_csv(part, index=False)
     return path
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from datamodules.har.streams.shards import StreamShards
 from datamodules.har.windows.cutter import Cutter, WindowReport
 from datamodules.har.windows.moments import Moments
+from datamodules.har.windows.window_index import WindowIndex
 from datamodules.har.windows.window_set import Windows
 
 _BLOCK = 4096
@@ -18,24 +19,17 @@ _BLOCK = 4096
 
 @dataclass(frozen=True)
 class ShardWindows(Windows):
-    """Windows of a pack; see :class:`datamodules.har.windows.window_set.Windows`.
+    """Windows of a pack.
 
     Attributes:
         shards: the open pack.
         row: first row of each window in its recording's file ``(N,)``.
         length: T, samples of a window.
-        others: as there.
     """
 
     shards: StreamShards
     row: NDArray[np.int64]
     length: int
-    labels: NDArray[np.int64]
-    subjects: NDArray[np.str_]
-    recording: NDArray[np.int64]
-    classes: tuple[str, ...]
-    channels: tuple[str, ...]
-    rate_hz: float
 
     @property
     def num_samples(self) -> int:
@@ -44,13 +38,7 @@ class ShardWindows(Windows):
 
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> ShardWindows:
         """The windows named by a mask ``(N,)`` or by indices ``(M,)``, in that order; no sample is read."""
-        return replace(
-            self,
-            row=self.row[chosen],
-            labels=self.labels[chosen],
-            subjects=self.subjects[chosen],
-            recording=self.recording[chosen],
-        )
+        return ShardWindows(self.index.select(chosen), self.shards, self.row[chosen], self.length)
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Raw channels ``(B, T, C)`` of the windows named by ``indices (B,)``."""
@@ -102,15 +90,7 @@ def cut_shards(shards: StreamShards, cutter: Cutter) -> tuple[ShardWindows, Wind
             "placements or channels"
         )
     first = np.cumsum(shards.runs.lengths) - shards.runs.lengths
-    windows = ShardWindows(
-        shards,
-        shards.start[found.recording] + found.begin - first[found.recording],
-        cutter.samples,
-        found.label,
-        shards.subjects[found.recording],
-        found.recording,
-        cutter.classes,
-        shards.channels,
-        shards.rate_hz,
-    )
-    return windows, report
+    subjects = shards.subjects[found.recording]
+    index = WindowIndex(found.label, subjects, found.recording, cutter.classes, shards.channels, shards.rate_hz)
+    row = shards.start[found.recording] + found.begin - first[found.recording]
+    return ShardWindows(index, shards, row, cutter.samples), report

@@ -6,7 +6,6 @@ be turned. Rotation as augmentation for wearable sensors: Um et al. 2017, doi 10
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import permutations, product
 from typing import Literal
 
@@ -94,7 +93,7 @@ def turn_windows(windows: WindowSet, matrices: NDArray[np.float64]) -> WindowSet
     Raises:
         ValueError: there is not one matrix for each window, or the channels are not triples x, y, z.
     """
-    return replace(windows, signals=turn_signals(windows.signals, matrices, windows.channels))
+    return WindowSet.of(turn_signals(windows.signals, matrices, windows.channels), windows.index)
 
 
 def turn_signals(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.har.windows.turning import turn_signals
+from datamodules.har.windows.window_index import WindowIndex
 from datamodules.har.windows.window_set import Windows, WindowSet
 
 
@@ -21,18 +22,11 @@ class JoinedWindows(Windows):
         parts: the sets.
         part: which of them each window is in ``(N,)``.
         place: its index there ``(N,)``.
-        others: as in :class:`Windows`.
     """
 
     parts: tuple[Windows, ...]
     part: NDArray[np.int64]
     place: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    subjects: NDArray[np.str_]
-    recording: NDArray[np.int64]
-    classes: tuple[str, ...]
-    channels: tuple[str, ...]
-    rate_hz: float
 
     @classmethod
     def of(cls, parts: Sequence[Windows]) -> Self:
@@ -49,10 +43,7 @@ class JoinedWindows(Windows):
             parts[0].check_compatible(each, "joined")
             recording.append(each.recording + offset)
             offset += int(each.recording.max(initial=-1)) + 1
-        return cls(
-            tuple(parts),
-            np.repeat(np.arange(len(parts)), [len(each) for each in parts]),
-            np.concatenate([np.arange(len(each)) for each in parts]),
+        index = WindowIndex(
             np.concatenate([each.labels for each in parts]),
             np.concatenate([each.subjects for each in parts]),
             np.concatenate(recording),
@@ -60,6 +51,8 @@ class JoinedWindows(Windows):
             parts[0].channels,
             parts[0].rate_hz,
         )
+        part = np.repeat(np.arange(len(parts)), [len(each) for each in parts])
+        return cls(index, tuple(parts), part, np.concatenate([np.arange(len(each)) for each in parts]))
 
     @property
     def num_samples(self) -> int:
@@ -68,14 +61,7 @@ class JoinedWindows(Windows):
 
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> JoinedWindows:
         """The windows named by a mask ``(N,)`` or by indices ``(M,)``, in that order."""
-        return replace(
-            self,
-            part=self.part[chosen],
-            place=self.place[chosen],
-            labels=self.labels[chosen],
-            subjects=self.subjects[chosen],
-            recording=self.recording[chosen],
-        )
+        return JoinedWindows(self.index.select(chosen), self.parts, self.part[chosen], self.place[chosen])
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Raw channels ``(B, T, C)`` of the windows named by ``indices (B,)``."""
@@ -103,23 +89,15 @@ class TurnedWindows(Windows):
     Attributes:
         base: the windows.
         matrices: one rotation for each ``(N, 3, 3)``, new sensor frame from old.
-        others: as in :class:`Windows`.
     """
 
     base: Windows
     matrices: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    subjects: NDArray[np.str_]
-    recording: NDArray[np.int64]
-    classes: tuple[str, ...]
-    channels: tuple[str, ...]
-    rate_hz: float
 
     @classmethod
     def of(cls, base: Windows, matrices: NDArray[np.floating]) -> Self:
         """Turn windows, each by its own matrix ``(N, 3, 3)``."""
-        turns = matrices.astype(np.float32)
-        return cls(base, turns, base.labels, base.subjects, base.recording, base.classes, base.channels, base.rate_hz)
+        return cls(base.index, base, matrices.astype(np.float32))
 
     @property
     def num_samples(self) -> int:

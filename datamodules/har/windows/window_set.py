@@ -3,37 +3,59 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.har.windows.moments import ChannelStatistics, Moments
+from datamodules.har.windows.window_index import WindowIndex
 
 _CHUNK = 16
 """Windows that are read at once for statistics: some thousand samples."""
 
 
+@dataclass(frozen=True)
 class Windows(ABC):
     """Windows of equal length with a class, a wearer and a recording each, wherever their samples lie.
 
     Attributes:
-        labels: index into ``classes`` ``(N,)``, int64.
-        subjects: who wore the sensors ``(N,)``; empty string where the set does not say.
-        recording: running number of the recording a window was cut from ``(N,)``; windows of one recording may
-            overlap, so a split must keep them together.
-        classes: names of all classes, whether or not a window of each is present.
-        channels: name of each channel, such as ``accel_x``, or ``chest.accel_x`` where there are several sites.
-        rate_hz: samples per second [Hz].
+        index: what is known of each apart from its samples; ``labels``, ``subjects``, ``recording``, ``classes``,
+            ``channels`` and ``rate_hz`` are its own.
     """
 
-    labels: NDArray[np.int64]
-    subjects: NDArray[np.str_]
-    recording: NDArray[np.int64]
-    classes: tuple[str, ...]
-    channels: tuple[str, ...]
-    rate_hz: float
+    index: WindowIndex
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Index into ``classes`` ``(N,)``."""
+        return self.index.labels
+
+    @property
+    def subjects(self) -> NDArray[np.str_]:
+        """Who wore the sensors ``(N,)``; empty string where the set does not say."""
+        return self.index.subjects
+
+    @property
+    def recording(self) -> NDArray[np.int64]:
+        """Running number of the recording that each was cut from ``(N,)``."""
+        return self.index.recording
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of all classes."""
+        return self.index.classes
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Name of each channel."""
+        return self.index.channels
+
+    @property
+    def rate_hz(self) -> float:
+        """Samples per second [Hz]."""
+        return self.index.rate_hz
 
     @property
     @abstractmethod
@@ -49,7 +71,7 @@ class Windows(ABC):
         """Raw channels ``(B, T, C)`` of the windows named by ``indices (B,)``, in SI units, sensor frame."""
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.index)
 
     @property
     def num_channels(self) -> int:
@@ -84,15 +106,7 @@ class Windows(ABC):
 
     def in_memory(self) -> WindowSet:
         """All windows in memory."""
-        return WindowSet(
-            self.read(np.arange(len(self))),
-            self.labels,
-            self.subjects,
-            self.recording,
-            self.classes,
-            self.channels,
-            self.rate_hz,
-        )
+        return WindowSet.of(self.read(np.arange(len(self))), self.index)
 
     def check_compatible(self, other: Windows, what: str = "test") -> None:
         """Make sure that a classifier of these windows can be applied to others.
@@ -111,39 +125,46 @@ class Windows(ABC):
                 raise ValueError(f"{name} of the {what} windows are {b}, expected {a} like the training windows")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class WindowSet(Windows):
     """Windows in memory.
 
-    Attributes:
+    Args:
         signals: raw channels ``(N, T, C)``, float32, in SI units (m/s^2, rad/s), sensor frame.
-        others: as in :class:`Windows`.
+        labels: index into ``classes`` ``(N,)``; this and what follows as in :class:`WindowIndex`.
+        subjects: who wore the sensors ``(N,)``.
+        recording: running number of the recording ``(N,)``.
+        classes: names of all classes.
+        channels: name of each channel.
+        rate_hz: samples per second [Hz].
 
     Raises:
         ValueError: shapes do not fit together, or a label is not an index into ``classes``.
     """
 
     signals: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    subjects: NDArray[np.str_]
-    recording: NDArray[np.int64]
-    classes: tuple[str, ...]
-    channels: tuple[str, ...]
-    rate_hz: float
 
-    def __post_init__(self) -> None:
-        shape = self.signals.shape
-        if len(shape) != 3 or shape[2] != len(self.channels):
-            raise ValueError(f"signals have shape {shape}, expected (N, T, {len(self.channels)}) for {self.channels}")
-        for name in ("labels", "subjects", "recording"):
-            found = getattr(self, name).shape
-            if found != shape[:1]:
-                raise ValueError(f"{name} have shape {found}, expected {shape[:1]}: one for each window")
-        if len(self.labels) and not (self.labels.min() >= 0 and self.labels.max() < len(self.classes)):
-            raise ValueError(
-                f"labels run from {self.labels.min()} to {self.labels.max()}, expected indices into the "
-                f"{len(self.classes)} classes {list(self.classes)}"
-            )
+    def __init__(
+        self,
+        signals: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        subjects: NDArray[np.str_],
+        recording: NDArray[np.int64],
+        classes: tuple[str, ...],
+        channels: tuple[str, ...],
+        rate_hz: float,
+    ) -> None:
+        if signals.ndim != 3 or signals.shape[2] != len(channels):
+            raise ValueError(f"signals have shape {signals.shape}, expected (N, T, {len(channels)}) for {channels}")
+        if labels.shape != signals.shape[:1]:
+            raise ValueError(f"labels have shape {labels.shape}, expected {signals.shape[:1]}: one for each window")
+        super().__init__(WindowIndex(labels, subjects, recording, classes, channels, rate_hz))
+        object.__setattr__(self, "signals", signals)
+
+    @classmethod
+    def of(cls, signals: NDArray[np.float32], index: WindowIndex) -> Self:
+        """Put samples ``(N, T, C)`` to what is known of the windows."""
+        return cls(signals, index.labels, index.subjects, index.recording, index.classes, index.channels, index.rate_hz)
 
     @property
     def num_samples(self) -> int:
@@ -160,14 +181,8 @@ class WindowSet(Windows):
 
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> WindowSet:
         """The windows named by a mask ``(N,)`` or by indices ``(M,)``, in that order."""
-        return replace(
-            self,
-            signals=self.signals[chosen],
-            labels=self.labels[chosen],
-            subjects=self.subjects[chosen],
-            recording=self.recording[chosen],
-        )
+        return WindowSet.of(self.signals[chosen], self.index.select(chosen))
 
     def normalised(self, statistics: ChannelStatistics) -> WindowSet:
         """The same windows, ``(x - mean) / std`` per channel."""
-        return replace(self, signals=(self.signals - statistics.mean) / statistics.std)
+        return WindowSet.of((self.signals - statistics.mean) / statistics.std, self.index)

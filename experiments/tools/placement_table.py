@@ -1,0 +1,101 @@
+"""Write the table of presets in docs/placements.md: ``python -m experiments.tools.placement_table``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from sim.body import Body
+from sim.conventions import NUM_JOINTS
+from sim.motion import Motion
+from sim.placements import Placement, resolve_all, site_poses
+from sim.placements.presets import PLACES
+
+PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "placements.md"
+BEGIN: Final = "<!-- presets: written by python -m experiments.tools.placement_table -->"
+END: Final = "<!-- end of presets -->"
+
+_DIRECTIONS: Final = (
+    "Directions are those of a person in the rest pose: arms stretched out sideways, palms down; left is their own."
+)
+_WORDS: Final = {1: ("up", "down"), 2: ("forwards", "backwards"), 0: ("left", "right")}
+"""World axis, in the order of speaking -> what its two senses are called, of a person who faces +Z."""
+
+_NEARLY_AS_LARGE: Final = 0.72
+_ALONG: Final = {"arm": "to the hand", "wrist": "to the hand", "foot": "to the toes"}
+"""Ending of a name -> what x is called where the rest pose stretches a limb out."""
+
+
+def table_of_presets() -> str:
+    """Return the section of the page: how many presets there are, and which way the axes of each point, as Markdown."""
+    names = list(PLACES)
+    frames = dict(zip(names, _rest_frames(names), strict=True))
+    rows, written = [], set[str]()
+    for name in names:
+        if name in written:
+            continue
+        axes, where = _axes_in_words(name, frames[name]), PLACES[name]
+        title = f"`{name}`"
+        other = name.replace("left_", "right_")
+        if other != name and axes == _axes_in_words(other, frames[other]):
+            title += f", `{other}`"
+            written.add(other)
+        elif name.startswith("right_") and where == PLACES.get(name.replace("right_", "left_")):
+            where = "the same on the right"
+        rows.append(f"| {title} | {where} | {' | '.join(axes)} |")
+    head = ["| Name | Where | x | y | z |", "|---|---|---|---|---|"]
+    return "\n".join([BEGIN, "", f"There are {len(names)}. {_DIRECTIONS}", "", *head, *rows, "", END])
+
+
+def put_into(page: str) -> str:
+    """Return a page with its section of presets written anew.
+
+    Raises:
+        ValueError: the page lacks the comments between which the section stands.
+    """
+    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(END) < page.index(BEGIN):
+        raise ValueError(f"the page has no section between {BEGIN!r} and {END!r}, expected one; put the two lines back")
+    return page[: page.index(BEGIN)] + table_of_presets() + page[page.index(END) + len(END) :]
+
+
+def _rest_frames(names: Sequence[str]) -> Tensor:
+    """Return the site frames ``(N, 3, 3)`` on the built-in body in the rest pose; columns are x, y, z in the world."""
+    body = Body.default().to(dtype=torch.float64)
+    turns = torch.eye(3, dtype=torch.float64).expand(1, NUM_JOINTS, 3, 3)
+    rest = Motion(turns, body.rest_joints[None, 0], fps=20.0)
+    _, frames = site_poses(body, rest, resolve_all([Placement.preset(name) for name in names], body))
+    return frames[0]
+
+
+def _axes_in_words(name: str, frame: Tensor) -> list[str]:
+    along = next((word for ending, word in _ALONG.items() if name.endswith(ending)), None)
+    said = [_direction_in_words(frame[:, axis]) for axis in range(3)]
+    return [along or said[0], *said[1:]]
+
+
+def _direction_in_words(direction: Tensor) -> str:
+    largest = float(direction.abs().max())
+    return " and ".join(
+        words[0] if direction[axis] > 0 else words[1]
+        for axis, words in _WORDS.items()
+        if float(direction[axis].abs()) >= _NEARLY_AS_LARGE * largest
+    )
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Write the section."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.tools.placement_table", description="Write the table of placement presets."
+    )
+    parser.add_argument("page", nargs="?", type=Path, default=PAGE)
+    page: Path = parser.parse_args(args).page
+    page.write_text(put_into(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
