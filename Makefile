@@ -12,7 +12,7 @@ MOCAP ?= ../shared/data/mocap
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.imuforge-installed
 
-.PHONY: help setup test lint format bench doctor prior arms finetune har-eval clean
+.PHONY: help setup test lint format bench docs doctor prior arms finetune har-eval clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,6 +42,11 @@ bench: setup  ## measure the simulator against its peers, in one run, and write 
 	$(BIN)/python -m pip install -q $(PIP_ARGS) --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m experiments.bench $(ARGS)
 
+docs: setup  ## build the documentation into site/, strictly, and refuse pages that would fetch anything from the network
+	$(BIN)/python -m pip install -q $(PIP_ARGS) --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --quiet $(ARGS)
+	$(BIN)/python -m experiments.tools.check_site site
+
 doctor: setup  ## say what is installed, who owns bin/lightning, and how to repair it
 	$(BIN)/python -m experiments.tools.doctor
 
@@ -64,4 +69,4 @@ har-eval: setup  ## the main job: synthetic data in, activity recognition on rea
 	$(BIN)/python -m experiments.har_eval -c experiments/har_eval.yaml $(ARGS)
 
 clean:  ## remove runs, caches and the environment
-	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) runs site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
