@@ -115,8 +115,10 @@ def draw() -> str:
     arrows = "\n".join(_draw_arrow(_BOXES[start], _BOXES[end]) for start, end in _ARROWS)
     boxes = "\n".join(map(_draw_box, _BOXES.values()))
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 925 535" font-family="sans-serif">
-<style>.name{{font-size:15px;font-weight:600;text-anchor:middle;fill:#222}}.small{{font-size:12px;text-anchor:middle;
-fill:#444}}.left{{text-anchor:start}}.right{{text-anchor:end}}.arrow{{fill:none;stroke:#555;stroke-width:1.6}}.back{{stroke-dasharray:6 4}}</style>
+<style>.name{{font-size:15px;font-weight:600;text-anchor:middle;fill:#222}}
+.small{{font-size:12px;text-anchor:middle;fill:#444}}
+.left{{text-anchor:start}}.right{{text-anchor:end}}
+.arrow{{fill:none;stroke:#555;stroke-width:1.6}}.back{{stroke-dasharray:6 4}}</style>
 <defs><marker id="tip" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="7" markerHeight="7" orient="auto">
 <path d="M0 0L8 4L0 8z" fill="#555"/></marker></defs>
 <rect width="925" height="535" rx="6" fill="#fcfcfc"/>

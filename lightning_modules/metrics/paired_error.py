@@ -1,7 +1,8 @@
 """The paired acceleration error: how far a prediction's accelerations are from the clip it should denoise.
 
 docs/architecture.md, science rule 1: one-step x0 prediction on held-out clips at fixed time steps, RMSE and MSE in SI
-units, over all activities, for each, and by dynamics. Exact under any batching and any number of processes; each clip counts once.
+units, over all activities, for each, and by dynamics. Exact under any batching and any number of processes; each clip
+counts once.
 """
 
 from __future__ import annotations
