@@ -15,8 +15,8 @@ INDEX: Final = "index.md"
 _TITLE: Final = re.compile(r"# (\d{3}):? (.+)")
 _HEAD: Final = """# Decisions
 
-Choices that would puzzle the next reader, each with its reasons on a page. A record is not rewritten when things move on: a later one
-says so. `python -m experiments.tools.decision_index` writes this list.
+Choices that would puzzle the next reader, each with its reasons on a page. A record is not rewritten when things move on:
+a later one says so. `python -m experiments.tools.decision_index` writes this list.
 
 """
 
@@ -38,7 +38,7 @@ def list_decisions(folder: Path) -> str:
         if match is None or not path.name.startswith(f"{match[1]}-"):
             raise ValueError(f"{path} begins with {first!r}, expected '# {path.name[:3]} Title'")
         if match[1] in seen:
-            raise ValueError(f"{path.name} and {seen[match[1]]} have one number, expected the next free one; rename one")
+            raise ValueError(f"{path.name} and {seen[match[1]]} have one number, expected a free one; rename one")
         seen[match[1]] = path.name
         lines.append(f"- [{match[1]} {match[2][0].upper()}{match[2][1:]}]({path.name})")
     return _HEAD + "\n".join(lines) + "\n"
