@@ -32,7 +32,9 @@ class _Fetches(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Look at the attributes by which a tag has something fetched."""
         values = {name: value or "" for name, value in attrs}
-        names = ("src", "srcset", "data", "poster", "href", "xlink:href") if tag in _FETCHED_TAGS else ()
+        names: tuple[str, ...] = (
+            ("src", "srcset", "data", "poster", "href", "xlink:href") if tag in _FETCHED_TAGS else ()
+        )
         if tag == "link" and _FETCHED_LINKS & set(values.get("rel", "").lower().split()):
             names = ("href",)
         self.found += [values[name] for name in names if _OUTSIDE.match(values.get(name, ""))]

@@ -15,8 +15,8 @@ INDEX: Final = "index.md"
 _TITLE: Final = re.compile(r"# (\d{3}):? (.+)")
 _HEAD: Final = """# Decisions
 
-Choices that would puzzle the next reader, each with its reasons on a page. A record is not rewritten when things move on:
-a later one says so. `python -m experiments.tools.decision_index` writes this list.
+Choices that would puzzle the next reader, each with its reasons on a page. A record is not rewritten when things move
+on: a later one says so. `python -m experiments.tools.decision_index` writes this list.
 
 """
 
