@@ -107,7 +107,7 @@ def joints_to_features(joints: Tensor, *, fps: float = FEATURE_FPS) -> Tensor:
     Raises:
         ValueError: the shape or the rate is another one, or there are fewer than two frames.
 
-    Example:
+    Examples:
         >>> from sim import Body
         >>> still = Motion(torch.eye(3).expand(41, 22, 3, 3), torch.zeros(41, 3), fps=20.0)
         >>> features = joints_to_features(Body.default().joints(still))
@@ -179,7 +179,7 @@ def features_to_joints(features: Tensor) -> Tensor:
     Raises:
         ValueError: the last axis is not 263 wide or there is no frame.
 
-    Example:
+    Examples:
         >>> features = torch.zeros(40, 263)
         >>> features[:, FEATURE_SLICES.root_linear_velocity] = torch.tensor([0.0, 0.05])  # 5 cm a frame, forwards
         >>> joints = features_to_joints(features)

@@ -29,7 +29,7 @@ class Motion:
     Raises:
         ValueError: shapes do not fit together, or ``fps`` is not a positive number.
 
-    Example:
+    Examples:
         >>> import torch
         >>> still = Motion(torch.eye(3).expand(61, 22, 3, 3), torch.tensor([0.0, 0.9, 0.0]).expand(61, 3), fps=20.0)
         >>> still.duration_s, still.frames(0, 20).num_frames

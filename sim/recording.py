@@ -75,7 +75,7 @@ class ImuRecording:
     Raises:
         ValueError: shapes do not go together, the rate is not positive, or placements are not one for each sensor.
 
-    Example:
+    Examples:
         >>> one, turn = torch.zeros(3, 1, 3), torch.eye(3).expand(3, 1, 3, 3)
         >>> read = ImuRecording(one + 1, one, one, turn, one, rate_hz=50.0, names=("chest",))
         >>> read.to_dataframe().filter(regex="time|accel_x")

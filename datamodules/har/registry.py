@@ -101,10 +101,10 @@ def load_recordings(
         ValueError: there is no set of that name, or a rule is out of range.
         FileNotFoundError: the set is not there; says where to get it.
 
-    Example:
+    Examples:
         >>> load_recordings("hapd")
         Traceback (most recent call last):
-        ValueError: unknown data set 'hapd', expected one of ['hapt', ...]; did you mean hapt?
+        ValueError: unknown data set 'hapd', ... did you mean ...hapt...?
     """
     reading = Reading(on_bad_file, max_gap_s)
     return Recordings(name, real_set(name).read(None if root is None else Path(root).expanduser(), reading), reading)

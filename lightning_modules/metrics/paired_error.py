@@ -55,7 +55,7 @@ class PairedAccelerationError(ClipMetric):
         fractions: noise levels as fractions of the schedule, in the order of ``level``.
         groups: names of a second way to group clips, in the order of the indices that ``update`` gets as ``group``.
 
-    Example:
+    Examples:
         >>> import torch
         >>> metric = PairedAccelerationError(["walk", "run"], fractions=[0.5])
         >>> target = torch.zeros(2, 4, 22, 3)

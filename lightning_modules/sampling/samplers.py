@@ -179,7 +179,7 @@ def sample(
     Raises:
         ValueError: the sampler is unknown, or it has more steps than the schedule.
 
-    Example:
+    Examples:
         >>> start = torch.randn(1, 40, 263, generator=torch.Generator().manual_seed(0))
         >>> noise = SampleNoise(seeds=[0], lengths=[40], num_features=263)
         >>> def predict(x, timestep):  # a network that knows the answer

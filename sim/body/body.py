@@ -29,7 +29,7 @@ class Body:
         model: the arrays of the body.
         betas: shape parameters ``(..., num_betas)``; zero is the mean body.
 
-    Example:
+    Examples:
         >>> body = Body.default()
         >>> body.shape_names
         ('height', 'weight', 'muscle', 'gender', 'age', 'proportions')

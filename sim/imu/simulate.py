@@ -61,7 +61,7 @@ def simulate(
     Raises:
         ValueError: ``rate_hz`` is not positive, no placements, a name twice, or NaN or non-rotations in the motion.
 
-    Example:
+    Examples:
         >>> body, turn = Body.default(), torch.eye(3).expand(61, 22, 3, 3)
         >>> still = Motion(turn, torch.tensor([0.0, 0.9, 0.0]).expand(61, 3), fps=20.0)
         >>> read = simulate(still, body, [Placement.preset("chest"), Placement.preset("left_wrist")], rate_hz=50)
@@ -118,7 +118,7 @@ def simulate_rigid(
     Raises:
         ValueError: shapes or dtypes do not go together, a rate is not positive, or the poses hold NaN or non-rotations.
 
-    Example:
+    Examples:
         >>> time = torch.arange(0, 2, 0.01, dtype=torch.float64)
         >>> spin = torch.zeros(len(time), 3, dtype=torch.float64)
         >>> spin[:, 1] = 0.5 * time  # half a radian a second about the vertical

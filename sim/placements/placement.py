@@ -75,7 +75,7 @@ class Placement:
     Raises:
         ValueError: a number is not finite, or the mounting or turn is no rotation or an unknown name.
 
-    Example:
+    Examples:
         >>> watch = Placement.preset("Wrist-Left").mounted("y_up_z_out")
         >>> watch.name
         'left_wrist'

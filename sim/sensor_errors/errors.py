@@ -38,7 +38,7 @@ class SensorErrors:
     Raises:
         ValueError: ``g_sensitivity_std`` is negative, NaN or infinite.
 
-    Example:
+    Examples:
         >>> from sim.sensor_errors import TriadErrors
         >>> device = SensorErrors(accel=TriadErrors(noise_density=0.002))  # [m/s^2/sqrt(Hz)]; the gyroscope stays ideal
         >>> truth = torch.zeros(10000, 1, 3)
