@@ -120,9 +120,12 @@ def test_roles_in_docstrings_become_links() -> None:
     from experiments.tools.docstring_roles import link_roles
 
     module = griffe.load("sim.motion", search_paths=[ROOT])
-    text = link_roles("Of :class:`Motion`, :meth:`~sim.motion.Motion.save` and :data:`NOWHERE`.", module)
+    text = link_roles(
+        "Of :class:`Motion`, :meth:`~sim.motion.Motion.save`, :mod:`sim.body` and :data:`NOWHERE`.", module
+    )
     assert text == (
         'Of <autoref optional identifier="sim.motion.Motion"><code>Motion</code></autoref>, '
-        '<autoref optional identifier="sim.motion.Motion.save"><code>save</code></autoref> and '
+        '<autoref optional identifier="sim.motion.Motion.save"><code>save</code></autoref>, '
+        '<autoref optional identifier="sim.body"><code>sim.body</code></autoref> and '
         '<autoref optional identifier="NOWHERE"><code>NOWHERE</code></autoref>.'
     )

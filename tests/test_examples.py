@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.image
+import numpy as np
 import pytest
 
 from lightning_modules.losses import LOSSES
@@ -44,8 +45,9 @@ def test_example_prints_and_draws(
         LOSSES.clear()
         LOSSES.update(losses)
     assert capsys.readouterr().out.strip()
-    picture = matplotlib.image.imread(f"{name}.png")
-    assert picture[..., :3].std() > 0.05
+    colours = matplotlib.image.imread(f"{name}.png")[..., :3]
+    drawn = np.ptp(colours, axis=-1) > 0.2  # axes and letters are grey, curves and fields are not
+    assert drawn.mean() > 0.002
 
 
 @pytest.mark.parametrize("name", NAMES)
