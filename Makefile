@@ -12,7 +12,7 @@ MOCAP ?= ../shared/data/mocap
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.imuforge-installed
 
-.PHONY: help setup test lint format bench wheel doctor prior arms finetune har-eval clean
+.PHONY: help setup test lint format bench docs wheel doctor prior arms finetune har-eval clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,6 +47,11 @@ wheel: setup  ## build dist/imuforge-VERSION.whl, to install where no checkout i
 	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 315532800)} \
 		$(BIN)/python -m build --wheel --no-isolation
 
+docs: setup  ## build the documentation into site/, strictly, and refuse pages that would fetch anything from the network
+	$(BIN)/python -m pip install -q $(PIP_ARGS) --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --quiet $(ARGS)
+	$(BIN)/python -m experiments.tools.check_site site
+
 doctor: setup  ## say what is installed, who owns bin/lightning, and how to repair it
 	$(BIN)/python -m experiments.tools.doctor
 
@@ -69,4 +74,4 @@ har-eval: setup  ## the main job: synthetic data in, activity recognition on rea
 	$(BIN)/python -m experiments.har_eval -c experiments/har_eval.yaml $(ARGS)
 
 clean:  ## remove runs, caches and the environment
-	rm -rf $(VENV) runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) runs site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -52,6 +52,12 @@ class HARClassifier(lightning.LightningModule):
 
     Raises:
         ValueError: the network is unknown (names the nearest), or sizes or weights do not fit.
+
+    Examples:
+        >>> model = HARClassifier(["walking", "standing"], num_channels=6, network="cnn", class_weights="none").eval()
+        >>> windows = torch.zeros(8, 128, 6)  # normalised: 8 windows of 2.56 s at 50 Hz, accelerometer and gyroscope
+        >>> model(windows).shape
+        torch.Size([8, 2])
     """
 
     class_weight: Tensor

@@ -234,6 +234,11 @@ def reduce_residual(residual: Residual, *, huber_delta: float | None = None) -> 
 
     Returns:
         One number per clip ``(B,)``; 0 for a clip too short to have any frame that counts.
+
+    Examples:
+        >>> values, mask = torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[True, True, False]])
+        >>> reduce_residual(Residual(values, mask))  # (1 + 9) / 2; the third frame is padding
+        tensor([5.])
     """
     values = residual.values.float()
     error = values.square()

@@ -66,6 +66,12 @@ class Objective:
     Raises:
         ValueError: a name is unknown, a weight is negative, no weight is above 0, a delta is not above 0, or a warm-up
             is negative.
+
+    Examples:
+        >>> objective = Objective({"reconstruction": 1.0, "acc_joints": 2e-4}, snr_weighted=("acc_joints",))
+        >>> terms = {"reconstruction": torch.tensor([0.1]), "acc_joints": torch.tensor([100.0])}
+        >>> objective.combine(terms, torch.tensor([2.5]))  # 0.1 + 2e-4 * 100 * 2.5 / 5
+        tensor([0.1100])
     """
 
     weights: Mapping[str, float]

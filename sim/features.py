@@ -106,6 +106,15 @@ def joints_to_features(joints: Tensor, *, fps: float = FEATURE_FPS) -> Tensor:
 
     Raises:
         ValueError: the shape or the rate is another one, or there are fewer than two frames.
+
+    Examples:
+        >>> from sim import Body
+        >>> still = Motion(torch.eye(3).expand(41, 22, 3, 3), torch.zeros(41, 3), fps=20.0)
+        >>> features = joints_to_features(Body.default().joints(still))
+        >>> features.shape
+        torch.Size([40, 263])
+        >>> features[:, FEATURE_SLICES.foot_contacts].min()  # nobody moves: both feet stand
+        tensor(1.)
     """
     if fps != FEATURE_FPS:
         raise ValueError(
@@ -169,6 +178,13 @@ def features_to_joints(features: Tensor) -> Tensor:
 
     Raises:
         ValueError: the last axis is not 263 wide or there is no frame.
+
+    Examples:
+        >>> features = torch.zeros(40, 263)
+        >>> features[:, FEATURE_SLICES.root_linear_velocity] = torch.tensor([0.0, 0.05])  # 5 cm a frame, forwards
+        >>> joints = features_to_joints(features)
+        >>> joints.shape, joints[-1, 0].round(decimals=2)
+        (torch.Size([40, 22, 3]), tensor([0.0000, 0.0000, 1.9500]))
     """
     heading, root = features_to_root(features)
     local = features[..., FEATURE_SLICES.positions].unflatten(-1, (NUM_JOINTS - 1, 3))

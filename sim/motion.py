@@ -28,6 +28,12 @@ class Motion:
 
     Raises:
         ValueError: shapes do not fit together, or ``fps`` is not a positive number.
+
+    Examples:
+        >>> import torch
+        >>> still = Motion(torch.eye(3).expand(61, 22, 3, 3), torch.tensor([0.0, 0.9, 0.0]).expand(61, 3), fps=20.0)
+        >>> still.duration_s, still.frames(0, 20).num_frames
+        (3.0, 20)
     """
 
     rotations: Tensor

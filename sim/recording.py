@@ -44,6 +44,15 @@ class ImuRecording:
 
     Raises:
         ValueError: shapes do not go together, the rate is not positive, or placements are not one for each sensor.
+
+    Examples:
+        >>> one, turn = torch.zeros(3, 1, 3), torch.eye(3).expand(3, 1, 3, 3)
+        >>> read = ImuRecording(one + 1, one, one, turn, one, rate_hz=50.0, names=("chest",))
+        >>> read.to_dataframe().filter(regex="time|accel_x")
+           time_s  chest_accel_x  chest_linear_accel_x
+        0    0.00            1.0                   0.0
+        1    0.02            1.0                   0.0
+        2    0.04            1.0                   0.0
     """
 
     accel: Tensor

@@ -78,6 +78,11 @@ def load_recordings(
     Raises:
         ValueError: there is no set of that name, or a rule is out of range.
         FileNotFoundError: the set is not there; says where to get it.
+
+    Examples:
+        >>> load_recordings("hapd")
+        Traceback (most recent call last):
+        ValueError: unknown data set 'hapd', ... did you mean ...hapt...?
     """
     reading = Reading(on_bad_file, max_gap_s)
     return Recordings(name, real_set(name).read(None if root is None else Path(root).expanduser(), reading), reading)

@@ -1,6 +1,7 @@
 """Paired errors of a prior, clip by clip: one-step predictions from fixed time steps with the same noise for every arm.
 
-DESIGN.md section 5, point 1. Kept for each clip, so that changes relative to another arm get an interval by resampling.
+docs/architecture.md, science rule 1. Kept for each clip, so that changes relative to another arm get an interval by
+resampling.
 """
 
 from __future__ import annotations

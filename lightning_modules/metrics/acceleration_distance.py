@@ -1,6 +1,6 @@
 """Is generated acceleration distributed like real acceleration? Magnitudes, spectrum and peaks.
 
-A prior that simply moves less has a smaller paired error; these three show it (DESIGN.md section 5, point 3).
+A prior that simply moves less has a smaller paired error; these three show it (docs/architecture.md, science rule 3).
 All take acceleration magnitudes [m/s^2], so neither heading nor mounting matters.
 
 Wasserstein-1: the area between two cumulative distributions (Villani, 2009, doi:10.1007/978-3-540-71050-9, ch. 6).

@@ -1,7 +1,8 @@
 """The paired acceleration error: how far a prediction's accelerations are from the clip it should denoise.
 
-DESIGN.md section 5: one-step x0 prediction on held-out clips at fixed time steps, RMSE and MSE in SI units, over all
-activities, for each, and by dynamics. Exact under any batching and any number of processes; each clip counts once.
+docs/architecture.md, science rule 1: one-step x0 prediction on held-out clips at fixed time steps, RMSE and MSE in SI
+units, over all activities, for each, and by dynamics. Exact under any batching and any number of processes; each clip
+counts once.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class PairedAccelerationError(ClipMetric):
         fractions: noise levels as fractions of the schedule, in the order of ``level``.
         groups: names of a second way to group clips, in the order of the indices that ``update`` gets as ``group``.
 
-    Example:
+    Examples:
         >>> import torch
         >>> metric = PairedAccelerationError(["walk", "run"], fractions=[0.5])
         >>> target = torch.zeros(2, 4, 22, 3)

@@ -178,6 +178,14 @@ def sample(
 
     Raises:
         ValueError: the sampler is unknown, or it has more steps than the schedule.
+
+    Examples:
+        >>> start = torch.randn(1, 40, 263, generator=torch.Generator().manual_seed(0))
+        >>> noise = SampleNoise(seeds=[0], lengths=[40], num_features=263)
+        >>> def predict(x, timestep):  # a network that knows the answer
+        ...     return torch.full_like(x, 0.5)
+        >>> sample("dpm++", predict, start, Schedule.cosine(50), noise, steps=10).unique()
+        tensor([0.5000])
     """
     check_sampler(name)
     run, space = _SAMPLERS[name]

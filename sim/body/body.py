@@ -28,6 +28,18 @@ class Body:
     Attributes:
         model: the arrays of the body.
         betas: shape parameters ``(..., num_betas)``; zero is the mean body.
+
+    Examples:
+        >>> body = Body.default()
+        >>> body.shape_names
+        ('height', 'weight', 'muscle', 'gender', 'age', 'proportions')
+        >>> heights = body.rest_vertices[:, 1]
+        >>> round(float(heights.max() - heights.min()), 2)
+        1.63
+        >>> still = Motion(torch.eye(3).expand(10, 22, 3, 3), torch.zeros(10, 3), fps=20.0)
+        >>> four = body.with_shape(body.sample_shapes(4, torch.Generator().manual_seed(0)))
+        >>> four.joints(still).shape
+        torch.Size([4, 10, 22, 3])
     """
 
     model: BodyModel

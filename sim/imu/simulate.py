@@ -59,6 +59,17 @@ def simulate(
 
     Raises:
         ValueError: ``rate_hz`` is not positive, no placements, a name twice, or NaN or non-rotations in the motion.
+
+    Examples:
+        >>> body, turn = Body.default(), torch.eye(3).expand(61, 22, 3, 3)
+        >>> still = Motion(turn, torch.tensor([0.0, 0.9, 0.0]).expand(61, 3), fps=20.0)
+        >>> read = simulate(still, body, [Placement.preset("chest"), Placement.preset("left_wrist")], rate_hz=50)
+        >>> read.accel.shape, read.names
+        (torch.Size([151, 2, 3]), ('chest', 'left_wrist'))
+        >>> read.accel[75].norm(dim=-1).round(decimals=3)  # at rest: gravity, whichever way the axes point
+        tensor([9.8070, 9.8070])
+        >>> read.accel[75, 1].argmax()  # arms stretched out, palms down: z, out of the back of the wrist, points up
+        tensor(2)
     """
     check_rate(rate_hz, "rate_hz")
     _check_leading(body, motion)
@@ -105,6 +116,15 @@ def simulate_rigid(
 
     Raises:
         ValueError: shapes or dtypes do not go together, a rate is not positive, or the poses hold NaN or non-rotations.
+
+    Examples:
+        >>> time = torch.arange(0, 2, 0.01, dtype=torch.float64)
+        >>> spin = torch.zeros(len(time), 3, dtype=torch.float64)
+        >>> spin[:, 1] = 0.5 * time  # half a radian a second about the vertical
+        >>> from sim.rotations import axis_angle_to_matrix
+        >>> read = simulate_rigid(torch.zeros_like(spin), axis_angle_to_matrix(spin), fps=100, rate_hz=100)
+        >>> read.gyro[100, 0].round(decimals=6), read.accel[100, 0].round(decimals=5)
+        (tensor([0.0000, 0.5000, 0.0000], dtype=torch.float64), tensor([0.0000, 9.8066, 0.0000], dtype=torch.float64))
     """
     for name, value in (("position", position), ("orientation", orientation)):
         if not isinstance(value, Tensor):

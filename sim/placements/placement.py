@@ -60,6 +60,15 @@ class Placement:
 
     Raises:
         ValueError: a number is not finite, or the mounting or turn is no rotation or an unknown name.
+
+    Examples:
+        >>> watch = Placement.preset("Wrist-Left").mounted("y_up_z_out")
+        >>> watch.name
+        'left_wrist'
+        >>> watch.on(Body.default()).mounting.round(decimals=1)  # in the site's frame: x distal, y backwards, z out
+        tensor([[ 0., -1.,  0.],
+                [ 1.,  0.,  0.],
+                [-0.,  0.,  1.]], dtype=torch.float64)
     """
 
     name: str

@@ -37,6 +37,16 @@ class SensorErrors:
 
     Raises:
         ValueError: ``g_sensitivity_std`` is negative, NaN or infinite.
+
+    Examples:
+        >>> from sim.sensor_errors import TriadErrors
+        >>> device = SensorErrors(accel=TriadErrors(noise_density=0.002))  # [m/s^2/sqrt(Hz)]; the gyroscope stays ideal
+        >>> truth = torch.zeros(10000, 1, 3)
+        >>> accel, gyro = device.apply(truth, truth, rate_hz=50, generator=torch.Generator().manual_seed(0))
+        >>> round(float(accel.std()), 3), float(gyro.std())  # 0.002 * sqrt(50 / 2)
+        (0.01, 0.0)
+        >>> SensorErrors.preset("BMI 270") == SensorErrors.preset("bmi270")
+        True
     """
 
     accel: TriadErrors = field(default_factory=TriadErrors)

@@ -140,6 +140,13 @@ class WindowSet(Windows):
 
     Raises:
         ValueError: shapes do not fit together, or a label is not an index into ``classes``.
+
+    Examples:
+        >>> signals, of = np.zeros((3, 128, 1), np.float32), np.zeros(3, np.int64)
+        >>> people = np.array(["s1", "s1", "s2"])
+        >>> windows = WindowSet(signals, np.array([0, 0, 1]), people, of, ("walking", "lying"), ("accel_x",), 50.0)
+        >>> len(windows.select(people == "s1")), windows.counts().tolist()
+        (2, [2, 1])
     """
 
     signals: NDArray[np.float32]

@@ -124,7 +124,7 @@ def _state_paired(results: HarEvalResults) -> list[str]:
 
 
 def _state_distances(results: HarEvalResults) -> list[str]:
-    """Say whether a smaller paired error came with tamer peaks (DESIGN.md section 5, point 3)."""
+    """Say whether a smaller paired error came with tamer peaks (docs/architecture.md, science rule 3)."""
     sentences = []
     for real in results["sets"]:
         mine = [entry for entry in results["distances"] if entry["set"] == real["name"]]

@@ -1,7 +1,7 @@
 """The paired acceleration error of an arm: one-step predictions of held-out clips, with the same noise for every arm.
 
-DESIGN.md section 5: fixed time steps (5, 25, 50, 75 and 95% of the schedule), RMSE and MSE in SI units. Kept for each
-clip, so that changes relative to another arm get an interval by resampling clips.
+docs/architecture.md, science rule 1: fixed time steps (5, 25, 50, 75 and 95% of the schedule), RMSE and MSE in SI
+units. Kept for each clip, so that changes relative to another arm get an interval by resampling clips.
 """
 
 from __future__ import annotations
