@@ -25,7 +25,7 @@ from sim.features import features_to_joints
 
 
 def test_the_full_mesh_gives_the_same_readings():
-    # In float64, with rotations that are orthonormal to 1e-7, which is what is left between the two. In float32 a vertex
+    # In float64, with rotations orthonormal to 1e-7, which is what is left between the two. In float32 a vertex
     # a metre from the origin is rounded by 6e-8 m, an edge of a centimetre thus turns by 6e-6 rad, and the derivatives
     # of that are another number on every processor.
     body, placements = Body.default().to(dtype=torch.float64), make_placements(5)
