@@ -92,6 +92,7 @@ def _add_synth(parser: argparse.ArgumentParser) -> None:
 def _synth(arguments: argparse.Namespace) -> None:
     from datamodules.har.streams.manifest import add_to_manifest
     from experiments.commands.synth import synthesise
+    from lightning_modules.sampling.normalised import SamplingOptions
 
     recording = synthesise(
         prompt=arguments.prompt,
@@ -105,9 +106,7 @@ def _synth(arguments: argparse.Namespace) -> None:
         cutoff_hz=arguments.cutoff_hz,
         motion_out=arguments.motion_out,
         seed=arguments.seed,
-        guidance=arguments.guidance,
-        sampler=arguments.sampler,
-        steps=arguments.steps,
+        sampling=SamplingOptions(arguments.guidance, arguments.sampler, arguments.steps),
         out=arguments.out,
     )
     if arguments.label is not None:

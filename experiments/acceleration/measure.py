@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -18,20 +18,11 @@ from experiments.pipeline.files import save_arrays
 from experiments.pipeline.tasks import Inputs, Task
 from lightning_modules.losses import joint_acceleration
 from lightning_modules.metrics.dynamics import measure_peak_acceleration
+from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.training.randomness import derive_seed
 from sim.conventions import FEATURE_FPS
 
 MEASURED: Final = "measured.npz"
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How motions are generated; as in AccelerationConfig."""
-
-    samples: int
-    guidance: float
-    sampler: str
-    steps: int | None
 
 
 @dataclass(frozen=True)
@@ -48,7 +39,8 @@ class Measure(Task):
         arm: name of the arm, for the reader; weights alone count.
         checkpoint: weights, from a file or from training.
         windows: which.
-        sampling: how motions are generated.
+        samples: motions generated for each window.
+        sampling: how they are generated.
         cache_dir: folder of stage results; converted clips and text embeddings are kept there too.
     """
 
@@ -57,7 +49,8 @@ class Measure(Task):
     arm: str = field(metadata={"key": False})
     checkpoint: Path | FineTune
     windows: HeldOut
-    sampling: Sampling
+    samples: int
+    sampling: SamplingOptions
     cache_dir: Path = field(metadata={"key": False})
 
     @property
@@ -77,13 +70,11 @@ class Measure(Task):
                 found |= {name: squares.sums, f"{name}_count": squares.counts}
             found["recorded"] = _magnitudes(batch.features, batch.lengths)
             samples = []
-            for sample in range(self.sampling.samples):
+            for sample in range(self.samples):
                 features = model.generate(
                     batch.captions,
                     num_frames=batch.lengths.tolist(),
-                    guidance=self.sampling.guidance,
-                    sampler=self.sampling.sampler,
-                    steps=self.sampling.steps,
+                    **asdict(self.sampling),
                     seeds=[derive_seed(number, sample) % 2**62 for number in batch.sample_id.tolist()],
                 )
                 padded = torch.zeros_like(batch.features)

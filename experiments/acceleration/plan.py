@@ -9,10 +9,11 @@ from typing import Final
 
 from datamodules.splits import Split
 from experiments.acceleration.config import AccelerationConfig
-from experiments.acceleration.measure import Measure, Sampling
+from experiments.acceleration.measure import Measure
 from experiments.arms.clips import HeldOut
 from experiments.arms.fine_tune import FineTune
 from lightning_modules.packaged_configs import find_config
+from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.weights import find_weights
 
 ORIGINAL: Final = "original"
@@ -49,9 +50,9 @@ def plan_measure(config: AccelerationConfig, arm: Arm, *, seed: int, split: Spli
     cache = Path(config.cache)
     root = None if config.motion_root is None else Path(config.motion_root)
     windows = HeldOut(split, config.window_s, root, "--data.ships_only=true" in config.options)
-    sampling = Sampling(config.samples, config.guidance, config.sampler, config.sampling_steps)
+    sampling = SamplingOptions(config.guidance, config.sampler, config.sampling_steps)
     weights = origin if arm.name == ORIGINAL else _fine_tune(config, arm, seed, origin)
-    return Measure(arm.name, weights, windows, sampling, cache)
+    return Measure(arm.name, weights, windows, config.samples, sampling, cache)
 
 
 def _fine_tune(config: AccelerationConfig, arm: Arm, seed: int, origin: Path) -> FineTune:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from datamodules.motion_files import read_motion
 from lightning_modules.checkpoints import load_prior
+from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.weights import find_weights
 from sim.body import Body
 from sim.conventions import FEATURE_FPS
@@ -36,9 +38,7 @@ def synthesise(
     cutoff_hz: float | None = None,
     motion_out: Path | None = None,
     seed: int = 0,
-    guidance: float = 2.5,
-    sampler: str = "ddim",
-    steps: int | None = None,
+    sampling: SamplingOptions = SamplingOptions(sampler="ddim"),
 ) -> ImuRecording:
     """Simulate sensors and write the recording.
 
@@ -56,9 +56,7 @@ def synthesise(
         cutoff_hz: smoothing of the motion [Hz], see :func:`sim.simulate`.
         motion_out: file to write the motion to as well, ``.npz``.
         seed: decides the generated motion and the sensor's errors.
-        guidance: classifier-free guidance scale.
-        sampler: one of :data:`lightning_modules.sampling.samplers.SAMPLER_NAMES`.
-        steps: network calls of the sampler; None takes all of the schedule.
+        sampling: how a motion is generated.
 
     Returns:
         The recording that was written.
@@ -83,9 +81,7 @@ def synthesise(
     if motion_path is not None:
         motion = load_motion(motion_path)
     else:
-        motion = _generate(
-            prompt or "", seconds=seconds, prior=prior, seed=seed, guidance=guidance, sampler=sampler, steps=steps
-        )
+        motion = _generate(prompt or "", seconds=seconds, prior=prior, seed=seed, sampling=sampling)
     recording = simulate(
         motion,
         Body.default(),
@@ -113,16 +109,12 @@ def load_motion(path: Path) -> Motion:
     return read_motion(path).motion
 
 
-def _generate(
-    prompt: str, *, seconds: float, prior: str, seed: int, guidance: float, sampler: str, steps: int | None
-) -> Motion:
+def _generate(prompt: str, *, seconds: float, prior: str, seed: int, sampling: SamplingOptions) -> Motion:
     if not prompt.strip():
         raise ValueError('the prompt is blank, expected words; give --prompt "a person walks"')
     if not seconds > 0:
         raise ValueError(f"seconds is {seconds}, expected > 0; give --seconds 4 or the like")
     model = load_prior(find_weights(prior))
     frames = max(2, round(seconds * FEATURE_FPS) + 1)
-    features = model.generate(
-        [prompt], num_frames=frames, guidance=guidance, sampler=sampler, steps=steps, seeds=[seed]
-    )
+    features = model.generate([prompt], num_frames=frames, seeds=[seed], **asdict(sampling))
     return features_to_motion(features[0], text=prompt)
