@@ -34,8 +34,7 @@ def main(args: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: with code 2 and one line on stderr when the input is at fault.
     """
-    # experiments may be the user's own: nothing here imports it.
-    require_own_packages(("sim", "datamodules", "lightning_modules"))
+    require_own_packages()
     from lightning_modules.config_errors import readable_errors
 
     given = list(sys.argv[1:] if args is None else args)

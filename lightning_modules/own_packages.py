@@ -7,24 +7,23 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-PACKAGES: Final = ("sim", "datamodules", "lightning_modules", "experiments")
-"""The packages of imuforge, in the order in which they build on each other."""
+PACKAGES: Final = ("sim", "datamodules", "lightning_modules")
+"""The packages that commands import. Not experiments: a project may keep its YAML in a folder of that name."""
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 """Where they lie side by side: the checkout, or site-packages."""
 
 
-def require_own_packages(names: Sequence[str] = PACKAGES) -> None:
+def require_own_packages() -> None:
     """Leave with code 2 and one line on stderr if one of these packages is another's, before its import fails midway.
 
     Raises:
         SystemExit: another module of that name stands before ours on Python's path.
     """
-    for name in names:
+    for name in PACKAGES:
         fault = find_shadow(name)
         if fault is not None:
             sys.stderr.write(f"error: {fault}\n")

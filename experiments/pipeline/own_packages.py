@@ -11,14 +11,12 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 """Where our packages lie side by side: the checkout, or site-packages."""
 
-_PACKAGES: Final = ("sim", "datamodules", "lightning_modules", "experiments")
-
 
 def list_shadows() -> list[str]:
     """Return one line for each package of ours that another module would be imported for, with what to do about it."""
     # By its path, as the name lightning_modules may be what somebody else has taken.
-    check = run_path(str(ROOT / "lightning_modules" / "own_packages.py"))["find_shadow"]
-    return [fault for name in _PACKAGES if (fault := check(name)) is not None]
+    check = run_path(str(ROOT / "lightning_modules" / "own_packages.py"))
+    return [fault for name in check["PACKAGES"] if (fault := check["find_shadow"](name)) is not None]
 
 
 def require_own_packages() -> None:
@@ -36,11 +34,13 @@ def list_taken(folder: Path) -> list[str]:
     """Return the packages of ours in whose place ``python -m`` would import a folder's own modules."""
     if folder.resolve() == ROOT:
         return []
-    return [name for name in _PACKAGES if _first_place(name, [str(folder), *sys.path]) == folder.resolve()]
+    names = ("sim", "datamodules", "lightning_modules", "experiments")
+    return [name for name in names if _is_taken(name, folder)]
 
 
-def _first_place(name: str, path: list[str]) -> Path | None:
-    """Return the folder that a module would be imported from along a path; None where there is none."""
-    spec = PathFinder.find_spec(name, path)
-    places = [] if spec is None else [*(spec.submodule_search_locations or []), *filter(None, [spec.origin])]
-    return Path(places[0]).resolve().parent if places else None
+def _is_taken(name: str, folder: Path) -> bool:
+    spec = PathFinder.find_spec(name, [str(folder), *sys.path])
+    if spec is None or (name == "experiments" and spec.origin is None):  # a folder of YAML is in nobody's way
+        return False
+    places = [*(spec.submodule_search_locations or []), *filter(None, [spec.origin])]
+    return Path(places[0]).resolve().parent == folder.resolve()

@@ -12,10 +12,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from experiments.pipeline.code_version import file_hash
+from experiments.pipeline.code_version import ROOMS, file_hash
 from experiments.pipeline.files import Json
 from lightning_modules.checkpoints import load_card
-from lightning_modules.own_packages import PACKAGES as OWN_PACKAGES
 from lightning_modules.own_packages import ROOT
 
 PACKAGES = (
@@ -56,7 +55,7 @@ def describe_commit() -> str:
 def source_hash() -> str:
     """SHA-256 of all modules of ours, names and contents: what tells one installation from another without git."""
     digest = hashlib.sha256()
-    for file in sorted(file for package in OWN_PACKAGES for file in (ROOT / package).rglob("*.py")):
+    for file in sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.py")):
         digest.update(f"{file.relative_to(ROOT).as_posix()}\0{file_hash(file)}\0".encode())
     return digest.hexdigest()
 

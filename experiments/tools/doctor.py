@@ -99,11 +99,11 @@ def check_shadowing(scripts: Path) -> Finding:
 
 
 def check_packages() -> Finding:
-    """Say whether sim, datamodules, lightning_modules and experiments are imported from where this program lies."""
+    """Say whether sim, datamodules and lightning_modules are imported from where this program lies."""
     faults = list_shadows()
     if faults:
         return Finding("packages", "problem", "; ".join(faults))
-    return Finding("packages", "ok", f"sim, datamodules, lightning_modules and experiments are ours, in {ROOT}")
+    return Finding("packages", "ok", f"sim, datamodules and lightning_modules are ours, in {ROOT}")
 
 
 def check_folder(folder: Path) -> Finding:

@@ -16,6 +16,7 @@ from experiments.bench.losses import make_prediction, prepare_step
 from experiments.bench.methods import all_methods
 from experiments.bench.number_table import number_table
 from experiments.bench.rigid import measure_error
+from experiments.bench.start import STARTS, Start, start_table
 from experiments.bench.training import TorchDenoiser, TrainingCase
 from experiments.pipeline.tables import BenchTable, describe_machine, median_seconds, time_in_turns
 from lightning_modules.networks.denoiser import Denoiser
@@ -60,6 +61,18 @@ def test_operations_and_costly_kernels_of_a_step_are_found():
     assert 1 >= kernels[0][1] >= kernels[1][1] > 0
     assert find_peak_flops("NVIDIA H100 80GB HBM3") == 989e12
     assert find_peak_flops("a toaster") is None
+
+
+def test_starts_are_set_beside_what_they_stand_against():
+    slow = Start("slow", ("-c", "import time; time.sleep(0.1)"), None, "slow")
+    table = start_table([slow, Start("help", ("-m", "sim.show", "--help"), 0.5, "slow")], turns=1)
+    assert [row[0] for row in table.rows] == ["`slow`", "`help`"]
+    assert float(table.rows[1][2].removesuffix(" of `slow`")) > 0
+    assert table.rows[0][2:] == ("", "")
+    assert table.rows[1][3] == "0.5"
+    assert {one.beside for one in STARTS} <= {one.name for one in STARTS}
+    with pytest.raises(RuntimeError, match=r"broken left with code 1: (?s:.)*ZeroDivisionError"):
+        start_table([Start("broken", ("-c", "1 / 0"), None, "broken")], turns=1)
 
 
 def test_tables_are_printed_and_written():

@@ -104,6 +104,7 @@ def test_packages_of_a_project_that_stand_before_ours(tmp_path: Path, monkeypatc
     (tmp_path / "datamodules").mkdir()
     (tmp_path / "datamodules" / "__init__.py").touch()
     (tmp_path / "sim.py").touch()
+    (tmp_path / "experiments").mkdir()  # YAML of ones own
     finding = check_folder(tmp_path)
     assert finding.verdict == "warning"
     assert "would import its own sim and datamodules for imuforge's" in finding.text
