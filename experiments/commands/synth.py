@@ -51,8 +51,7 @@ def synthesise(
         seconds: length of a generated motion [s].
         prior: packaged weights or a file.
         errors: sensor preset.
-        mounting: how every box is turned on its site, see :mod:`sim.placements.mountings`; None leaves it along the
-            bone.
+        mounting: how every box is turned (:mod:`sim.placements.mountings`); None leaves it along the bone.
         cutoff_hz: smoothing of the motion [Hz], see :func:`sim.simulate`.
         motion_out: file to write the motion to as well, ``.npz``.
         seed: decides the generated motion and the sensor's errors.
@@ -65,38 +64,41 @@ def synthesise(
         FileNotFoundError: the motion file or the weights are missing.
         ValueError: an unknown name, a rate that is not positive, a suffix that is not known.
     """
-    # Everything cheap is checked before anything is generated.
+    device, worn = SensorErrors.preset(errors), _wear(placements, mounting)
+    _check_request(rate_hz=rate_hz, out=out, motion_out=motion_out, sources=(prompt, motion_path))
+    if motion_path is not None:
+        motion = load_motion(motion_path)
+    else:
+        motion = _generate(prompt or "", seconds=seconds, prior=prior, seed=seed, sampling=sampling)
+    generator = torch.Generator().manual_seed(seed)
+    recording = simulate(
+        motion, Body.default(), worn, rate_hz=rate_hz, errors=device, generator=generator, cutoff_hz=cutoff_hz
+    )
+    if motion_out is not None:
+        motion.save(motion_out)
+    recording.save(out)
+    return recording
+
+
+def _wear(placements: Sequence[str], mounting: str | None) -> list[Placement]:
     worn = [Placement.preset(name).mounted(mounting) for name in placements]
     for placement in worn:
         placement.on(Body.default())
-    device = SensorErrors.preset(errors)
+    return worn
+
+
+def _check_request(
+    *, rate_hz: float, out: Path, motion_out: Path | None, sources: tuple[str | None, Path | None]
+) -> None:
+    """Refuse what cannot be, before anything is generated."""
     if not rate_hz > 0:
         raise ValueError(f"rate is {rate_hz} Hz, expected > 0; give --rate-hz 50 or the like")
     if out.suffix not in (".parquet", ".csv"):
         raise ValueError(f"{out} ends in {out.suffix!r}, expected .parquet or .csv; rename it")
     if motion_out is not None and motion_out.suffix != ".npz":
         raise ValueError(f"{motion_out} ends in {motion_out.suffix!r}, expected .npz; rename it")
-    if (prompt is None) == (motion_path is None):
+    if sources.count(None) != 1:
         raise ValueError("give a prompt or a motion file, and not both")
-    if motion_path is not None:
-        motion = load_motion(motion_path)
-    else:
-        motion = _generate(prompt or "", seconds=seconds, prior=prior, seed=seed, sampling=sampling)
-    recording = simulate(
-        motion,
-        Body.default(),
-        worn,
-        rate_hz=rate_hz,
-        errors=device,
-        generator=torch.Generator().manual_seed(seed),
-        cutoff_hz=cutoff_hz,
-    )
-    if motion_out is not None:
-        motion_out.parent.mkdir(parents=True, exist_ok=True)
-        motion.save(motion_out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    recording.save(out)
-    return recording
 
 
 def load_motion(path: Path) -> Motion:

@@ -23,6 +23,7 @@ from experiments.har_eval.results import (
     DistanceEntry,
     HarEvalResults,
     MotionEntry,
+    ScoreEntry,
     SetEntry,
     StageEntry,
 )
@@ -52,17 +53,7 @@ def collect_results(
     def folder(task: Task) -> Path:
         return outcomes[task_key(task)].folder
 
-    scores = [
-        score_predictions(
-            folder(task),
-            config.sets[set_name].classes,
-            arm=arm,
-            set_name=set_name,
-            classifier=classifier,
-            seed=seed,
-        )
-        for (arm, set_name, classifier, seed), task in plan.classify.items()
-    ]
+    scores = _score_all(config, {key: folder(task) for key, task in plan.classify.items()})
     known = {name: READERS[name].subject_independent for name in config.sets}
     weights = {arm: task.checkpoint for (arm, _), task in plan.paired.items()}
     return {
@@ -99,6 +90,16 @@ def collect_results(
             {arm: path for arm, path in weights.items() if isinstance(path, Path)}, total_wall_s=total_wall_s
         ),
     }
+
+
+def _score_all(config: HarEvalConfig, folders: Mapping[tuple[str, str, str, int], Path]) -> list[ScoreEntry]:
+    """Score what Classify tasks wrote, by arm, set, classifier and seed."""
+    return [
+        score_predictions(
+            folder, config.sets[set_name].classes, arm=arm, set_name=set_name, classifier=classifier, seed=seed
+        )
+        for (arm, set_name, classifier, seed), folder in folders.items()
+    ]
 
 
 def collect_pictures(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, Json]:
