@@ -1,3 +1,5 @@
+"""The whole experiment on tiny priors: what is scored, compared, kept in the cache and refused."""
+
 import json
 import re
 from collections import Counter

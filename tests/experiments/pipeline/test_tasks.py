@@ -1,3 +1,5 @@
+"""Tasks run in order, once, and are found again; what is killed or fails leaves the rest in place."""
+
 import os
 import signal
 import subprocess

@@ -1,3 +1,5 @@
+"""What the report says of given results, and that its page is whole and opens offline."""
+
 import copy
 import json
 import re
