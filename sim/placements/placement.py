@@ -24,6 +24,7 @@ from sim.placements.description import (
     read_number,
     read_point,
 )
+from sim.placements.jitter import draw_displacement
 from sim.placements.mountings import Mounting, check_mounting, read_mounting, resolve_mounting
 from sim.placements.presets import PLACEMENT_NAMES, PRESETS, find_preset
 from sim.placements.raycast import BonePoint, SkinPoint, read_skin_point
@@ -31,7 +32,6 @@ from sim.placements.resolve import Shift, find_site, rest_frame
 from sim.placements.sites import ResolvedPlacement, Sites, site_poses, stack_sites
 from sim.placements.soft_tissue import SoftTissue
 from sim.placements.surface import nearest_on_skin
-from sim.rotations import axis_angle_to_matrix
 
 __all__ = ["PLACEMENT_NAMES", "Placement", "ResolvedPlacement", "Sites", "resolve_all", "site_poses", "stack_sites"]
 
@@ -208,27 +208,15 @@ class Placement:
             ValueError: a standard deviation is negative or not finite, both shifts about the bone are given, or there
                 is no generator.
         """
-        spreads = {"along_mm": along_mm, "around_mm": around_mm, "around_deg": around_deg, "rotation_deg": rotation_deg}
-        for name, value in spreads.items():
-            if not 0.0 <= value < math.inf:
-                raise ValueError(f"{name} is {value}, expected a standard deviation: finite and not negative")
-        if around_mm and around_deg:
-            raise ValueError(f"around_mm is {around_mm} and around_deg {around_deg}, expected one: they are one shift")
-        if generator is None:
-            if any(spreads.values()):
-                raise ValueError(
-                    "generator is None, expected a source of randomness; pass torch.Generator().manual_seed(0)"
-                )
+        drawn = draw_displacement(along_mm, around_mm, around_deg, rotation_deg, generator)
+        if drawn is None:
             return self
-        # Five draws, whatever is asked for: one spread does not change another's draws.
-        draw = torch.randn(5, generator=generator, dtype=torch.float64, device=generator.device).cpu()
-        turn = axis_angle_to_matrix(draw[2:] * math.radians(rotation_deg))
         return replace(
             self,
-            along_m=self.along_m + 1e-3 * along_mm * float(draw[0]),
-            around_rad=self.around_rad + math.radians(around_deg) * float(draw[1]),
-            around_m=self.around_m + 1e-3 * around_mm * float(draw[1]),
-            turn=(turn if self.turn is None else self.turn @ turn) if rotation_deg else self.turn,
+            along_m=self.along_m + drawn.along_m,
+            around_rad=self.around_rad + drawn.around_rad,
+            around_m=self.around_m + drawn.around_m,
+            turn=self.turn if drawn.turn is None else drawn.turn if self.turn is None else self.turn @ drawn.turn,
         )
 
     def on(self, body: Body) -> ResolvedPlacement:

@@ -1,3 +1,5 @@
+"""MotionDataModule: what a batch holds, who is on which side, and that order follows from seed and epoch alone."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Prompts: as many as asked for, with seeds of their own, and captions against those of the joined table."""
+
 from __future__ import annotations
 
 from pathlib import Path

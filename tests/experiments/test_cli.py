@@ -1,3 +1,5 @@
+"""The command ``imuforge``: gravity at rest, the same seed the same recording, bad input in one line with code 2."""
+
 import json
 import lzma
 

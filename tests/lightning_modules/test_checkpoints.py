@@ -1,3 +1,5 @@
+"""Checkpoints in and out of every layout: MDM's own outputs and keys, round trips, and files that are refused."""
+
 import json
 import pickle
 

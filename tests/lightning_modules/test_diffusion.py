@@ -1,3 +1,5 @@
+"""Noise schedules, posteriors and noising against MDM's own numbers; spacings against their definitions."""
+
 import pytest
 import torch
 

@@ -1,3 +1,5 @@
+"""Both stages of latent diffusion: torch's own divergence, padding without influence, learning, resuming, refusing."""
+
 import pytest
 import torch
 from lightning import LightningDataModule, Trainer

@@ -1,3 +1,5 @@
+"""Losses against MDM's own numbers, sums by hand and free fall; what lies beyond a clip's end never counts."""
+
 from dataclasses import replace
 
 import pytest

@@ -1,3 +1,5 @@
+"""MotionDiffusion in a real Trainer: it learns, resumes exactly, and a seed gives one motion whatever the batch."""
+
 import csv
 import hashlib
 from pathlib import Path

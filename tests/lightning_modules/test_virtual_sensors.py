@@ -1,3 +1,5 @@
+"""The loss through the simulator against the public doors clip by clip, and its gradient against finite differences."""
+
 import pytest
 import torch
 

@@ -1,3 +1,5 @@
+"""Captions beside motion files: tables, texts and CMU's own index, each against what a person wrote into it."""
+
 from __future__ import annotations
 
 import json

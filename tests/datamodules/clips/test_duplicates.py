@@ -1,3 +1,5 @@
+"""Duplicates: copies shifted, moved, resampled and mirrored here are found, different recordings of CMU's are not."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The clips that come along: human speeds, turns as named, feet on the floor; loops close without a jolt."""
+
 from __future__ import annotations
 
 import numpy as np

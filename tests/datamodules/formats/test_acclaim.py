@@ -1,3 +1,5 @@
+"""ASF/AMC against an example worked by hand, and against the same recording as BVH."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""BVH against an example worked by hand and against pybvh on real recordings; broken files are named."""
+
 from __future__ import annotations
 
 import lzma

@@ -1,3 +1,5 @@
+"""DeepMimic's rows: knees bend backwards and elbows forwards as on a person, and what is refused is named."""
+
 from __future__ import annotations
 
 import json

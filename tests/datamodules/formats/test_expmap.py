@@ -1,3 +1,5 @@
+"""Exponential maps against an example worked by hand with scipy, and against the same recording as ASF/AMC."""
+
 from __future__ import annotations
 
 import json

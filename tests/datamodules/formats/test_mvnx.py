@@ -1,3 +1,5 @@
+"""MVNX: a known motion, written here in Xsens' layout with scipy's quaternions, comes back; broken files are named."""
+
 from __future__ import annotations
 
 from pathlib import Path

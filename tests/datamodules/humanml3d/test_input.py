@@ -1,3 +1,5 @@
+"""A HumanML3D folder with one thing wrong: each mistake is named in one line with its file."""
+
 from __future__ import annotations
 
 import shutil

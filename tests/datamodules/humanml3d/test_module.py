@@ -1,3 +1,5 @@
+"""HumanML3D: clips and lengths by MDM's rules, published features unchanged, the same data on any ranks."""
+
 from __future__ import annotations
 
 import multiprocessing

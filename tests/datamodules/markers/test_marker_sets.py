@@ -1,3 +1,5 @@
+"""Marker sets against CMU's own drawing, the markers of every file at hand, and the side of the skin they stick to."""
+
 from __future__ import annotations
 
 from pathlib import Path

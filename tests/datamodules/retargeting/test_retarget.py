@@ -1,3 +1,5 @@
+"""Retargeted recordings: bones point as in the source, joints bend about anatomical axes, gaits go at human speeds."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The comparison of acceleration losses on little work: figures of known scales and closed forms, and a rerun."""
+
 import json
 from pathlib import Path
 

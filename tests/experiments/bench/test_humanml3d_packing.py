@@ -1,3 +1,5 @@
+"""The benchmark of packing runs on little data and fills every figure of its table."""
+
 from __future__ import annotations
 
 from experiments.bench.humanml3d_packing import humanml3d_table

@@ -1,3 +1,5 @@
+"""Intervals against the bootstrap's closed-form variance, normal percentiles and scikit-learn's scores."""
+
 import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score

@@ -1,3 +1,5 @@
+"""The denoiser against MDM's own numbers and published keys, and against torch's transformer layers."""
+
 import json
 
 import pytest

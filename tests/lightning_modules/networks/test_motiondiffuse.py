@@ -1,3 +1,5 @@
+"""MotionDiffuse: attention against its definition, and samples of a noise predictor known in closed form."""
+
 import math
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Skipped padding and joined guidance passes change nothing: against the plain pass, values and gradients."""
+
 import pytest
 import torch
 

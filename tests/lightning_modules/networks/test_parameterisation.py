@@ -1,3 +1,5 @@
+"""Predicting noise or the clean signal is one thing written in two ways; schedules end as the papers publish."""
+
 import pytest
 import torch
 

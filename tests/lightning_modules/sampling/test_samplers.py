@@ -1,3 +1,5 @@
+"""Samplers against MDM's own numbers, and on normal data, whose probability flow is known in closed form."""
+
 import pytest
 import torch
 

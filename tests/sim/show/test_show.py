@@ -1,3 +1,5 @@
+"""The page of sim.show: its data are those of simulate, it fetches nothing, and bad input is one line."""
+
 import base64
 import json
 import re
