@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -72,8 +71,9 @@ def _check_command(given: Sequence[str]) -> None:
     if not given:
         raise ValueError(f"no command, expected one of {known}; see lightning --help")
     if not given[0].startswith("-") and given[0] not in COMMANDS:
-        near = difflib.get_close_matches(given[0], COMMANDS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "; see lightning --help"
+        from sim.names import suggest
+
+        hint = suggest(given[0], COMMANDS) or "; see lightning --help"
         raise ValueError(f"unknown command {given[0]!r}, expected one of {known}{hint}")
 
 

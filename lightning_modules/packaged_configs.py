@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from functools import cache
 from pathlib import Path
 
 from lightning_modules.own_packages import ROOT
+from sim.names import nearest_name
 
 FOLDER = "experiments"
 
@@ -51,4 +51,4 @@ def _nearest(given: Path, packaged: tuple[str, ...]) -> str:
     """Return the packaged name most like a wrong one; of its folders only those count that it has too."""
     depth = len(given.parts)
     ends = {"/".join(name.split("/")[-depth:]): name for name in packaged}
-    return ends[difflib.get_close_matches(given.as_posix(), ends, n=1, cutoff=0.0)[0]]
+    return ends[nearest_name(given.as_posix(), ends, cutoff=0.0) or next(iter(ends))]

@@ -25,7 +25,9 @@ from experiments.pipeline.provenance import describe_run
 from lightning_modules.checkpoints import save_prior
 from lightning_modules.config_errors import readable_errors
 from lightning_modules.motion_diffusion import MotionDiffusion
+from lightning_modules.training.flat_names import MOTION_DIFFUSION
 from lightning_modules.weights import Plain, read_weights
+from sim.options import flatten
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 MAX_BYTES: Final = 5_000_000
@@ -80,7 +82,7 @@ def read_run(folder: Path) -> Run:
     return Run(
         checkpoint=checkpoint,
         steps=int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"]),
-        model=settings["model"]["init_args"],
+        model=flatten(settings["model"]["init_args"], MOTION_DIFFUSION),
         data=settings["data"]["init_args"],
         trainer=settings["trainer"],
         seed=int(settings["seed_everything"]),
