@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from experiments.har_eval.arm_config import SOURCES, ArmConfig, ComparisonConfig
 from experiments.har_eval.config import HarEvalConfig
 from experiments.har_eval.short_forms import RESERVED
+from lightning_modules.packaged_configs import find_config
 from lightning_modules.weights import find_weights
 from sim.names import check_name
 
@@ -78,13 +78,13 @@ def _check_no_circle(name: str, arms: Mapping[str, ArmConfig]) -> None:
 def _check_files(name: str, arm: ArmConfig, config: HarEvalConfig) -> None:
     if arm.kind != "prior":
         return
-    if not config.trains(name):
-        try:
+    try:
+        if config.trains(name):
+            find_config(str(arm.config))
+        else:
             find_weights(str(arm.weights))
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f"arms.{name}: {error}") from error
-    elif not Path(str(arm.config)).is_file():
-        raise FileNotFoundError(f"configuration {arm.config} not found; give its path in arms.{name}.config")
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"arms.{name}: {error}") from error
 
 
 def _check_comparisons(config: HarEvalConfig) -> None:

@@ -109,6 +109,14 @@ def test_the_older_form_of_overrides_is_understood(make_config, weights: Path) -
     assert [older.trains(arm) for arm in older.arms] == [False, True, True, False]
 
 
+def test_the_yaml_of_a_trained_arm_may_be_the_packaged_one(
+    make_config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    task = make_plan(make_config("arms.retrain=true")).motions["acc", 0].checkpoint
+    assert task.config == ROOT / "experiments" / "finetune_acc.yaml"
+
+
 def test_the_older_form_of_a_file_is_refused_with_the_new_one(tmp_path: Path) -> None:
     content = yaml.safe_load(DEFAULT_CONFIG.read_text(encoding="utf-8"))
     content["arms"] = {"checkpoints": {"base": "prior"}, "retrain": False, "mocap": None}
@@ -144,7 +152,7 @@ def test_the_older_form_of_a_file_is_refused_with_the_new_one(tmp_path: Path) ->
         (["arms.acc.colour=orange"], "arms.acc.colour is 'orange', expected six hexadecimal digits"),
         (["arms.acc.wieghts=acc"], "unknown key 'arms.acc.wieghts'.*nearest valid one is 'arms.acc.weights'"),
         (["arms.checkpoints.ac=prior"], "unknown arm in arms.checkpoints 'ac'.*did you mean acc"),
-        (["arms.retrain=true", "arms.acc.config=no.yaml"], "configuration no.yaml not found.*arms.acc.config"),
+        (["arms.retrain=true", "arms.acc.config=no.yaml"], "arms.acc: configuration no.yaml not found"),
         (["arms.retrain=true", "arms.steps=0"], "fine_tuning.steps is 0, expected at least 1"),
         (
             ["arms.retrain=true", "arms.acc.config=null", "arms.acc.start=null"],

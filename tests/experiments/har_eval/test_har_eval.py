@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+import yaml
 from lightning.pytorch import Trainer
 from rich.console import Console
 from sklearn.metrics import f1_score
@@ -165,6 +166,9 @@ def test_arms_can_be_trained_live_once_for_each_seed_one_from_another(make_confi
     priors = [load_prior(task.init_from.init_from)]
     priors += [load_prior(outcomes[task_key(trained)].folder / WEIGHTS) for trained in (task.init_from, task)]
     assert all(prior.arguments["width"] == 32 for prior in priors)
+    fit = yaml.safe_load((outcomes[task_key(task)].folder / "config.yaml").read_text())
+    start = outcomes[task_key(task.init_from)].folder / WEIGHTS
+    assert fit["model"]["init_args"]["init_from"] == str(start)
     for before, after in pairwise(priors):
         pairs = zip(after.average.parameters(), before.average.parameters(), strict=True)
         assert any(not torch.equal(a, b) for a, b in pairs)
