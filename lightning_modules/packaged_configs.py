@@ -48,7 +48,7 @@ def _announce(given: Path, found: Path) -> None:
 
 
 def _nearest(given: Path, packaged: tuple[str, ...]) -> str:
-    """Return the packaged name most like a wrong one; of its folders only those count that it has too."""
+    """Return the packaged name whose end, as many folders deep as the wrong one, is most like it."""
     depth = len(given.parts)
     ends = {"/".join(name.split("/")[-depth:]): name for name in packaged}
     return ends[nearest_name(given.as_posix(), ends, cutoff=0.0) or next(iter(ends))]

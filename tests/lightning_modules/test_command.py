@@ -34,6 +34,7 @@ def test_a_file_of_ones_own_comes_first(
     [
         ("finetune_ac.yaml", "experiments/finetune_acc.yaml"),
         ("experiments/finetune_acc.yml", "experiments/finetune_acc.yaml"),
+        ("pamap.yaml", "experiments/sets/pamap2.yaml"),
         ("experiments/sets/dsad.yaml", "experiments/sets/dsads.yaml"),
         ("/elsewhere/experiments/har.yaml", "experiments/har.yaml"),
         ("../pyproject.yaml", "experiments/"),
@@ -60,6 +61,7 @@ def test_only_files_after_the_flag_are_looked_for(tmp_path: Path, monkeypatch: p
     given = ["fit", "-c", "experiments/har.yaml", "--config=experiments/har.yaml", "--config", "experiments/har.yaml"]
     assert _find_configs(given) == ["fit", "-c", packaged, f"--config={packaged}", "--config", packaged]
     untouched = ["fit", "--data.root", "experiments/har.yaml", "-c", "{trainer: {max_steps: 1}}", "--data.x=a.yaml"]
+    untouched += ["-c", "data:\n  root: experiments/har.yaml"]
     assert _find_configs(untouched) == untouched
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import importlib
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
 
-import sim
 from experiments.pipeline.code_version import _closure
 from sim import TriadErrors, simulate
 
@@ -47,8 +47,22 @@ def test_a_name_that_is_not_there_is_named(package: str) -> None:
         exec(f"from {package} import Bodyy")
 
 
-def test_modules_of_a_package_are_found_too() -> None:
-    assert sim.features is importlib.import_module("sim.features")
+def test_names_and_modules_of_a_package_are_imported_at_first_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "slow_to_load"
+    package.mkdir()
+    lazily = "import_lazily(__name__, {'slow_to_load.walls': ['BRICK']})"
+    (package / "__init__.py").write_text(f"from sim.lazy_names import import_lazily\n__getattr__, __dir__ = {lazily}\n")
+    (package / "walls.py").write_text("BRICK = object()\n")
+    (package / "roof.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("slow_to_load")
+    assert {"BRICK", "__name__"} <= set(dir(module))
+    assert not {"slow_to_load.walls", "slow_to_load.roof"} & set(sys.modules)
+    assert module.BRICK is sys.modules["slow_to_load.walls"].BRICK
+    assert module.BRICK is vars(module)["BRICK"]
+    assert module.roof is sys.modules["slow_to_load.roof"]
 
 
 def test_values_and_functions_are_pickled() -> None:
@@ -59,4 +73,4 @@ def test_values_and_functions_are_pickled() -> None:
 
 def test_results_of_experiments_still_depend_on_what_is_behind_the_names() -> None:
     assert {"sim.imu.simulate", "sim.placements.placement", "sim.recording"} <= set(_closure("sim"))
-    assert "lightning_modules.motion_diffusion" in _closure("experiments.arms.fine_tune")
+    assert "lightning_modules.motion_diffusion" in _closure("lightning_modules")
