@@ -1,46 +1,17 @@
-"""Any motion file -> Motion: one door, and the registry of formats behind it.
+"""Any motion file -> Motion: the one door to all formats.
 
-A new format is one reader in ``datamodules/formats``, opened in :mod:`datamodules.motion_files.openers`, and one line
-in :data:`FORMATS`.
+A new format is one reader in ``datamodules/formats`` and, in :mod:`datamodules.motion_files.openers`, the function that
+opens it and its line of :data:`~datamodules.motion_files.openers.FORMATS`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
-from datamodules.formats.amass import KEYS as AMASS_KEYS
-from datamodules.formats.c3d import read_c3d
-from datamodules.formats.trc import read_trc
-from datamodules.motion_files.motion_file import MotionFile, MotionFormat, ReadOptions, suffix_of
-from datamodules.motion_files.openers import (
-    MOTION_KEYS,
-    holds,
-    is_deepmimic,
-    open_acclaim,
-    open_amass,
-    open_arrays,
-    open_bvh,
-    open_deepmimic,
-    open_expmap,
-    open_markers,
-    open_mvnx,
-    open_saved,
-)
+from datamodules.motion_files.motion_file import MotionFile, ReadOptions, suffix_of
+from datamodules.motion_files.openers import FORMATS
 
-FORMATS: Final[tuple[MotionFormat, ...]] = (
-    MotionFormat("BVH", (".bvh",), open_bvh),
-    MotionFormat("Acclaim AMC", (".amc",), open_acclaim),
-    MotionFormat("Motion.save", (".npz",), open_saved, holds(MOTION_KEYS)),
-    MotionFormat("AMASS", (".npz",), open_amass, holds(*AMASS_KEYS)),
-    MotionFormat("joints or features", (".npz", ".npy"), open_arrays),
-    MotionFormat("Xsens MVNX", (".mvnx",), open_mvnx),
-    MotionFormat("TRC markers", (".trc",), open_markers(read_trc, "TRC markers")),
-    MotionFormat("C3D markers", (".c3d",), open_markers(read_c3d, "C3D markers")),
-    MotionFormat("DeepMimic", (".txt",), open_deepmimic, is_deepmimic),
-    MotionFormat("exponential-map CSV", (".txt", ".csv"), open_expmap),
-)
-"""The formats that are read; of several with one suffix the first that claims a file, else the last."""
+__all__ = ["FORMATS", "known_suffixes", "read_motion"]
 
 
 def read_motion(path: str | Path, options: ReadOptions | None = None) -> MotionFile:

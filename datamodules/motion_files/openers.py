@@ -1,4 +1,4 @@
-"""One function for each format: the file, and what was said of it, to a MotionFile."""
+"""One function for each format, the file and what was said of it to a MotionFile; last the table of all formats."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from datamodules.formats.acclaim import read_acclaim
+from datamodules.formats.amass import KEYS as AMASS_KEYS
 from datamodules.formats.amass import read_amass
 from datamodules.formats.arrays import list_names, read_arrays
 from datamodules.formats.bvh import read_bvh
@@ -21,7 +22,14 @@ from datamodules.formats.skeleton import SkeletonMotion, read_text
 from datamodules.formats.trc import read_trc
 from datamodules.markers.fit import fit_markers
 from datamodules.markers.marker_sets import read_marker_set
-from datamodules.motion_files.motion_file import MotionFile, ReadOptions, carry_over, move_skeleton, suffix_of
+from datamodules.motion_files.motion_file import (
+    MotionFile,
+    MotionFormat,
+    ReadOptions,
+    carry_over,
+    move_skeleton,
+    suffix_of,
+)
 from datamodules.retargeting.retarget import SkeletonMap, put_on_floor
 from datamodules.retargeting.skeleton_map_files import read_skeleton_map
 from datamodules.retargeting.skeleton_maps import (
@@ -191,3 +199,18 @@ def holds(*alternatives: frozenset[str]) -> Callable[[Path], bool]:
         return any(keys <= list_names(path) for keys in alternatives)
 
     return claims
+
+
+FORMATS: Final[tuple[MotionFormat, ...]] = (
+    MotionFormat("BVH", (".bvh",), open_bvh),
+    MotionFormat("Acclaim AMC", (".amc",), open_acclaim),
+    MotionFormat("Motion.save", (".npz",), open_saved, holds(MOTION_KEYS)),
+    MotionFormat("AMASS", (".npz",), open_amass, holds(*AMASS_KEYS)),
+    MotionFormat("joints or features", (".npz", ".npy"), open_arrays),
+    MotionFormat("Xsens MVNX", (".mvnx",), open_mvnx),
+    MotionFormat("TRC markers", (".trc",), open_markers(read_trc, "TRC markers")),
+    MotionFormat("C3D markers", (".c3d",), open_markers(read_c3d, "C3D markers")),
+    MotionFormat("DeepMimic", (".txt",), open_deepmimic, is_deepmimic),
+    MotionFormat("exponential-map CSV", (".txt", ".csv"), open_expmap),
+)
+"""The formats that are read; of several with one suffix the first that claims a file, else the last."""

@@ -1,8 +1,9 @@
-"""Write the table of presets in docs/placements.md: ``python -m experiments.tools.placement_table``."""
+"""Write what the documentation says of placement presets: ``python -m experiments.tools.placement_table``."""
 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -16,10 +17,11 @@ from sim.motion import Motion
 from sim.placements import Placement, resolve_all, site_poses
 from sim.placements.presets import PLACES
 
-PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "placements.md"
+ROOT: Final = Path(__file__).resolve().parents[2]
 BEGIN: Final = "<!-- presets: written by python -m experiments.tools.placement_table -->"
 END: Final = "<!-- end of presets -->"
 
+_COUNT: Final = re.compile(r"\d+(?= sites, \[pictures)")
 _DIRECTIONS: Final = (
     "Directions are those of a person in the rest pose: arms stretched out sideways, palms down; left is their own."
 )
@@ -52,15 +54,23 @@ def table_of_presets() -> str:
     return "\n".join([BEGIN, "", f"There are {len(names)}. {_DIRECTIONS}", "", *head, *rows, "", END])
 
 
-def put_into(page: str) -> str:
-    """Return a page with its section of presets written anew.
+def write_anew(text: str) -> str:
+    """Return a page with the number of presets, and the section of presets if it has one, as the presets are now.
 
     Raises:
-        ValueError: the page lacks the comments between which the section stands.
+        ValueError: of the two comments between which the section stands the page has only one, or one twice.
     """
-    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(END) < page.index(BEGIN):
-        raise ValueError(f"the page has no section between {BEGIN!r} and {END!r}, expected one; put the two lines back")
-    return page[: page.index(BEGIN)] + table_of_presets() + page[page.index(END) + len(END) :]
+    text = _COUNT.sub(str(len(PLACES)), text)
+    if BEGIN not in text and END not in text:
+        return text
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(END) < text.index(BEGIN):
+        raise ValueError(f"the page has no section from {BEGIN!r} to {END!r}, expected one; put the two lines back")
+    return text[: text.index(BEGIN)] + table_of_presets() + text[text.index(END) + len(END) :]
+
+
+def list_pages(root: Path) -> list[Path]:
+    """Return the README and every page of the documentation."""
+    return [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
 
 
 def _rest_frames(names: Sequence[str]) -> Tensor:
@@ -88,13 +98,17 @@ def _direction_in_words(direction: Tensor) -> str:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Write the section."""
+    """Write every page anew that says something else."""
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.tools.placement_table", description="Write the table of placement presets."
+        prog="python -m experiments.tools.placement_table",
+        description="Write the table of placement presets and their number into README.md and docs/.",
     )
-    parser.add_argument("page", nargs="?", type=Path, default=PAGE)
-    page: Path = parser.parse_args(args).page
-    page.write_text(put_into(page.read_text(encoding="utf-8")), encoding="utf-8")
+    parser.add_argument("root", nargs="?", type=Path, default=ROOT, help="folder of README.md and docs/")
+    for page in list_pages(parser.parse_args(args).root):
+        text = page.read_text(encoding="utf-8")
+        written = write_anew(text)
+        if written != text:
+            page.write_text(written, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,15 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from experiments.tools.placement_table import BEGIN, END, PAGE, main, put_into, table_of_presets
+from experiments.tools.placement_table import BEGIN, END, list_pages, main, table_of_presets, write_anew
 from sim import PLACEMENT_NAMES
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_the_page_is_what_the_presets_make_of_it() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert page == put_into(page), "run python -m experiments.tools.placement_table"
+@pytest.mark.parametrize("page", list_pages(ROOT), ids=lambda page: page.name)
+def test_the_documentation_says_what_the_presets_are(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert text == write_anew(text), "run python -m experiments.tools.placement_table"
+
+
+def test_the_table_stands_in_the_documentation() -> None:
+    assert table_of_presets() in (ROOT / "docs" / "placements.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -40,21 +45,16 @@ def test_every_preset_is_there_once() -> None:
     assert sorted(named) == sorted(PLACEMENT_NAMES)
 
 
-def test_every_count_in_the_documentation_is_the_number_of_presets() -> None:
-    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-    counts = [
-        int(count)
-        for page in pages
-        for count in re.findall(r"(\d+) (?:sites, \[pictures|presets\b)", page.read_text(encoding="utf-8"))
-    ]
-    assert set(counts) <= {len(PLACEMENT_NAMES)}
-
-
-def test_what_stands_around_the_table_stays(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
+def test_what_stands_around_the_table_stays_and_counts_are_set_right(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    readme, page = tmp_path / "README.md", tmp_path / "docs" / "page.md"
+    readme.write_text("(3 sites, [pictures](page.md)) of 3 sites", encoding="utf-8")
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
-    main([str(page)])
+    main([str(tmp_path)])
+    assert readme.read_text(encoding="utf-8") == f"({len(PLACEMENT_NAMES)} sites, [pictures](page.md)) of 3 sites"
     assert page.read_text(encoding="utf-8") == f"before\n{table_of_presets()}\nafter\n"
-    page.write_text("no table", encoding="utf-8")
+
+
+def test_a_page_that_lost_the_end_of_its_section_is_refused() -> None:
     with pytest.raises(ValueError, match="put the two lines back"):
-        main([str(page)])
+        write_anew(f"before\n{BEGIN}\nold\n")
