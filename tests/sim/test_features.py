@@ -7,6 +7,8 @@ from sim.body import Body
 from sim.conventions import PARENTS
 from sim.features import (
     FEATURE_SLICES,
+    POSITION_STD_M,
+    STEP_STD_M,
     canonicalise,
     features_to_joints,
     features_to_motion,
@@ -155,3 +157,50 @@ def test_motion_of_features_has_their_joints(reference):
 def test_wrong_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("clip", CLIPS)
+def test_consistent_decoding_leaves_recorded_features_as_they_are(reference, clip, dtype):
+    features = reference[f"{clip}/features"].to(dtype)
+    for std in (None, reference["Std"].to(dtype)):
+        decoded = features_to_joints(features, "consistent", std=std)
+        # The reference's own float32 steps disagree with its positions by so much.
+        torch.testing.assert_close(decoded, features_to_joints(features), atol=1e-5, rtol=0)
+
+
+def test_consistent_decoding_takes_jitter_out_of_positions(reference):
+    features = reference["walk/features"].double()
+    noisy = features.clone()
+    generator = torch.Generator().manual_seed(0)
+    positions, velocities = FEATURE_SLICES.positions, FEATURE_SLICES.velocities
+    # The same relative error everywhere, as a network makes it in normalised features.
+    for part, spread in ((positions, POSITION_STD_M), (velocities, STEP_STD_M)):
+        noisy[:, part] += 0.1 * spread * torch.randn(noisy[:, part].shape, generator=generator, dtype=torch.float64)
+    truth = features_to_joints(features).diff(n=2, dim=0)[:, 1:]
+    by_positions, consistent = (
+        (features_to_joints(noisy, decoder).diff(n=2, dim=0)[:, 1:] - truth).square().mean().sqrt()
+        for decoder in ("positions", "consistent")
+    )
+    # A second difference of positions carries sqrt(6) of their noise, a first one of steps sqrt(2) of theirs.
+    torch.testing.assert_close(by_positions, by_positions.new_tensor(6**0.5 * 0.1 * POSITION_STD_M), rtol=0.05, atol=0)
+    assert consistent < by_positions / 8
+
+
+def test_consistent_decoding_respects_padding_and_differs_by_weights(reference):
+    features = reference["walk/features"].double()[:40]
+    features = features + 0.01 * torch.randn(features.shape, generator=torch.Generator().manual_seed(1)).double()
+    batch = torch.stack([features, features])
+    batch[1, 25:] = 0
+    decoded = features_to_joints(batch, "consistent", lengths=torch.tensor([40, 25]))
+    torch.testing.assert_close(decoded[0], features_to_joints(features, "consistent"))
+    torch.testing.assert_close(decoded[1, :25], features_to_joints(features[:25], "consistent"))
+    loose = features_to_joints(features, "consistent", std=torch.ones(263, dtype=torch.float64))
+    assert not torch.allclose(loose, decoded[0], atol=1e-4)
+
+
+def test_decoders_and_weights_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match=r"unknown decoder 'consistant', expected one of .*did you mean consistent"):
+        features_to_joints(torch.zeros(4, 263), "consistant")
+    with pytest.raises(ValueError, match=r"std has shape \(67,\), expected \(263,\)"):
+        features_to_joints(torch.zeros(4, 263), "consistent", std=torch.ones(67))
