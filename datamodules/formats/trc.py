@@ -43,10 +43,10 @@ def read_trc(path: str | Path, *, fps: float | None = None, unit_m: float | None
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"{path}, line 4: {f'markers {twice} twice' if twice else 'no marker'}, expected each once")
     times, positions = _parse_rows(lines, len(names), path)
-    told = header.get("NumFrames", "")
-    if not text.endswith(("\n", "\r")) and told.isdigit() and int(told) > len(times):
+    stated = header.get("NumFrames", "")
+    if not text.endswith(("\n", "\r")) and stated.isdigit() and int(stated) > len(times):
         raise ValueError(
-            f"{path} ends within line {len(lines)}, row {len(times)} of {told}, expected a whole file; fetch it again"
+            f"{path} ends within line {len(lines)}, row {len(times)} of {stated}, expected a whole file; fetch it again"
         )
     scale = unit_m if unit_m is not None else unit_in_metres(header.get("Units", ""), path)
     notes = _contradictions(header, times, names)
@@ -95,7 +95,7 @@ def _contradictions(header: dict[str, str], times: FloatArray, names: tuple[str,
     for key, found in (("NumFrames", len(times)), ("NumMarkers", len(names))):
         if header.get(key) and header[key] != str(found):
             notes.append(f"the header says {key} {header[key]}, the file has {found}")
-    told, measured = header.get("DataRate", ""), _rate_of(times)
-    if told and np.isfinite(measured) and abs(float(told) - measured) > 0.01 * measured:
-        notes.append(f"the header says {told} Hz, the column of times {measured:.4g} Hz; give the true one with fps")
+    stated, measured = header.get("DataRate", ""), _rate_of(times)
+    if stated and np.isfinite(measured) and abs(float(stated) - measured) > 0.01 * measured:
+        notes.append(f"the header says {stated} Hz, the column of times {measured:.4g} Hz; give the true one with fps")
     return notes

@@ -36,7 +36,7 @@ BLOCK_FRAMES: Final[int] = 1500
 OVERLAP_FRAMES: Final[int] = 100
 
 LONG_GAP_S: Final[float] = 0.5
-"""Gaps beyond this are told of one by one [s]."""
+"""Gaps beyond this are named one by one [s]."""
 
 
 SPAN_M: Final[tuple[float, float]] = (0.3, 4.0)

@@ -1,4 +1,4 @@
-"""Soles on the floor: how a foot is turned in its shoe is told by where it stands, not by three markers.
+"""Soles on the floor: how a foot is turned in its shoe is seen from where it stands, not from three markers.
 
 Heel, toes and ankle tell where a foot goes, but not which way its sole looks: that hangs on how high above the sole
 each marker was put, and shoes differ by 3 cm over a foot of 15 cm. A foot that stands still lies on its sole. So the
@@ -46,7 +46,7 @@ def level_soles(model: MarkerModel, pose: Pose, *, fps: float) -> tuple[MarkerMo
         carried = torch.isin(model.joints, torch.tensor([ankle, foot]))
         if float(stands.double().mean()) < MIN_SHARE or int(stands.sum()) < 3 or not bool(carried.any()):
             continue
-        # What is up, told in the foot's own axes.
+        # What is up, in the foot's own axes.
         up = torch.nn.functional.normalize(turns[stands, ankle, 1].median(dim=0).values, dim=0)
         if float(up[1]) < np.cos(np.deg2rad(MAX_TILT_DEG)):
             continue

@@ -113,7 +113,7 @@ def _read_rule(path: Path, number: int, entry: object) -> FileRule:
     files = {name: path.parent / str(entry[name]) for name in PATHS if entry.get(name) is not None}
     absent = [str(one) for one in files.values() if not one.is_file()]
     if absent:
-        raise FileNotFoundError(f"{place} names {', '.join(absent)}, not found; paths are told from the folder")
+        raise FileNotFoundError(f"{place} names {', '.join(absent)}, not found; paths count from the folder")
     try:
         options = ReadOptions(
             fps=entry.get("fps"),

@@ -53,7 +53,7 @@ CMU_FPS: Final[float] = 120.0
 
 def open_bvh(path: Path, options: ReadOptions) -> MotionFile:
     """Open BVH of any hierarchy; its unit is taken for centimetres where nothing is said."""
-    # Retargeting goes by the ratio of leg lengths, so a wrong unit changes no motion, only the sizes that are told.
+    # Retargeting goes by the ratio of leg lengths, so a wrong unit changes no motion, only the sizes that are reported.
     unit_m = options.unit_m if options.unit_m is not None else 0.01
     source = strip_prefix(read_bvh(path, unit_m=unit_m, fps=options.fps, drop_first=options.drop_first))
     skeleton, name = _map_of(source, options, path)
@@ -74,9 +74,9 @@ def open_acclaim(path: Path, options: ReadOptions) -> MotionFile:
         raise FileNotFoundError(f"skeleton {asf} of {path} not found; check the path (--asf)")
     fps = options.fps if options.fps is not None else CMU_FPS
     source = read_acclaim(path, asf, fps=fps, unit_m=options.unit_m, drop_first=options.drop_first)
-    told = move_skeleton(source, ACCLAIM, options, format_name="Acclaim ASF/AMC", name=f"CMU's, of {asf.name}")
+    opened = move_skeleton(source, ACCLAIM, options, format_name="Acclaim ASF/AMC", name=f"CMU's, of {asf.name}")
     note = () if options.fps is not None else (f"an .amc states no rate; CMU's {CMU_FPS:g} Hz taken",)
-    return replace(told, notes=(*told.notes, *note))
+    return replace(opened, notes=(*opened.notes, *note))
 
 
 def _find_asf(path: Path) -> Path:
@@ -130,17 +130,17 @@ def open_saved(path: Path, options: ReadOptions) -> MotionFile:
     """Open what Motion.save wrote."""
     motion = Motion.load(path)
     motion = motion if options.fps is None else replace(motion, fps=options.fps)
-    return _tell(motion.frames(options.drop_first), "Motion.save", "SMPL-22", body=options.body)
+    return _motion_file(motion.frames(options.drop_first), "Motion.save", "SMPL-22", body=options.body)
 
 
 def open_amass(path: Path, options: ReadOptions) -> MotionFile:
     """Open AMASS, on the subject's own body where one is given."""
     motion = read_amass(path, read_arrays(path), body=options.body, fps=options.fps).frames(options.drop_first)
     if options.body is not None:
-        return _tell(motion, "AMASS", "SMPL-H", body=options.body)
-    told = _tell(motion, "AMASS", "SMPL-H", body=None)
+        return _motion_file(motion, "AMASS", "SMPL-H", body=options.body)
+    opened = _motion_file(motion, "AMASS", "SMPL-H", body=None)
     note = "the path is the subject's, the legs are the default body's: feet may slide; pass the subject's body"
-    return replace(told, motion=put_on_floor(motion), notes=(note,))
+    return replace(opened, motion=put_on_floor(motion), notes=(note,))
 
 
 def open_arrays(path: Path, options: ReadOptions) -> MotionFile:
@@ -148,16 +148,16 @@ def open_arrays(path: Path, options: ReadOptions) -> MotionFile:
     arrays = read_arrays(path)
     if is_features(arrays):
         motion = read_features(path, arrays, fps=options.fps)
-        told = _tell(motion, "HumanML3D features", "HumanML3D's uniform skeleton", body=None)
+        opened = _motion_file(motion, "HumanML3D features", "HumanML3D's uniform skeleton", body=None)
     elif find_joints(arrays) is not None or not (MOTION_KEYS - {"fps"}) & set(arrays):
         motion = read_joints(path, arrays, fps=options.fps, up=options.up or "y")
-        told = _tell(motion, "joint positions", "SMPL-22", body=None)
+        opened = _motion_file(motion, "joint positions", "SMPL-22", body=None)
     else:
         raise ValueError(f"{path} lacks {sorted(MOTION_KEYS - set(arrays))}; expected a file written by Motion.save")
-    return replace(told, motion=told.motion.frames(options.drop_first), joints=told.joints[options.drop_first :])
+    return replace(opened, motion=opened.motion.frames(options.drop_first), joints=opened.joints[options.drop_first :])
 
 
-def _tell(motion: Motion, format_name: str, skeleton: str, *, body: Body | None) -> MotionFile:
+def _motion_file(motion: Motion, format_name: str, skeleton: str, *, body: Body | None) -> MotionFile:
     joints = (body if body is not None else Body.default()).joints(motion)
     return MotionFile(motion, format_name, skeleton, joints.double().numpy())
 

@@ -65,7 +65,7 @@ def turn_up(source: SkeletonMotion, skeleton: SkeletonMap, *, up: Up | None = No
 def align_rest(source: SkeletonMotion, skeleton: SkeletonMap, *, body: Body | None = None) -> SkeletonMotion:
     """Describe the same motion with a rest pose that stands upright and faces +Z.
 
-    World positions stay as they are; rotations and offsets are told from the new rest pose. A rest pose that stands
+    World positions stay as they are; rotations and offsets count from the new rest pose. A rest pose that stands
     upright and faces +Z already is returned unchanged.
 
     Args:

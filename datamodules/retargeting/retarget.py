@@ -60,7 +60,7 @@ class SkeletonMap:
             instead of its forearm.
         aligned_feet: also turn feet from SMPL's rest direction to the source's (rest poses with pointed feet).
         twist_deg: extra turn about a bone, for sources whose rest pose has the arm's own axis turned [deg].
-        frames_deg: the axes that a joint's rotation is told in, where they are not the world's at rest: turns about the
+        frames_deg: axes that a joint's rotation is given in, where they are not the world's at rest: turns about the
             fixed x, y and z [deg]. They take the place of the alignment.
         sole_pitch_deg: how far below level the source's bone from ankle to toes points while the sole lies flat [deg],
             for aligned feet; None takes SMPL's.

@@ -229,7 +229,7 @@ def _skin_poses(motion: Motion, body: Body, sites: Sites) -> PoseSource:
 
     def poses(start: int, stop: int) -> tuple[Tensor, Tensor]:
         part = motion.frames(start, stop)
-        # Skinning would straighten a matrix that is no rotation without a word, and a NaN would be told of the skin.
+        # Skinning would straighten a matrix that is no rotation without a word, and a NaN would be blamed on the skin.
         check_rotations(part.rotations, "motion.rotations")
         check_finite(part.translation.movedim(-2, 0), "motion.translation", first_frame=start)
         return site_planes(body, part, sites)

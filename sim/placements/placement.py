@@ -255,7 +255,7 @@ class Placement:
 
     @classmethod
     def from_description(cls, description: Mapping[str, object]) -> Placement:
-        """Return the placement that :meth:`describe` told of; matrices come back as float64.
+        """Return the placement of what :meth:`describe` returned; matrices come back as float64.
 
         Raises:
             ValueError: a value is missing, unknown or of another type, or as the class.
