@@ -32,7 +32,7 @@ def set_names() -> list[str]:
 
 def motion_suffixes() -> list[str]:
     """Return the suffixes of motion files, as :func:`datamodules.motion_files.known_suffixes`."""
-    table = _find_table("datamodules.motion_files.formats", "FORMATS")
+    table = _find_table("datamodules.motion_files.openers", "FORMATS")
     found = {
         node.value
         for node in ast.walk(table or ast.Constant(None))
