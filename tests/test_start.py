@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "lightning", "numpy", "pandas", "scipy", "matplotlib", "transformers", "sklearn", "omegaconf"}
-NOT_FOR_SIM = {"torch._dynamo", "scipy.signal", "scipy.stats", "pandas", "pyarrow", "roma", "matplotlib", "lightning"}
+NOT_FOR_SIM = {"torch._dynamo", "scipy", "scipy.signal", "pandas", "pyarrow", "roma", "matplotlib", "lightning"}
 
 RUN_MODULE = """\
 import runpy, sys

@@ -16,7 +16,6 @@ import numpy.typing as npt
 import torch
 
 from sim.body.skinning import BodyModel
-from sim.body.smpl_pickle import read_pickled_arrays
 from sim.conventions import NUM_JOINTS, PARENTS
 
 Array = npt.NDArray[np.generic]
@@ -50,7 +49,13 @@ def read_smpl(path: str | Path, *, gender: str, num_betas: int) -> BodyModel:
     """
     file = _find_model(Path(path), gender)
     names = (*_REQUIRED, "posedirs")
-    arrays = read_pickled_arrays(file, names) if file.suffix == ".pkl" else _read_npz(file, names)
+    if file.suffix == ".pkl":
+        # Here, as above its scipy.sparse would add a tenth to what ``import sim`` takes, and models are mostly .npz.
+        from sim.body.smpl_pickle import read_pickled_arrays
+
+        arrays = read_pickled_arrays(file, names)
+    else:
+        arrays = _read_npz(file, names)
     missing = [name for name in _REQUIRED if name not in arrays]
     if missing:
         raise ValueError(f"{file} lacks {', '.join(missing)}; expected a body model in SMPL's layout")

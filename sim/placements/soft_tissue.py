@@ -22,7 +22,6 @@ from typing import Final
 
 import numpy as np
 import torch
-from scipy.linalg import expm
 from torch import Tensor
 
 from sim.conventions import GRAVITY
@@ -204,6 +203,9 @@ def _response_taps(
     rate_hz: float, frequency: float, damping_ratio: float, *, most: int
 ) -> tuple[np.typing.NDArray[np.float64], np.typing.NDArray[np.float64]]:
     """Response of y and of its slope to a drive that is 1 at one sample, 0 at the others and linear between."""
+    # Here, as above it would add a tenth to what ``import sim`` takes, and soft tissue is off by default.
+    from scipy.linalg import expm
+
     step = 1 / rate_hz
     # The state, the drive and the drive's change over one step, so that one exponential gives the exact step.
     system = np.zeros((4, 4))

@@ -24,7 +24,6 @@ from typing import Final
 import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 Array = NDArray[np.float64]
 
@@ -79,6 +78,9 @@ def solve_matrix(num_samples: int, cutoff: float | None = None) -> Array:
     for row in range(num_samples):
         collocation[row, row : row + DEGREE] = _knot_values()
     if cutoff is not None:
+        # Here, as above it would add a tenth to what ``import sim`` takes, and smoothing is rare.
+        from scipy.linalg import solve_triangular
+
         penalty = math.sqrt(_smoothing_weight(cutoff)) * np.diff(np.eye(size), n=_END_ORDER, axis=0)
         orthogonal, triangle = np.linalg.qr(np.concatenate([collocation, penalty]))
         return np.asarray(solve_triangular(triangle, orthogonal[:num_samples].T))
