@@ -41,7 +41,7 @@ class OwnNetwork(nn.Module):
         except TypeError as error:
             raise ValueError(
                 f"forward of {type(network).__name__} does not fit ({error}), expected "
-                f"forward({', '.join(_DOOR)}, *, text_mask=None); see docs/extending.md"
+                f"forward({', '.join(_DOOR)}, *, text_mask=None); see docs/extend/network.md"
             ) from None
         self.own = network
         self.num_features = NUM_FEATURES
