@@ -24,6 +24,7 @@ PARSER_MODE: Final = "imuforge"
 """The parser mode that reads YAML with OmegaConf's ``${...}`` and with flat keys."""
 
 _SECTIONS: Final = ("model", "data")
+_COMMANDS: Final = ("fit", "validate", "test", "predict")
 _OPTION: Final = re.compile(r"--(?P<path>(?:model|data)(?:\.\w+)+)(?P<rest>[=+].*)?$", re.DOTALL)
 _CLASS_OPTION: Final = re.compile(r"--(?P<path>(?:model|data)(?:\.\w+)*)(?:=(?P<value>.*))?$", re.DOTALL)
 _CONFIG_OPTION: Final = re.compile(r"(?:-c|--config)(?:=(?P<value>.*))?$", re.DOTALL)
@@ -62,6 +63,8 @@ def flat_names_of_path(class_path: str) -> FlatNames:
 
 
 def _load(text: str) -> object:
+    if text == "None":  # as which jsonargparse hands the null of an option on to the parser of a group
+        return None
     value = get_loader("yaml")(text)
     if not isinstance(value, dict | list):
         return value
@@ -73,10 +76,11 @@ def _nest_config(config: dict[str, object]) -> dict[str, object]:
     """Translate a whole file, or what stands for one class."""
     if _CLASS_PATH in config or _INIT_ARGS in config:
         return _nest_class(config, "")
-    return {
-        key: _nest_class(value, key) if key in _SECTIONS and isinstance(value, dict) else value
-        for key, value in config.items()
-    }
+    nested = dict(config)
+    for key, value in config.items():
+        if isinstance(value, dict) and key in (*_SECTIONS, *_COMMANDS):
+            nested[key] = _nest_class(value, key) if key in _SECTIONS else _nest_config(value)
+    return nested
 
 
 def _nest_class(value: dict[str, object], place: str) -> dict[str, object]:
@@ -89,7 +93,8 @@ def _nest_class(value: dict[str, object], place: str) -> dict[str, object]:
         key: _nest_class(entry, f"{place}.{key}") if isinstance(entry, dict) and _INIT_ARGS in entry else entry
         for key, entry in init_args.items()
     }
-    return {**value, _INIT_ARGS: nest(inner, names)}
+    # jsonargparse appends to a list where the key ends in a plus.
+    return {**value, _INIT_ARGS: nest(inner, {**names, **{f"{name}+": f"{path}+" for name, path in names.items()}})}
 
 
 def _nest_option(argument: str, owners: Mapping[str, str]) -> str:
@@ -115,23 +120,42 @@ def _find_owners(arguments: Sequence[str]) -> dict[str, str]:
     for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
         config, named = _CONFIG_OPTION.match(argument), _CLASS_OPTION.match(argument)
         if config is not None:
-            owners |= _classes_in(Path(config["value"] or following))
+            owners |= _classes_in(_read_config(config["value"] or following))
         elif named is not None:
             place = ".".join(part for part in named["path"].split(".") if part not in (_INIT_ARGS, _CLASS_PATH))
             value = named["value"] or following
             # At other places than these, what is no class of ours is a value like any other.
-            if place in _SECTIONS or _CLASS_PATH in named["path"] or flat_names_of_path(value):
+            if value.startswith("{"):
+                owners |= _classes_in({place: _parse(value)})
+            elif place in _SECTIONS or _CLASS_PATH in named["path"] or flat_names_of_path(value):
                 owners[place] = value
     return owners
 
 
-def _classes_in(path: Path) -> dict[str, str]:
+def _read_config(value: str) -> object:
+    """Read what stands behind ``--config``: a file, or YAML itself."""
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}  # the parser comes next, and says what is wrong with the file
+        return _parse(Path(value).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return _parse(value)
+
+
+def _parse(text: str) -> object:
+    try:
+        content: object = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None  # the parser comes next, and says what is wrong with it
+    return content
+
+
+def _classes_in(config: object) -> dict[str, str]:
+    """Return the class at each place of a configuration, or of what stands for a command in one."""
+    if not isinstance(config, dict):
+        return {}
     found: dict[str, str] = {}
-    pending = [(key, config.get(key)) for key in _SECTIONS] if isinstance(config, dict) else []
+    for command in _COMMANDS:
+        found |= _classes_in(config.get(command))
+    pending = [(str(place), section) for place, section in config.items() if place not in _COMMANDS]
     while pending:
         place, section = pending.pop()
         if not isinstance(section, dict):

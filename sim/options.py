@@ -67,11 +67,17 @@ def flat_names_of(owner: type) -> FlatNames:
 
 
 def nest(values: Mapping[str, object], names: FlatNames) -> dict[str, object]:
-    """Return values with each flat name put into its group; such groups come out as mappings."""
+    """Return values with each flat name put into its group; such groups come out as mappings.
+
+    Raises:
+        ValueError: a group that a flat name belongs to is neither a mapping nor a dataclass.
+    """
     nested = {name: value for name, value in values.items() if name not in names}
     for name in values.keys() & names.keys():
         group, _, field = names[name].partition(".")
         inside = nested.get(group, {})
+        if not isinstance(inside, Mapping) and not is_dataclass(inside):
+            raise ValueError(f"{group} is {inside!r}, expected a mapping of its fields, or none beside {name}")
         nested[group] = {**(inside if isinstance(inside, Mapping) else plain(inside)), field: values[name]}
     return nested
 

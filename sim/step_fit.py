@@ -30,7 +30,7 @@ def fit_positions_and_steps(
         positions: ``(..., T, K)`` of K coordinates, T >= 1, in any unit.
         steps: from each frame to the next, ``(..., T-1, K)``, same unit; a step that no position follows is not given.
         step_weight: lam, what the square of a step's error counts for beside a position's: one number, or one for each
-            coordinate ``(K,)``; not negative. 0 returns the positions.
+            coordinate ``(K,)``; not negative, and a constant: no gradient reaches it. 0 returns the positions.
         lengths: valid frames of each sequence ``(...)``, int64; what lies beyond is returned as it came and touches
             nothing inside. None: all are valid.
 
@@ -46,16 +46,18 @@ def fit_positions_and_steps(
             f"positions have shape {tuple(positions.shape)} and steps {tuple(steps.shape)}, "
             "expected (..., T, K) and (..., T-1, K)"
         )
-    weight = torch.as_tensor(step_weight, dtype=torch.float64, device=positions.device)
+    weight = torch.as_tensor(step_weight, dtype=torch.float64, device=positions.device).detach()
     if weight.ndim > 1 or (weight.ndim == 1 and len(weight) != positions.shape[-1]):
         raise ValueError(f"step_weight has shape {tuple(weight.shape)}, expected one number or (K,)")
     if not bool((torch.isfinite(weight) & (weight >= 0)).all()):
         raise ValueError("step_weight is negative or not finite, expected (std of positions / std of steps)^2")
+    inside = _inside(lengths, positions)
     if positions.shape[-2] == 1:
         return positions
-    coupling = weight * _inside(lengths, positions)
+    coupling = weight * inside
     # In float64 whatever comes in: at a weight of 4000 the system takes four digits away.
     change = coupling * (steps.double() - positions.double().diff(dim=-2))
+    change = torch.where(inside > 0, change, 0.0)  # 0 times what is no number is none either
     # Solving for what is added to the positions leaves recorded features untouched to the last bit.
     pushed = torch.nn.functional.pad(change, (0, 0, 1, 0)) - torch.nn.functional.pad(change, (0, 0, 0, 1))
     added: Tensor = _Tridiagonal.apply(pushed, coupling)

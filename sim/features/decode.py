@@ -93,7 +93,7 @@ def features_to_joints(
         return joints
     steps = features[..., :-1, FEATURE_SLICES.velocities].unflatten(-1, (NUM_JOINTS, 3)) @ heading[..., :-1, :, :]
     fitted = fit_positions_and_steps(
-        joints.flatten(-2), steps.flatten(-2), step_weight=_step_weight(std).to(features), lengths=lengths
+        joints.flatten(-2), steps.flatten(-2), step_weight=_step_weight(std), lengths=lengths
     )
     return fitted.unflatten(-1, (NUM_JOINTS, 3))
 
@@ -128,11 +128,11 @@ def _step_weight(std: Tensor | None) -> Tensor:
     the mean of the others.
     """
     if std is None:
-        return torch.full((3 * NUM_JOINTS,), (POSITION_STD_M / STEP_STD_M) ** 2)
+        return torch.full((3 * NUM_JOINTS,), (POSITION_STD_M / STEP_STD_M) ** 2, dtype=torch.float64)
     if std.shape != (FEATURE_SLICES.foot_contacts.stop,) or not bool((std > 0).all()):
         raise ValueError(f"std has shape {tuple(std.shape)}, expected (263,) of numbers above 0, the normalisation's")
     position, step = (
-        std[part].unflatten(-1, (-1, 3)).square().mean(dim=-1)
+        std[part].double().unflatten(-1, (-1, 3)).square().mean(dim=-1)
         for part in (FEATURE_SLICES.positions, FEATURE_SLICES.velocities)
     )
     weight = torch.cat([position.mean(dim=-1, keepdim=True) / step[:1], position / step[1:]])

@@ -116,6 +116,40 @@ def test_a_class_on_the_command_line_decides_whose_names_are_flat(capsys: pytest
     assert other["model"]["init_args"]["lr"] == 0.5
 
 
+VAE = "{class_path: MotionVAE, init_args: {lr: 3}}"
+DATA = "{class_path: MotionDataModule}"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fit", "--model", VAE, f"--data={DATA}"],
+        ["fit", f"--model={VAE}", f"--data={DATA}"],
+        ["fit", "-c", f"{{model: {VAE}, data: {DATA}}}"],
+        ["-c", f"{{fit: {{model: {VAE}, data: {DATA}}}}}", "fit"],
+    ],
+)
+def test_flat_names_are_those_of_a_class_named_anywhere(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = parse(capsys, *arguments, "--model.weight_decay=2")["model"]["init_args"]["optimiser"]
+    assert (found["lr"], found["weight_decay"]) == (3.0, 2.0)
+
+
+def test_a_flat_list_is_appended_to_by_a_later_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layer = tmp_path / "layer.yaml"
+    layer.write_text("model: {init_args: {snr_weighted+: [velocity]}}", encoding="utf-8")
+    found = parse(capsys, "fit", "-c", str(EXPERIMENTS / "finetune_acc.yaml"), "-c", str(layer))
+    assert found["model"]["init_args"]["losses"]["snr_weighted"] == ["acc_joints", "velocity"]
+
+
+@pytest.mark.parametrize("name", ["snr_weighted", "losses.snr_weighted", "init_args.loss_weights", "losses.weights"])
+def test_null_takes_an_option_of_the_file_back(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = parse(capsys, "fit", "-c", str(EXPERIMENTS / "finetune_acc.yaml"), f"--model.{name}", "null")
+    field = "snr_weighted" if "snr" in name else "weights"
+    assert found["model"]["init_args"]["losses"][field] is None
+
+
 @pytest.mark.parametrize("owner", [MotionDiffusion, MotionVAE, LatentMotionDiffusion, ContrastiveEvaluator])
 def test_flat_names_lead_to_fields_that_exist(owner: type) -> None:
     owner(**{name: value for name, value in owner().arguments.items() if name != "denoiser"})

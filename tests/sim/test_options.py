@@ -64,6 +64,7 @@ def test_the_signature_has_the_groups_alone() -> None:
         ({"optimiser": {"rat": 1.0}}, "unknown field of optimiser 'rat', expected one of .*did you mean rate"),
         ({"optimiser": None}, "optimiser is None, expected a mapping of Optimiser's fields"),
         ({"optimiser": 3.0}, "optimiser is 3.0, expected a mapping"),
+        ({"optimiser": None, "lr": 3.0}, "optimiser is None, expected a mapping of its fields, or none beside lr"),
     ],
 )
 def test_what_is_no_option_is_named(given: dict[str, object], message: str) -> None:

@@ -55,6 +55,23 @@ def test_padding_touches_nothing_inside() -> None:
         assert torch.equal(fitted[row, length:], positions[row, length:])
 
 
+def test_padding_that_is_no_number_stays_outside() -> None:
+    positions, steps = draw(2, 30, 2)
+    truth = fit_positions_and_steps(positions[0, :12], steps[0, :11], step_weight=20.0)
+    positions[0, 12:], steps[0, 11:] = torch.nan, torch.inf
+    positions.requires_grad_()
+    fitted = fit_positions_and_steps(positions, steps, step_weight=20.0, lengths=torch.tensor([12, 30]))
+    torch.testing.assert_close(fitted[0, :12].detach(), truth, rtol=0, atol=1e-13)
+    fitted[0, :12].sum().backward()
+    assert positions.grad is not None and bool(torch.isfinite(positions.grad).all())
+
+
+def test_the_weight_is_a_constant() -> None:
+    positions, steps = draw(9, 2)
+    weight = torch.tensor(3.0, requires_grad=True)
+    assert not fit_positions_and_steps(positions, steps, step_weight=weight).requires_grad
+
+
 def test_its_gradient_is_that_of_finite_differences() -> None:
     positions, steps = draw(2, 9, 2)
     lengths, weight = torch.tensor([9, 6]), torch.tensor([1.0, 37.7], dtype=torch.float64)
@@ -71,6 +88,10 @@ def test_its_gradient_is_that_of_finite_differences() -> None:
         ({"step_weight": torch.ones(3)}, r"step_weight has shape \(3,\), expected one number or \(K,\)"),
         ({"step_weight": -1.0}, "step_weight is negative or not finite"),
         ({"step_weight": float("nan")}, "step_weight is negative or not finite"),
+        (
+            {"positions": torch.zeros(1, 2), "steps": torch.zeros(0, 2), "lengths": torch.tensor([1])},
+            "lengths have shape",
+        ),
         ({"lengths": torch.tensor([5, 5])}, r"lengths have shape \(2,\), expected \(\)"),
     ],
 )
