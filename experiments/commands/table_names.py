@@ -32,10 +32,13 @@ def set_names() -> list[str]:
 
 def motion_suffixes() -> list[str]:
     """Return the suffixes of motion files, as :func:`datamodules.motion_files.known_suffixes`."""
-    table = _find_table("datamodules.motion_files.openers", "FORMATS")
+    modules = sorted(path.stem for path in (_ROOT / "datamodules" / "motion_files").glob("*.py"))
+    tables = [_find_table(f"datamodules.motion_files.{module}", "FORMATS") for module in modules]
     found = {
         node.value
-        for node in ast.walk(table or ast.Constant(None))
+        for table in tables
+        if table is not None
+        for node in ast.walk(table)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(".")
     }
     if found:
