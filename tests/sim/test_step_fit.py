@@ -63,7 +63,8 @@ def test_padding_that_is_no_number_stays_outside() -> None:
     fitted = fit_positions_and_steps(positions, steps, step_weight=20.0, lengths=torch.tensor([12, 30]))
     torch.testing.assert_close(fitted[0, :12].detach(), truth, rtol=0, atol=1e-13)
     fitted[0, :12].sum().backward()
-    assert positions.grad is not None and bool(torch.isfinite(positions.grad).all())
+    assert positions.grad is not None
+    assert bool(torch.isfinite(positions.grad).all())
 
 
 def test_the_weight_is_a_constant() -> None:
