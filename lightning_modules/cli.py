@@ -39,7 +39,7 @@ from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
 from lightning_modules.evaluation.callback import MotionEvaluation
 from lightning_modules.flat_keys import PARSER_MODE, flat_names_of_path, install, nest_arguments
 from lightning_modules.generated_motion_evaluator import GeneratedMotionEvaluator
-from sim.options import FlatNames
+from sim.options import FlatNames, groups_of
 
 SHORT_NAMES: Final = (
     AccelerationFigure,
@@ -62,6 +62,8 @@ SHORT_NAMES: Final = (
 """Classes that a YAML may name without their module: importing them is all it takes."""
 
 DEFAULT_SEED: Final = 0
+_LINKED: Final = ("classes", "num_channels")
+"""What a model takes from its data."""
 
 
 class OneLineParser(LightningArgumentParser):
@@ -85,16 +87,19 @@ class ImuforgeCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Link what model and data must agree on; a class without such a parameter is left alone."""
-        parser.link_arguments("data.classes", "model.init_args.classes", apply_on="instantiate")
-        parser.link_arguments("data.num_channels", "model.init_args.num_channels", apply_on="instantiate")
+        for name in _LINKED:
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
 
     def before_instantiate_classes(self) -> None:
         """Refuse to resume a run with other hyper-parameters; say so when a checkpoint is merely evaluated."""
+        self._check_groups()
         ckpt_path = self.config[self.subcommand].get("ckpt_path")
         words = ("best", "last", "hpc", "registry")
         if ckpt_path and not str(ckpt_path).startswith(words) and not get_filesystem(ckpt_path).exists(ckpt_path):
             raise FileNotFoundError(f"checkpoint {ckpt_path} not found; give a file that `lightning fit` wrote")
-        changes = describe_changes(asked=self._model_asked_for, stored=self._describe_model(), names=self._flat_names())
+        # What the data will say is not known yet; when fitting, ResumeGuard compares that as well.
+        asked = {key: value for key, value in self._model_asked_for.items() if key not in _LINKED or value is not None}
+        changes = describe_changes(asked=asked, stored=self._describe_model(), names=self._flat_names())
         if changes and self.subcommand == "fit":
             raise ValueError(
                 f"ckpt_path resumes a run, but the configuration differs from the checkpoint's: {'; '.join(changes)}; "
@@ -135,6 +140,19 @@ class ImuforgeCLI(LightningCLI):
             raise FileNotFoundError(
                 f"no last.ckpt in {places}; run `lightning fit` with the same configuration first, or give its path"
             )
+
+    def _check_groups(self) -> None:
+        """Raise a ValueError where a group of options is null or a number; the parser finds out in a page."""
+        for section in ("model", "data"):
+            given = self.config[self.subcommand].get(section)
+            if given is None or given.get("init_args") is None:
+                continue
+            for group in sorted(groups_of(flat_names_of_path(given.class_path)) & given.init_args.as_dict().keys()):
+                value = given.init_args.as_dict()[group]
+                if not isinstance(value, Mapping):
+                    raise ValueError(
+                        f"{section}.{group} is {value!r}, expected a mapping of its fields; or leave it out"
+                    )
 
     def _describe_model(self) -> Mapping[str, object]:
         model = self.config[self.config.subcommand].get("model")

@@ -5,6 +5,7 @@ The truth is the nested form: what is parsed from either has to be the same.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,22 @@ def test_a_flat_list_is_appended_to_by_a_later_file(tmp_path: Path, capsys: pyte
     layer.write_text("model: {init_args: {snr_weighted+: [velocity]}}", encoding="utf-8")
     found = parse(capsys, "fit", "-c", str(EXPERIMENTS / "finetune_acc.yaml"), "-c", str(layer))
     assert found["model"]["init_args"]["losses"]["snr_weighted"] == ["acc_joints", "velocity"]
+
+
+@pytest.mark.parametrize(
+    ("config", "option", "found"),
+    [
+        ("finetune_acc", "--model.optimiser=null", "model.optimiser is None, expected a mapping"),
+        ("har", "--data.cut=[1]", r"data.cut is \[1\], expected a mapping"),
+    ],
+)
+def test_a_group_that_is_no_mapping_is_named_in_one_line(
+    config: str, option: str, found: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        main(["fit", "-c", str(EXPERIMENTS / f"{config}.yaml"), option])
+    assert exit_info.value.code == 2
+    assert re.search(f"error: {found}", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("name", ["snr_weighted", "losses.snr_weighted", "init_args.loss_weights", "losses.weights"])
