@@ -18,13 +18,14 @@ from pathlib import Path
 import torch
 
 from sim.body import Body
+from sim.files import whole_file
 from sim.motion import Motion
 from sim.placements import Placement
 from sim.sensor_errors import SensorErrors
 from sim.show.clip import choose_member, read_clip
 from sim.show.data import ShownClip, TimeSpan, gather
 from sim.show.options import parse_options
-from sim.show.page import render_page, write_atomically
+from sim.show.page import render_page
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ def write_page(
         cutoff_hz=cutoff_hz,
     )
     heading = title or (motion.text if isinstance(motion.text, str) else None) or path.stem
-    write_atomically(path, render_page(clip, title=heading))
+    with whole_file(path) as part:
+        part.write_text(render_page(clip, title=heading), encoding="utf-8")
     return WrittenPage(path, clip, clip.notes)
 
 

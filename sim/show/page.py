@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from html import escape
 from importlib import resources
-from pathlib import Path
 from string import Template
 
 import numpy as np
 
 from sim.conventions import STANDARD_GRAVITY
-from sim.files import whole_file
 from sim.show.data import PackedArray, ShownClip, pack
 
 SCRIPTS = ("data.js", "words.js", "scene.js", "curves.js", "player.js")
@@ -37,16 +35,6 @@ def render_page(clip: ShownClip, *, title: str) -> str:
         plotly=script,
         script=ours,
     )
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        OSError: the place cannot be written to.
-    """
-    with whole_file(path) as part:
-        part.write_text(text, encoding="utf-8")
 
 
 def _plotly_script() -> str:
