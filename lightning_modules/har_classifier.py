@@ -16,7 +16,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from datamodules.batches import IMUBatch
 from lightning_modules.har.metrics import MacroF1, PredictionCollector, Predictions, Scores, score
-from lightning_modules.har.networks import build_network
+from lightning_modules.har.networks import build_classifier
 from lightning_modules.training.optimisation import make_lr_factor, make_optimiser
 from lightning_modules.training.randomness import derive_seed, seeded_dropout
 
@@ -82,7 +82,7 @@ class HARClassifier(lightning.LightningModule):
         super().__init__()
         self.save_hyperparameters()
         self.classes = tuple(classes)
-        self.network: nn.Module = build_network(
+        self.network: nn.Module = build_classifier(
             network,
             num_channels=num_channels,
             num_classes=len(classes),

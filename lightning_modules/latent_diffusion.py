@@ -110,7 +110,7 @@ class LatentMotionDiffusion(MotionGenerator):
         self.decodes = any((losses.weights or {}).values())
         self.objective = Objective.of(losses if self.decodes else replace(losses, weights=None))
         self.cond_drop_prob = process.cond_drop_prob
-        self.guidable = process.cond_drop_prob > 0
+        self.can_be_guided = process.cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
         self.denoiser = LatentDenoiser(
@@ -137,7 +137,7 @@ class LatentMotionDiffusion(MotionGenerator):
             return
         if init_from is not None:
             load_same_network(stored.parameters, (self.denoiser, self.average), source=init_from)
-            self.guidable = stored.hyper_parameters.get("cond_drop_prob", self.cond_drop_prob) != 0
+            self.can_be_guided = stored.hyper_parameters.get("cond_drop_prob", self.cond_drop_prob) != 0
         load_same_network(stored.autoencoder, [self.vae], source=str(init_from or vae_from))
         self.latent_std.copy_(stored.latent_std)
         stored.give_statistics(self.statistics)
@@ -163,7 +163,7 @@ class LatentMotionDiffusion(MotionGenerator):
     def on_train_start(self) -> None:
         """Log how many parameters are trained; from here on guidance depends on how this run drops conditions."""
         super().on_train_start()
-        self.guidable = self.cond_drop_prob > 0
+        self.can_be_guided = self.cond_drop_prob > 0
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
         """Return the objective at random time steps."""

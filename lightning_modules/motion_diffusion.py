@@ -92,7 +92,7 @@ class MotionDiffusion(MotionGenerator):
         self.losses, self.optimiser, self.sampling = losses, optimiser, sampling
         self.objective = Objective.of(losses)
         self.cond_drop_prob = process.cond_drop_prob
-        self.guidable = process.cond_drop_prob > 0
+        self.can_be_guided = process.cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
         parameterisation = Parameterisation(process.predicts, self.schedule)
@@ -123,7 +123,7 @@ class MotionDiffusion(MotionGenerator):
             parameters = match_parameters(weights, self.average, self.arguments, source=source)
         load_merged_state(self.denoiser, parameters)
         self.average.load_state_dict(parameters)
-        self.guidable = weights.hyper_parameters.get("cond_drop_prob", self.cond_drop_prob) != 0
+        self.can_be_guided = weights.hyper_parameters.get("cond_drop_prob", self.cond_drop_prob) != 0
         if weights.mean is not None and weights.std is not None:
             self.statistics.set(weights.mean, weights.std)
 
@@ -134,7 +134,7 @@ class MotionDiffusion(MotionGenerator):
     def on_train_start(self) -> None:
         """Log how many parameters are trained; from here on guidance depends on how this run drops conditions."""
         super().on_train_start()
-        self.guidable = self.cond_drop_prob > 0
+        self.can_be_guided = self.cond_drop_prob > 0
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
         """Return the objective at random time steps."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from sim.names import check_name
 
 NETWORKS = ("deepconvlstm", "cnn")
-"""Names that :func:`build_network` knows."""
+"""Names that :func:`build_classifier` knows."""
 
 
 class DeepConvLSTM(nn.Module):
@@ -100,7 +100,7 @@ class ConvNet(nn.Module):
         return self.classifier(self.dropout(self.blocks(signals.transpose(1, 2)).mean(dim=-1)))
 
 
-def build_network(
+def build_classifier(
     name: str, *, num_channels: int, num_classes: int, filters: int, units: int, layers: int, dropout: float
 ) -> nn.Module:
     """Make a network by name.

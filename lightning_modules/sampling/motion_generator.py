@@ -31,14 +31,14 @@ class MotionGenerator(TrainedPrior):
         average: the network that samples.
         schedule: the process that it was trained on.
         texts: embeddings of prompts.
-        guidable: whether the weights were trained with dropped conditions, without which there is no guidance.
+        can_be_guided: whether the weights were trained with dropped conditions, without which there is no guidance.
         sampling: how predict samples.
     """
 
     average: Network
     schedule: Schedule
     texts: TextLookup
-    guidable: bool
+    can_be_guided: bool
     sampling: SamplingOptions
 
     def predict_step(self, batch: PromptBatch, batch_idx: int) -> GeneratedMotions:
@@ -90,7 +90,7 @@ class MotionGenerator(TrainedPrior):
                 dropping conditions.
         """
         options = SamplingOptions(guidance=guidance, sampler=sampler, steps=steps)
-        if guidance != 1.0 and not self.guidable:
+        if guidance != 1.0 and not self.can_be_guided:
             raise ValueError(f"guidance is {guidance}, but the model was trained with cond_drop_prob=0; use guidance=1")
         self.statistics.require()
         text = self.texts(texts).to(self.device)

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from datamodules.har import WindowDataModule
 from datamodules.har.windows.loading import WindowDataset
 from datamodules.har.windows.window_set import WindowSet
-from lightning_modules.har.networks import NETWORKS, build_network
+from lightning_modules.har.networks import NETWORKS, build_classifier
 from lightning_modules.har_classifier import HARClassifier, balanced_weights
 
 CLASSES = ["slow", "fast", "still"]
@@ -120,13 +120,13 @@ def test_balanced_weights_need_a_data_module_that_counts(tmp_path):
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("samples", [2, 25, 128])
 def test_networks_take_windows_of_any_length(name, samples):
-    network = build_network(name, num_channels=6, num_classes=4, filters=8, units=8, layers=1, dropout=0.5)
+    network = build_classifier(name, num_channels=6, num_classes=4, filters=8, units=8, layers=1, dropout=0.5)
     assert network.eval()(torch.randn(3, samples, 6)).shape == (3, 4)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_no_window_influences_another_in_evaluation(name):
-    network = build_network(name, num_channels=6, num_classes=4, filters=8, units=8, layers=1, dropout=0.5).eval()
+    network = build_classifier(name, num_channels=6, num_classes=4, filters=8, units=8, layers=1, dropout=0.5).eval()
     signals = torch.randn(5, 40, 6)
     torch.testing.assert_close(network(signals)[2:3], network(signals[2:3]), atol=1e-6, rtol=1e-5)
 
