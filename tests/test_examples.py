@@ -21,6 +21,9 @@ FASTER = {"new_loss": ("max_steps=40", "max_steps=8")}
 
 def test_there_are_the_examples_that_the_documentation_shows() -> None:
     assert NAMES == ["first_sensor", "har_in_ten_lines", "new_loss", "own_csv", "text_to_imu"]
+    page = (EXAMPLES.parent / "docs" / "examples.md").read_text(encoding="utf-8").splitlines()
+    # A formatter that takes the include for Python spaces it, and the site then shows the include in place of the code.
+    assert [name for name in NAMES if f'--8<-- "examples/{name}.py"' not in page] == []
 
 
 @pytest.mark.parametrize("name", NAMES)

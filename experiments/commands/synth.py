@@ -10,6 +10,7 @@ import torch
 
 from datamodules.motion_files import read_motion
 from lightning_modules.checkpoints import load_prior
+from lightning_modules.networks.positions import MAX_POSITIONS
 from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.weights import find_weights
 from sim.body import Body
@@ -116,6 +117,10 @@ def _generate(prompt: str, *, seconds: float, prior: str, seed: int, sampling: S
         raise ValueError('the prompt is blank, expected words; give --prompt "a person walks"')
     if not seconds > 0:
         raise ValueError(f"seconds is {seconds}, expected > 0; give --seconds 4 or the like")
+    if not seconds < MAX_POSITIONS / FEATURE_FPS:
+        raise ValueError(
+            f"seconds is {seconds}, expected below {MAX_POSITIONS / FEATURE_FPS:g}, what a prior can count to"
+        )
     model = load_prior(find_weights(prior))
     frames = max(2, round(seconds * FEATURE_FPS) + 1)
     features = model.generate([prompt], num_frames=frames, seeds=[seed], **asdict(sampling))

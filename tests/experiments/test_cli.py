@@ -117,6 +117,10 @@ def test_show_reads_a_bvh(shared, tmp_path, capsys):
         (["show", "no.npz", "--placements", "wrist"], "unknown placement 'wrist'"),
         (["synth", "--prompt", "x", "--placement", "wrist", "--out", "a.csv"], "unknown placement 'wrist'"),
         (["synth", "--prompt", "x", "--placement", "waist", "--out", "a.csv", "--rate-hz", "0"], "rate is 0.0 Hz"),
+        (
+            ["synth", "--prompt", "x", "--placement", "waist", "--out", "a.csv", "--seconds", "1e9"],
+            "seconds is 1000000000.0, expected below 250",
+        ),
         (["synth", "--prompt", " ", "--placement", "waist", "--out", "a.csv"], "the prompt is blank"),
         (["synth", "--prompt", "x", "--placement", "waist", "--out", "a.xls"], "expected .parquet or .csv"),
         (["synth", "--prompt", "x", "--placement", "waist", "--out", "a.csv", "--prior", "none"], "weights none not"),
