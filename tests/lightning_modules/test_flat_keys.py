@@ -169,7 +169,10 @@ def test_null_takes_an_option_of_the_file_back(name: str, capsys: pytest.Capture
 
 @pytest.mark.parametrize("owner", [MotionDiffusion, MotionVAE, LatentMotionDiffusion, ContrastiveEvaluator])
 def test_flat_names_lead_to_fields_that_exist(owner: type) -> None:
-    owner(**{name: value for name, value in owner().arguments.items() if name != "denoiser"})
+    flat = {name: value for name, value in owner().arguments.items() if name != "denoiser"}
+    assert flat_names_of(owner).keys() <= flat.keys()
+    again = owner(**flat).arguments
+    assert {name: again[name] for name in flat} == flat
 
 
 @pytest.mark.parametrize("owner", [RealIMUDataModule, VirtualIMUDataModule])
