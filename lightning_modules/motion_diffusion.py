@@ -159,11 +159,9 @@ class MotionDiffusion(MotionGenerator):
         predicted: Tensor = network(
             noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask, skip_padding=True
         )
-        statistics, sensors = self.statistics, self.objective.sensors
-        return Prediction(
-            predicted.float(), clean, mask, statistics.mean, statistics.std, sensors,
-            signal_to_noise=self.schedule.signal_to_noise[steps],
-        )  # fmt: skip
+        return self.pair(
+            predicted, clean, mask, activity=batch.activity, signal_to_noise=self.schedule.signal_to_noise[steps]
+        )
 
     def score(self, batch: MotionBatch) -> None:
         """Add one-step predictions of the averaged network at fixed time steps."""
