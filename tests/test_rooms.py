@@ -51,6 +51,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("metrics", "objective"),
         ("training",),
         ("sampling", "weights"),
+        ("rollout",),
         ("callbacks", "contrastive_evaluator", "har_evaluation", "motion_diffusion", "motion_vae"),
         ("checkpoints", "evaluation", "latent_diffusion"),
         ("cli",),

@@ -129,9 +129,13 @@ class TrainedPrior(PlainHyperParameters):
             batch_idx: as Lightning counts; batches that are accumulated draw apart.
             num_steps: of the noise schedule.
         """
-        accumulated = batch_idx % self.trainer.accumulate_grad_batches
-        keys = (self.train_seed, self.global_step, accumulated, self.global_rank)
+        keys = self.name_step(batch_idx)
         return draw_training_step(keys, torch.Size(shape), num_steps=num_steps, device=self.device)
+
+    def name_step(self, batch_idx: int) -> tuple[int, ...]:
+        """Return what names this training step: seed, step, batch of those that are accumulated, rank."""
+        accumulated = batch_idx % self.trainer.accumulate_grad_batches
+        return self.train_seed, self.global_step, accumulated, self.global_rank
 
     def finish_step(self, terms: Mapping[str, Tensor], shares: Mapping[str, Tensor]) -> Tensor:
         """Return the objective of a training step, and log it, its terms and, when due, their gradient norms.
