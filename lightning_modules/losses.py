@@ -9,6 +9,7 @@ MDM's (Tevet et al. 2022, arXiv:2209.14916, eq. 2 to 5); ``acc_features`` is the
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,8 @@ import torch
 from torch import Tensor
 
 from lightning_modules.diffusion import expand
+from lightning_modules.spectra.frequency_weights import FrequencyWeights
+from lightning_modules.spectra.sensor_spectra import SensorSpectra, average_alike
 from lightning_modules.virtual_sensors import VirtualSensors
 from sim.conventions import FEATURE_FPS
 from sim.features import FEATURE_SLICES, features_to_joints
@@ -79,9 +82,13 @@ class Prediction:
         mask: frames inside each clip ``(B, T)``, bool.
         mean: of the normalisation ``(263,)``.
         std: of the normalisation ``(263,)``.
-        sensors: what ``acc_sensors`` reads.
+        sensors: what ``acc_sensors`` and ``acc_spectrum`` read.
         known_truth: the truth as another prediction of the same clips decoded it; None decodes it anew.
         signal_to_noise: of the time step that each clip was predicted at ``(B,)``; only the loss ``noise`` needs it.
+        activity: number of each clip's activity ``(B,)``, by which ``acc_spectrum`` averages; None is one for all.
+        certainty: what each clip counts for in averages over the batch ``(B,)``, at least 0; None is alike.
+        spectra: how ``acc_spectrum`` takes spectra.
+        frequency: weights of ``reconstruction_frequency``.
     """
 
     predicted: Tensor
@@ -92,6 +99,17 @@ class Prediction:
     sensors: VirtualSensors = field(default_factory=VirtualSensors)
     known_truth: DecodedMotion | None = None
     signal_to_noise: Tensor | None = None
+    activity: Tensor | None = None
+    certainty: Tensor | None = None
+    spectra: SensorSpectra = field(default_factory=SensorSpectra)
+    frequency: FrequencyWeights = field(default_factory=FrequencyWeights)
+
+    def with_certainty(self, certainty: Tensor) -> Prediction:
+        """Return this prediction with another :attr:`certainty`; what was decoded is shared."""
+        shared = self.decoded, self.truth
+        other = copy.copy(self)
+        other.__dict__.update(certainty=certainty, decoded=shared[0], truth=shared[1])
+        return other
 
     @cached_property
     def decoded(self) -> DecodedMotion:
@@ -148,6 +166,12 @@ def reconstruction(prediction: Prediction) -> Residual:
     return Residual(prediction.predicted - prediction.target, prediction.mask)
 
 
+def reconstruction_frequency(prediction: Prediction) -> Residual:
+    """Cosine coefficients of normalised features, high frequencies weighed more: see :class:`FrequencyWeights`."""
+    difference = prediction.predicted - prediction.target
+    return Residual(prediction.frequency.weigh(difference, prediction.mask), prediction.mask)
+
+
 def noise(prediction: Prediction) -> Residual:
     """The noise that the prediction implies, every number of every frame: reconstruction times the root of the SNR.
 
@@ -188,12 +212,24 @@ def acc_sensors(prediction: Prediction) -> Residual:
     A sample counts where the B-splines that make it up are all centred on frames of the clip.
     """
     predicted, true = prediction.decoded.readings, prediction.truth.readings
-    scale = {"accel": 1.0, "gyro": prediction.sensors.gyro_scale}
-    parts = [
-        scale[channel] * (getattr(predicted, channel) - getattr(true, channel)).flatten(2)
-        for channel in prediction.sensors.channels
-    ]
-    return Residual(torch.cat(parts, dim=-1), true.inside)
+    difference = prediction.sensors.scale(predicted) - prediction.sensors.scale(true)
+    return Residual(difference.flatten(2), true.inside)
+
+
+def acc_spectrum(prediction: Prediction) -> Residual:
+    """Logarithms of the sensors' power spectra, each averaged over the batch's clips of one activity.
+
+    Those clips share the value; a clip too short for a window takes no part. The averages are of energies, before the
+    logarithm, and weighed by :attr:`Prediction.certainty`.
+    """
+    spectra, sensors = prediction.spectra, prediction.sensors
+    predicted, long = spectra.measure(prediction.decoded.readings, sensors)
+    true, _ = spectra.measure(prediction.truth.readings, sensors)
+    weights = long.to(predicted) if prediction.certainty is None else prediction.certainty
+    one, other = (
+        spectra.log(average_alike(density, prediction.activity, weights, long)) for density in (predicted, true)
+    )
+    return Residual(one - other, long[:, None].expand(one.shape[:2]))
 
 
 def positions(prediction: Prediction) -> Residual:
@@ -213,11 +249,13 @@ def foot_contact(prediction: Prediction) -> Residual:
 
 LOSSES: Final[dict[str, Callable[[Prediction], Residual]]] = {
     "reconstruction": reconstruction,
+    "reconstruction_frequency": reconstruction_frequency,
     "noise": noise,
     "velocity": velocity,
     "acc_features": acc_features,
     "acc_joints": acc_joints,
     "acc_sensors": acc_sensors,
+    "acc_spectrum": acc_spectrum,
     "positions": positions,
     "foot_contact": foot_contact,
 }

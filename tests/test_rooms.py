@@ -46,10 +46,12 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "lightning_modules": (
         ("config_errors", "diffusion", "har", "text", "virtual_sensors"),
+        ("spectra",),
         ("losses", "networks"),
         ("metrics", "objective"),
         ("training",),
         ("sampling", "weights"),
+        ("rollout",),
         ("callbacks", "contrastive_evaluator", "har_evaluation", "motion_diffusion", "motion_vae"),
         ("checkpoints", "evaluation", "latent_diffusion"),
         ("cli",),

@@ -11,8 +11,9 @@ def _group(group: str, *fields: str, **renamed: str) -> dict[str, str]:
 
 PROCESS: Final = _group("process", "num_steps", "noise_schedule", "predicts", "cond_drop_prob")
 LOSSES: Final = _group(
-    "losses", "huber_delta", "snr_weighted", "log_gradient_norms_every",
+    "losses", "huber_delta", "snr_weighted", "snr_from", "log_gradient_norms_every",
     loss_weights="weights", loss_warmup_steps="warmup_steps", sensor_loss="sensors",
+    spectrum_loss="spectrum", frequency_loss="frequency",
 )  # fmt: skip
 OPTIMISER: Final = _group("optimiser", "lr", "weight_decay", "warmup_steps", "lr_schedule")
 RECIPE: Final = _group("recipe", "trainable", "lora_rank", compile_denoiser="compile")

@@ -35,8 +35,8 @@ def test_equal_motions_cost_nothing_and_padding_never_counts(name):
     predicted = torch.where(prediction.mask[..., None], prediction.target, 50.0)
     same = replace(prediction, predicted=predicted)
     torch.testing.assert_close(only(name).compute_terms(same)[name], torch.zeros(3), rtol=0, atol=1e-6)
-    # The spline that sensors are read from needs more than the last clip's three frames.
-    counts = torch.tensor([True, True, name != "acc_sensors"])
+    # The spline that sensors are read from needs more than the last clip's three frames, a spectrum more than all.
+    counts = torch.tensor([name != "acc_spectrum", name != "acc_spectrum", not name.startswith("acc_s")])
     assert torch.equal(only(name).compute_terms(prediction)[name] > 0, counts)
 
 
@@ -166,6 +166,15 @@ def test_a_weight_warms_up():
     assert totals == [2.0, 2.75, 5.0, 5.0, 5.0]
 
 
+def test_a_loss_counts_from_a_ratio_on():
+    objective = Objective(
+        {"reconstruction": 2.0, "velocity": 3.0}, snr_weighted=("velocity",), snr_from={"velocity": 1.0}
+    )
+    terms = {"reconstruction": torch.ones(3), "velocity": torch.ones(3)}
+    total = objective.combine(terms, torch.tensor([0.9, 1.0, 10.0]))
+    torch.testing.assert_close(total, torch.tensor([2.0, 2.0 + 3.0 / 5, 5.0]))
+
+
 def test_gradient_norms_are_each_losss_own():
     prediction = make_prediction()
     scale = torch.nn.Parameter(torch.ones(3, 1, 1))
@@ -193,3 +202,7 @@ def test_bad_objectives_are_refused():
         only("velocity", huber_delta={"velocity": 0.0})
     with pytest.raises(ValueError, match="loss_warmup_steps"):
         only("velocity", warmup_steps={"velocity": -1})
+    with pytest.raises(ValueError, match=r"snr_from is .* at least 0"):
+        only("velocity", snr_from={"velocity": -1.0})
+    with pytest.raises(ValueError, match="'velocityy' is unknown"):
+        only("velocity", snr_from={"velocityy": 1.0})
