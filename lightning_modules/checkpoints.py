@@ -28,9 +28,10 @@ from lightning_modules.weights.mdm_args import write_mdm_args
 _ARCHITECTURE_KEYS: Final = (
     "arch", "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout", "text_dim",
     "mask_frames", "num_steps", "noise_schedule", "predicts", "cond_drop_prob", "text_encoder",
+    "skip", "skip_frames",
 )  # fmt: skip
 _VAE_KEYS: Final = ("width", "latent_tokens", "num_layers", "num_heads", "feedforward", "dropout", "kl_weight")
-_MDM_KIND: Final = {"predicts": "clean", "noise_schedule": "cosine"}
+_MDM_KIND: Final = {"predicts": "clean", "noise_schedule": "cosine", "skip": "none"}
 _MDM_LAYOUTS: Final = ("flat", "average")
 
 Statistics = Tensor | npt.NDArray[np.floating] | str | Path
@@ -87,8 +88,8 @@ def save_mdm(model: MotionDiffusion, path: str | Path, *, layout: str = "flat") 
     kind = {key: own[key] for key in _MDM_KIND}
     if kind != _MDM_KIND or own["arch"] not in ARCHITECTURES or isinstance(model.average, OwnNetwork):
         raise ValueError(
-            "MDM's layout holds its own architectures, which predict the clean motion under a cosine schedule; the "
-            f"model has arch={own['arch']!r}, {kind}, {type(model.average).__name__}; use save_prior"
+            "MDM's layout holds its own architectures, which predict the clean motion under a cosine schedule, without "
+            f"a skip; the model has arch={own['arch']!r}, {kind}, {type(model.average).__name__}; use save_prior"
         )
     if layout not in _MDM_LAYOUTS:
         raise ValueError(f"layout {layout!r} is unknown, must be one of {list(_MDM_LAYOUTS)}")

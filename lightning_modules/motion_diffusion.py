@@ -21,7 +21,8 @@ from lightning_modules.metrics.denoising_scores import PAIRED_FRACTIONS, Denoisi
 from lightning_modules.networks import MotionNetwork, NetworkOptions, OwnNetwork, build_network
 from lightning_modules.networks.lora import load_merged_state
 from lightning_modules.networks.packing import mask_frames_of
-from lightning_modules.networks.parameterisation import Parameterisation
+from lightning_modules.networks.parameterisation import Coarse, Parameterisation
+from lightning_modules.networks.skip import SkipOptions, build_skip
 from lightning_modules.objective import LossOptions, Objective
 from lightning_modules.rollout import Rollout, RolloutOptions
 from lightning_modules.sampling.motion_generator import MotionGenerator
@@ -48,7 +49,7 @@ class MotionDiffusion(MotionGenerator):
     Args:
         network: which denoiser of the project's own, and its sizes.
         denoiser: a network of the user's own instead, see :mod:`lightning_modules.networks.own`; of ``network`` only
-            ``text_dim`` counts then.
+            ``text_dim`` and ``skip`` count then.
         process: noise schedule, what the network computes, and how often captions are dropped.
         losses: what is minimised.
         rollout: what is lowered along the model's own sampling beside that.
@@ -107,7 +108,8 @@ class MotionDiffusion(MotionGenerator):
         self.can_be_guided = process.cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
-        parameterisation = Parameterisation(process.predicts, self.schedule)
+        skip = build_skip(SkipOptions(network.skip, network.skip_frames), self.schedule, text_dim=network.text_dim)
+        parameterisation = Parameterisation(process.predicts, self.schedule, skip)
         if denoiser is None:
             self.denoiser = build_network(network, parameterisation)
         else:
@@ -160,10 +162,14 @@ class MotionDiffusion(MotionGenerator):
         draw = self.draw_step(batch.features.shape, batch_idx, num_steps=self.schedule.num_steps)
         dropped = draw.uniform < self.cond_drop_prob
         text = self.texts(batch.captions).drop(dropped)
+        coarse: list[Coarse] = []
         with seeded_dropout(draw.dropout_seed, self.device):
-            prediction = self._predict_clean(self.denoiser, batch, draw.steps, text, draw.noise)
+            prediction = self._predict_clean(self.denoiser, batch, draw.steps, text, draw.noise, coarse)
         terms = self.objective.compute_terms(prediction)
         shares = self.objective.weigh(terms, self.schedule.signal_to_noise[draw.steps], step=self.global_step)
+        left_out = self._judge_skip(prediction, coarse)
+        terms |= left_out
+        shares |= left_out
         if self.rollout is not None and self.global_step % self.rollout.options.every == 0:
             keys = self.name_step(batch_idx)
             distances = self.rollout.advance(self.denoiser, self.texts, self.statistics, keys=keys, device=self.device)
@@ -194,8 +200,23 @@ class MotionDiffusion(MotionGenerator):
             x = before["x"][self.global_rank].to(self.device)
             self.rollout.restore((before["keys"], before["call"], x), rank=self.global_rank)
 
+    def _judge_skip(self, prediction: Prediction, coarse: Sequence[Coarse]) -> dict[str, Tensor]:
+        """Return the loss ``left_out`` of each clip ``(B,)``, which only a skip that learns so has."""
+        skip = self.denoiser.parameterisation.skip
+        if skip is None:
+            return {}
+        (start,) = coarse
+        value = skip.negative_log_likelihood(start.predicted, prediction.target, prediction.mask, start.told)
+        return {} if value is None else {"left_out": value}
+
     def _predict_clean(
-        self, network: MotionNetwork, batch: MotionBatch, steps: Tensor, text: TextBatch, noise: Tensor
+        self,
+        network: MotionNetwork,
+        batch: MotionBatch,
+        steps: Tensor,
+        text: TextBatch,
+        noise: Tensor,
+        coarse: list[Coarse] | None = None,
     ) -> Prediction:
         """Denoise a batch in one step, from time step indices ``steps (B,)`` on the CPU."""
         mask = mask_frames_of(batch.lengths, batch.features.shape[1])
@@ -204,7 +225,7 @@ class MotionDiffusion(MotionGenerator):
         timesteps = self.schedule.timestep_map[steps].to(self.device)
         text = text.to(self.device)
         predicted: Tensor = network(
-            noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask, skip_padding=True
+            noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask, skip_padding=True, coarse=coarse
         )
         return self.pair(
             predicted, clean, mask, activity=batch.activity, signal_to_noise=self.schedule.signal_to_noise[steps]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 import torch
@@ -14,9 +15,16 @@ from lightning_modules.spectra.frequency_weights import FrequencyLossOptions, Fr
 from lightning_modules.spectra.sensor_spectra import SensorSpectra, SpectrumLossOptions
 from lightning_modules.virtual_sensors import SensorLossOptions, VirtualSensors
 from sim.conventions import FEATURE_FPS
-from sim.names import suggest
+from sim.names import check_name, suggest
 
 _SNR_CUT: Final = 5.0  # gamma of Hang et al. 2023 (arXiv:2303.09556), their recommended value.
+_EDM_CUT: Final = 20.0  # the least noisy steps would else outweigh all others
+
+LEVEL_WEIGHTS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
+    "min_snr": lambda ratio: ratio.clamp_max(_SNR_CUT),
+    "edm": lambda ratio: (1 + ratio).clamp_max(_EDM_CUT),
+}
+"""What a squared error of the clean motion counts for at a signal-to-noise ratio, by the name that YAML uses."""
 
 
 def check_loss_names(names: Iterable[str]) -> None:
@@ -39,6 +47,9 @@ class LossOptions:
         huber_delta: losses that are robust, and from which residual on.
         snr_weighted: losses that count less at noisy time steps.
         snr_from: losses that count only from a signal-to-noise ratio on.
+        level_weights: losses that count differently at each time step: ``min_snr``, min(SNR, 5) (Hang et al. 2023,
+            arXiv:2303.09556), or ``edm``, 1 + SNR up to 20 (Karras et al. 2022, arXiv:2206.00364, table 1, for data of
+            unit variance), which weighs an error as that of v.
         warmup_steps: losses whose weight rises from 0 over so many optimiser steps; scores take the whole weight.
         sensors: what ``acc_sensors`` and ``acc_spectrum`` read, see :mod:`lightning_modules.virtual_sensors`.
         spectrum: how ``acc_spectrum`` takes spectra, see :mod:`lightning_modules.spectra.sensor_spectra`.
@@ -50,6 +61,7 @@ class LossOptions:
     huber_delta: dict[str, float] | None = None
     snr_weighted: list[str] | None = None
     snr_from: dict[str, float] | None = None
+    level_weights: dict[str, str] | None = None
     warmup_steps: dict[str, int] | None = None
     sensors: SensorLossOptions | None = None
     spectrum: SpectrumLossOptions | None = None
@@ -70,6 +82,7 @@ class Objective:
         snr_weighted: losses that count less where the motion is mostly noise: times min(SNR, 5) / 5 of the time step
             (after Hang et al. 2023, arXiv:2303.09556).
         snr_from: losses that count only at time steps whose signal-to-noise ratio is at least that.
+        level_weights: losses that count differently at each time step, see :class:`LossOptions`.
         warmup_steps: losses whose weight rises linearly from 0 over so many optimiser steps.
         sensors: what ``acc_sensors`` and ``acc_spectrum`` read.
         spectra: how ``acc_spectrum`` takes spectra.
@@ -94,9 +107,20 @@ class Objective:
     snr_from: Mapping[str, float] = field(default_factory=dict)
     spectra: SensorSpectra = field(default_factory=SensorSpectra)
     frequency: FrequencyWeights = field(default_factory=FrequencyWeights)
+    level_weights: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_loss_names([*self.weights, *self.huber_delta, *self.snr_weighted, *self.snr_from, *self.warmup_steps])
+        named = (
+            self.weights,
+            self.huber_delta,
+            self.snr_weighted,
+            self.snr_from,
+            self.level_weights,
+            self.warmup_steps,
+        )
+        check_loss_names(chain.from_iterable(named))
+        for name in self.level_weights.values():
+            check_name(name, LEVEL_WEIGHTS, "level weight")
         if any(weight < 0 for weight in self.weights.values()) or not any(self.weights.values()):
             raise ValueError(f"loss weights are {dict(self.weights)}, expected none below 0 and at least one above")
         if any(delta <= 0 for delta in self.huber_delta.values()):
@@ -120,6 +144,7 @@ class Objective:
             options.snr_from or {},
             SensorSpectra.from_options(options.spectrum),
             FrequencyWeights.from_options(options.frequency),
+            options.level_weights or {},
         )
 
     @property
@@ -178,8 +203,10 @@ class Objective:
         return sum_shares(self.weigh(terms, signal_to_noise, step=step))
 
     def _certainty(self, name: str, ratio: Tensor) -> Tensor:
-        """Return what a loss counts for at time steps of those signal-to-noise ratios ``(B,)``, 0 to 1."""
+        """Return what a loss counts for at time steps of those signal-to-noise ratios ``(B,)``."""
         certainty = (ratio / _SNR_CUT).clamp_max(1.0) if name in self.snr_weighted else torch.ones_like(ratio)
+        if name in self.level_weights:
+            certainty = certainty * LEVEL_WEIGHTS[self.level_weights[name]](ratio)
         return torch.where(ratio >= self.snr_from.get(name, 0.0), certainty, 0.0)
 
     def _weight_at(self, name: str, step: int | None) -> float:

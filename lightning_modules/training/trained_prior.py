@@ -22,7 +22,7 @@ from lightning_modules.training.feature_statistics import FeatureStatistics, Mot
 from lightning_modules.training.hyper_parameters import PlainHyperParameters
 from lightning_modules.training.optimisation import OptimiserOptions, make_optimisers
 from lightning_modules.training.randomness import TrainingDraw, draw_training_step
-from lightning_modules.training.recipes import list_trainable
+from lightning_modules.training.recipes import list_trainable, skip_of
 
 
 class TrainedPrior(PlainHyperParameters):
@@ -166,7 +166,9 @@ class TrainedPrior(PlainHyperParameters):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW with warm-up and the chosen schedule, moved every step."""
         steps = self.trainer.estimated_stepping_batches
-        return make_optimisers(list_trainable(self.trained), self.optimiser, total_steps=steps)
+        skip = skip_of(self.trained)
+        faster = [] if skip is None else skip.parameters()
+        return make_optimisers(list_trainable(self.trained), self.optimiser, total_steps=steps, skip=faster)
 
     def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
         """Add the batch to the scores."""

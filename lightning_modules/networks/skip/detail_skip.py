@@ -76,64 +76,72 @@ class DetailSkip(nn.Module):
         self.belief = nn.Parameter((_BELIEF * counts).log())
         self.opening = nn.Parameter(torch.zeros(schedule.num_train_steps, NUM_FEATURES))
 
-    def forward(self, coarse: Tensor, noisy: Tensor, timesteps: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+    def tell(self, coarse: Tensor, timesteps: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+        """Return log e^2 ``(B, N, bands, F)`` of windows, from what is known before x_t is looked at.
+
+        Args:
+            coarse: the network's own prediction, normalised ``(B, T, F)``; nothing flows back into it.
+            timesteps: of the trained process ``(B,)``, int64.
+            text: the captions' embeddings ``(B, D)``.
+            mask: frames inside each clip ``(B, T)``, bool.
+        """
+        with torch.autocast(coarse.device.type, enabled=False):
+            inside = torch.where(mask[..., None], coarse.detach().float(), 0.0)
+            moves = (self._energy(self.windows.cut(inside), mask) + 1e-6).log()
+            share = self.windows.share(mask)[..., None]
+            # Windows beyond a clip are nothing, as if the batch ended with it.
+            seen = torch.where(share > 0, torch.cat([moves.flatten(2) / 4, 2 * share], dim=-1), 0.0)
+            ratio = 2 * (self.signal / self.noise).log()[timesteps][:, None]
+            waves = [wave(ratio * pace) for pace in _WAVES for wave in (torch.sin, torch.cos)]
+            condition = self.tell_condition(torch.cat([ratio / 3, *waves, text.float()], dim=1))
+            hidden = functional.silu(self.tell_windows(seen.transpose(1, 2)).transpose(1, 2) + condition[:, None])
+            hidden = hidden + functional.silu(self.tell_further(hidden))
+            told = self.tell_variance(hidden).unflatten(-1, self.counts.shape)
+            return (told @ self.groups + self.feature_variance).clamp(*_LOG_RANGE)
+
+    def forward(self, coarse: Tensor, noisy: Tensor, timesteps: Tensor, mask: Tensor, told: Tensor | None) -> Tensor:
         """Return the prediction with its detail added.
 
         Args:
             coarse: the network's own prediction, normalised ``(B, T, F)``.
             noisy: what it was given, x_t ``(B, T, F)``.
             timesteps: of the trained process ``(B,)``, int64.
-            text: the captions' embeddings ``(B, D)``.
             mask: frames inside each clip ``(B, T)``, bool.
+            told: what :meth:`tell` said.
         """
+        assert told is not None
         with torch.autocast(coarse.device.type, enabled=False):
             coarse = coarse.float()
             signal, noise = (table[timesteps][:, None, None] for table in (self.signal, self.noise))
-            innovation = torch.where(mask[..., None], noisy.float() - signal * coarse, 0.0)
-            told = self._log_variance(coarse.detach(), timesteps, text.float(), mask).detach()
-            pieces = self.windows.cut(innovation)
+            pieces = self.windows.cut(torch.where(mask[..., None], noisy.float() - signal * coarse, 0.0))
             ratio = (noise / signal)[..., None].square()
-            seen = self._energy(pieces, mask) / signal[..., None].square()
+            seen = self._energy(pieces.detach(), mask) / signal[..., None].square()
             variance = told + self._correct(told, (seen - ratio).clamp_min(0.0), ratio)
             gain = torch.sigmoid(variance - ratio.log()).index_select(2, self.windows.band_of)
             detail = self.windows.join(pieces * gain, coarse.shape[1])
             return coarse + _OPENING * self.opening[timesteps][:, None] * detail / signal
 
     def negative_log_likelihood(
-        self, coarse: Tensor, clean: Tensor, timesteps: Tensor, text: Tensor, mask: Tensor
+        self, coarse: Tensor, clean: Tensor, mask: Tensor, told: Tensor | None
     ) -> Tensor | None:
         """Return minus the log likelihood of what the prediction left out, per number, of each clip ``(B,)``.
 
-        A Gaussian of the variances told; only they are trained by it.
+        That of a Gaussian of the variances told; only they are trained by it.
 
         Args:
             coarse: the network's own prediction, normalised ``(B, T, F)``.
             clean: the truth, normalised ``(B, T, F)``.
-            timesteps: as for :meth:`forward`.
-            text: as for :meth:`forward`.
-            mask: as for :meth:`forward`.
+            mask: frames inside each clip ``(B, T)``, bool.
+            told: what :meth:`tell` said.
         """
+        assert told is not None
         with torch.autocast(coarse.device.type, enabled=False):
-            coarse = coarse.detach().float()
-            told = self._log_variance(coarse, timesteps, text.float(), mask)
-            left_out = self.windows.cut(torch.where(mask[..., None], clean.float() - coarse, 0.0))
+            left_out = self.windows.cut(torch.where(mask[..., None], clean.float() - coarse.detach().float(), 0.0))
             share = self.windows.share(mask)
-            seen = share > _LEAST_SHARE
             scale = told.index_select(2, self.windows.band_of) + share.clamp_min(_LEAST_SHARE).log()[..., None, None]
             each = 0.5 * (scale + left_out.square() * torch.exp(-scale)).mean(dim=(2, 3))
+            seen = share > _LEAST_SHARE
             return torch.where(seen, each, 0.0).sum(dim=1) / seen.sum(dim=1).clamp_min(1)
-
-    def _log_variance(self, coarse: Tensor, timesteps: Tensor, text: Tensor, mask: Tensor) -> Tensor:
-        """Return log e^2 ``(B, N, bands, F)`` of windows, from what the network knows."""
-        moves = (self._energy(self.windows.cut(torch.where(mask[..., None], coarse, 0.0)), mask) + 1e-6).log()
-        seen = torch.cat([moves.flatten(2) / 4, 2 * self.windows.share(mask)[..., None]], dim=-1)
-        ratio = 2 * (self.signal / self.noise).log()[timesteps][:, None]
-        waves = [wave(ratio * pace) for pace in _WAVES for wave in (torch.sin, torch.cos)]
-        condition = self.tell_condition(torch.cat([ratio / 3, *waves, text], dim=1))
-        hidden = functional.silu(self.tell_windows(seen.transpose(1, 2)).transpose(1, 2) + condition[:, None])
-        hidden = hidden + functional.silu(self.tell_further(hidden))
-        told = self.tell_variance(hidden).unflatten(-1, self.counts.shape)
-        return (told @ self.groups + self.feature_variance).clamp(*_LOG_RANGE)
 
     def _energy(self, pieces: Tensor, mask: Tensor) -> Tensor:
         """Return the mean square ``(B, N, bands, G)`` of windows, as if all of each lay inside the clip."""

@@ -31,9 +31,12 @@ class FilterSkip(nn.Module):
         self.taps = taps
         self.kernel = nn.Parameter(torch.zeros(schedule.num_train_steps, num_features, taps))
 
-    def forward(self, coarse: Tensor, noisy: Tensor, timesteps: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+    def tell(self, coarse: Tensor, timesteps: Tensor, text: Tensor, mask: Tensor) -> Tensor | None:
+        """Return None: a plain filter depends on the time step alone."""
+        return None
+
+    def forward(self, coarse: Tensor, noisy: Tensor, timesteps: Tensor, mask: Tensor, told: Tensor | None) -> Tensor:
         """Return the prediction with the filtered input added; arguments as for :class:`DetailSkip`."""
-        del text
         batch, frames, features = noisy.shape
         inside = torch.where(mask[..., None], noisy, 0.0).to(self.kernel)
         rows = inside.transpose(1, 2).reshape(1, batch * features, frames)
@@ -42,7 +45,7 @@ class FilterSkip(nn.Module):
         return coarse + added.view(batch, features, frames).transpose(1, 2)
 
     def negative_log_likelihood(
-        self, coarse: Tensor, clean: Tensor, timesteps: Tensor, text: Tensor, mask: Tensor
+        self, coarse: Tensor, clean: Tensor, mask: Tensor, told: Tensor | None
     ) -> Tensor | None:
         """Return None: gains are learned from the losses on the prediction alone."""
         return None
