@@ -46,7 +46,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "lightning_modules": (
         ("config_errors", "diffusion", "har", "text", "virtual_sensors"),
-        ("spectra",),
+        ("spectra", "decoded_motion"),
         ("losses", "networks"),
         ("metrics", "objective"),
         ("training",),
