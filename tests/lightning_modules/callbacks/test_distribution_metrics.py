@@ -69,7 +69,7 @@ def tiny_model(cache_dir: Path) -> MotionDiffusion:
     model = MotionDiffusion(**small, cache_dir=str(cache_dir / "text"))
     spread = torch.full((263,), 0.02)
     spread[67:193] = 0.1  # rotations, of which nothing is decoded
-    spread[193:259] = 0.004
+    spread[193:259] = 0.001
     model.statistics.set(torch.zeros(263), spread)
     return model
 
