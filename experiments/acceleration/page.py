@@ -115,10 +115,17 @@ def write_page(
             *[table.to_markdown() for table in tables],
         ]
     )
-    numbers: dict[str, Json] = {
+    numbers = _list_numbers(rows, chosen, changes)
+    numbers |= {"sensors": list_closeness(judged), "sensor_ratios": list_ratios(runs)}
+    write_json(numbers, folder / NUMBERS)
+    page = folder / PAGE
+    write_text(text, page)
+    return page
+
+
+def _list_numbers(rows: Sequence[SweepRow], chosen: Sequence[Arm], changes: Sequence[Change]) -> dict[str, Json]:
+    return {
         "chosen": {arm.name: arm.weight for arm in chosen},
-        "sensors": list_closeness(judged),
-        "sensor_ratios": list_ratios(runs),
         "changes": [
             {
                 "arm": c.arm.name, "weight": c.arm.weight, "against": c.against, "space": c.space, "group": c.group,
@@ -132,10 +139,6 @@ def write_page(
             for r in rows
         ],
     }  # fmt: skip
-    write_json(numbers, folder / NUMBERS)
-    page = folder / PAGE
-    write_text(text, page)
-    return page
 
 
 OWN_SPACES: Final = {

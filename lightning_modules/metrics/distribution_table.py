@@ -30,6 +30,7 @@ SUMMARY: Final = "mean_abs_log_ratio"
 _LEAST_WIDTH: Final = 130
 _TITLE: Final = "generated over recorded sensor output: 1 is right; of the spectrum's distance 0 dB"
 _SHORT: Final = {
+    "std_median": "median",
     "power_0.5_3_hz": "0.5-3 Hz",
     "power_3_8_hz": "3-8 Hz",
     "power_8_10_hz": "8-10 Hz",

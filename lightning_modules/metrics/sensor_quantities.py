@@ -45,6 +45,7 @@ _CHI_P95 = 2.795  # of the length of three standard normal numbers
 
 FLOORS: Final = {
     "std": _STD_FLOOR,
+    "std_median": _STD_FLOOR,
     "p95": _NORMAL_P95 * _STD_FLOOR,
     "p99": _NORMAL_P99 * _STD_FLOOR,
     **{name: ACCEL_NOISE**2 * (high - low) for name, (low, high) in BANDS_HZ.items()},
@@ -57,7 +58,8 @@ SPECTRUM: Final = "spectrum_db"
 
 QUANTITIES: Final = (*FLOORS, SPECTRUM)
 """Names of all quantities: ``std``, ``p95`` and ``p99`` of |specific force| minus its mean [m/s^2], its power by band
-[(m/s^2)^2], the 95th percentile of the angular rate [rad/s], and the log-spectral distance [dB]."""
+[(m/s^2)^2], the 95th percentile of the angular rate [rad/s], and the log-spectral distance [dB]. ``std_median`` is the
+standard deviation of the median clip, which a few wild clips do not move as they move ``std``."""
 
 DECIDING: Final = ("std", "p99", "power_3_8_hz")
 """The quantities behind the one number that sums a comparison up."""
@@ -178,12 +180,16 @@ def measure(magnitudes: SensorMagnitudes) -> Measurement:
     """
     if not magnitudes.lengths.sum():
         raise ValueError("no clip has a sample that counts, expected at least one; give clips of at least 7 frames")
-    deviation, rate = (np.moveaxis(side, 2, 0) for side in (magnitudes.deviations(), magnitudes.rate))
+    deviations = magnitudes.deviations()
+    kept = magnitudes.lengths > 0
+    spread = np.sqrt(np.nansum(deviations[kept] ** 2, axis=1) / magnitudes.lengths[kept, None])
+    deviation, rate = (np.moveaxis(side, 2, 0) for side in (deviations, magnitudes.rate))
     inside = ~np.isnan(deviation)
     pools = [values[mask] for values, mask in zip(deviation, inside, strict=True)]
     rates = [values[mask] for values, mask in zip(rate, inside, strict=True)]
     values = {
         "std": np.array([np.sqrt(np.mean(pool**2)) for pool in pools]),
+        "std_median": np.median(spread, axis=0),
         "p95": np.array([np.percentile(pool, 95) for pool in pools]),
         "p99": np.array([np.percentile(pool, 99) for pool in pools]),
     }

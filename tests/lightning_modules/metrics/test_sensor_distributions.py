@@ -63,7 +63,7 @@ def test_half_the_strength_halves_and_quarters() -> None:
     truth = walkers()
     mean = np.nanmean(truth.force, axis=1, keepdims=True)
     scores = change(truth, mean + 0.5 * (truth.force - mean), 0.5 * truth.rate)
-    for name in ("std", "p95", "p99", "rate_p95"):
+    for name in ("std", "std_median", "p95", "p99", "rate_p95"):
         assert scores[name] == pytest.approx([0.5, 0.5])
     for name in BANDS_HZ:
         assert scores[name] == pytest.approx([0.25, 0.25])
@@ -85,7 +85,7 @@ def test_a_moving_average_takes_the_high_bands_away() -> None:
     filled = np.where(np.isnan(truth.force), 9.8, truth.force)
     smooth = np.where(np.isnan(truth.force), np.nan, uniform_filter1d(filled, 3, axis=1))
     scores = change(truth, smooth)
-    for name in ("std", "p95", "p99"):
+    for name in ("std", "std_median", "p95", "p99"):
         assert (scores[name] < 0.9).all(), name
     low, middle, high = (scores[name] for name in BANDS_HZ)
     assert (low > middle).all()
@@ -101,6 +101,15 @@ def test_a_lost_mode_shows(kept: range, tamer: bool) -> None:
     for name in FLOORS:
         assert ((scores[name] < 0.9) if tamer else (scores[name] > 1.02)).all(), name
     assert (scores[SPECTRUM] > 1).all()
+
+
+def test_one_wild_clip_moves_the_spread_and_not_its_median() -> None:
+    truth = walkers()
+    force = truth.force.copy()
+    force[5] = 9.8 + 30 * (force[5] - 9.8)
+    scores = change(truth, force)
+    assert (scores["std"] > 1.2).all()
+    assert scores["std_median"] == pytest.approx([1, 1], rel=0.1)
 
 
 def test_offsets_and_gravity_do_not_count() -> None:
@@ -127,6 +136,7 @@ def test_measured_as_numpy_and_scipy_do() -> None:
         clips = [row[~np.isnan(row)] for row in truth.force[..., place]]
         pool = np.concatenate([clip - clip.mean() for clip in clips])
         assert values["std"][place] == pytest.approx(pool.std())
+        assert values["std_median"][place] == pytest.approx(np.median([clip.std() for clip in clips]))
         assert values["p95"][place] == pytest.approx(np.quantile(pool, 0.95))
         assert values["p99"][place] == pytest.approx(np.quantile(pool, 0.99))
         rates = np.concatenate([row[~np.isnan(row)] for row in truth.rate[..., place]])
@@ -224,7 +234,7 @@ def test_the_table_is_written_and_printed(tmp_path: Path) -> None:
     assert (rows[0]["activity"], rows[0]["placement"], rows[0]["quantity"]) == ("walking", "waist", "std")
     assert float(rows[0]["value"]) == pytest.approx(0.5, rel=1e-3)
     assert float(rows[0]["generated"]) == pytest.approx(0.5 * float(rows[0]["recorded"]), rel=1e-3)
-    assert "| walking | left_wrist | 0.50 | 0.50 | 0.50 | 0.25 | 0.25 | 0.25 | 1.00 | 6.02 | 24 / 24 |" in (
+    assert "| walking | left_wrist | 0.50 | 0.50 | 0.50 | 0.50 | 0.25 | 0.25 | 0.25 | 1.00 | 6.02 | 24 / 24 |" in (
         table.to_markdown()
     )
     assert table.flatten()["walking/waist/power_3_8_hz"] == pytest.approx(0.25, rel=1e-3)
