@@ -27,7 +27,7 @@ from sim.files import whole_file
 SUMMARY: Final = "mean_abs_log_ratio"
 """Name of the one number that sums a table up."""
 
-_LEAST_WIDTH: Final = 130
+_LEAST_WIDTH: Final = 150
 _TITLE: Final = "generated over recorded sensor output: 1 is right; of the spectrum's distance 0 dB"
 _SHORT: Final = {
     "std_median": "median",
