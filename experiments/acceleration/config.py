@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiments.pipeline.typed_config import read_typed
+from lightning_modules.metrics.sensor_distributions import DECIDING_PLACEMENTS
 from lightning_modules.objective import check_loss_names
 from lightning_modules.packaged_configs import find_config
 from lightning_modules.sampling.samplers import check_sampler
+from lightning_modules.virtual_sensors import VirtualSensors
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class AccelerationConfig:
         guidance: classifier-free guidance scale.
         sampler: one of :data:`lightning_modules.sampling.samplers.SAMPLER_NAMES`.
         sampling_steps: network calls per motion; null takes all of the schedule.
+        placements: presets at which generated and recorded motion is simulated and compared.
         resamples: bootstrap resamples behind each interval.
         processes: tasks run at the same time.
         output: folder of the results.
@@ -67,6 +70,7 @@ class AccelerationConfig:
     guidance: float = 2.5
     sampler: str = "ddpm"
     sampling_steps: int | None = None
+    placements: list[str] = field(default_factory=lambda: list(DECIDING_PLACEMENTS))
     resamples: int = 2000
     processes: int = 2
     output: str = "runs/acceleration"
@@ -83,6 +87,7 @@ def load_acceleration_config(path: Path, overrides: list[str]) -> AccelerationCo
     config = read_typed(AccelerationConfig, path, overrides)
     check_loss_names(config.arms)
     check_sampler(config.sampler)
+    VirtualSensors(placements=tuple(config.placements))  # refuses names that it does not know
     for name, arm in config.arms.items():
         if not arm.weights or min(arm.weights) <= 0 or len(set(arm.weights)) < len(arm.weights):
             raise ValueError(f"arms.{name}.weights is {arm.weights}, expected weights above 0, none twice")

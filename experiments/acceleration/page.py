@@ -11,6 +11,14 @@ import numpy as np
 
 from experiments.acceleration.choose import SweepRow
 from experiments.acceleration.config import AccelerationConfig
+from experiments.acceleration.distribution_page import (
+    list_closeness,
+    list_ratios,
+    state_closeness,
+    tabulate_arm,
+    tabulate_closeness,
+)
+from experiments.acceleration.distributions import judge_arms
 from experiments.acceleration.measure import Measured
 from experiments.acceleration.plan import CONTINUED, ORIGINAL, Arm
 from experiments.acceleration.summarise import ALL, GROUPS, Groups, compare_errors, compute_rmse, mean_distance
@@ -76,13 +84,17 @@ def write_page(
     changes = compute_changes(runs, groups, resamples=config.resamples)
     first = runs[Arm(ORIGINAL)][0]
     counts = {group: int(groups.select(first, group).sum()) for group in (*GROUPS, *NAMED)}
+    judged = judge_arms(runs, resamples=config.resamples)
     tables = [
+        tabulate_closeness(judged),
         _tabulate_sweep(rows, chosen),
         _tabulate_changes(changes, runs, first, groups),
         _tabulate_spaces(changes),
         _tabulate_distances(runs, groups),
+        *(tabulate_arm(arm, items) for arm, items in runs.items()),
     ]
     sentences = [*state_goal(changes, chosen), *state_dynamics(changes, chosen), *_state_peaks(runs, groups)]
+    sentences += state_closeness(judged)
     text = "\n".join(
         [
             "# Acceleration losses: what they change",
@@ -103,7 +115,16 @@ def write_page(
             *[table.to_markdown() for table in tables],
         ]
     )
-    numbers: dict[str, Json] = {
+    numbers = _list_numbers(rows, chosen, changes)
+    numbers |= {"sensors": list_closeness(judged), "sensor_ratios": list_ratios(runs)}
+    write_json(numbers, folder / NUMBERS)
+    page = folder / PAGE
+    write_text(text, page)
+    return page
+
+
+def _list_numbers(rows: Sequence[SweepRow], chosen: Sequence[Arm], changes: Sequence[Change]) -> dict[str, Json]:
+    return {
         "chosen": {arm.name: arm.weight for arm in chosen},
         "changes": [
             {
@@ -118,10 +139,6 @@ def write_page(
             for r in rows
         ],
     }  # fmt: skip
-    write_json(numbers, folder / NUMBERS)
-    page = folder / PAGE
-    write_text(text, page)
-    return page
 
 
 OWN_SPACES: Final = {

@@ -52,7 +52,7 @@ def plan_measure(config: AccelerationConfig, arm: Arm, *, seed: int, split: Spli
     windows = HeldOut(split, config.window_s, root, "--data.ships_only=true" in config.options)
     sampling = SamplingOptions(config.guidance, config.sampler, config.sampling_steps)
     weights = origin if arm.name == ORIGINAL else _fine_tune(config, arm, seed, origin)
-    return Measure(arm.name, weights, windows, config.samples, sampling, cache)
+    return Measure(arm.name, weights, windows, config.samples, sampling, tuple(config.placements), cache)
 
 
 def _fine_tune(config: AccelerationConfig, arm: Arm, seed: int, origin: Path) -> FineTune:
