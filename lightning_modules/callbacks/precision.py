@@ -51,10 +51,10 @@ class ChoosePrecision(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Choose; the checkpoint, if there is one, was read just before."""
-        choice = trainer.strategy.broadcast(self._choose(trainer, pl_module) if trainer.is_global_zero else None)
-        self.choice = Choice(*choice)
+        own = self._choose(trainer, pl_module) if trainer.is_global_zero else Choice(SINGLE, "")
+        self.choice = Choice(*trainer.strategy.broadcast(own))
         if self.choice.precision == MIXED:
-            trainer.strategy.precision_plugin = MixedPrecision(MIXED, trainer.strategy.root_device.type)
+            trainer.strategy.precision_plugin = MixedPrecision("bf16-mixed", trainer.strategy.root_device.type)
         if trainer.is_global_zero:
             sys.stderr.write(f"precision: {self.choice.precision}, {self.choice.reason}\n")
 

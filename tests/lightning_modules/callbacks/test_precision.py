@@ -152,9 +152,7 @@ def test_all_processes_take_the_choice_of_the_first(processor, make_prior, monke
     processor(AVX2)
     trainer = AutoTrainer(accelerator="cpu", devices=1, precision="auto", logger=False, enable_checkpointing=False)
     monkeypatch.setattr(AutoTrainer, "is_global_zero", False)
-    monkeypatch.setattr(
-        trainer.strategy, "broadcast", lambda value, src=0: (MIXED, "the first one's") if value is None else value
-    )
+    monkeypatch.setattr(trainer.strategy, "broadcast", lambda value, src=0: (MIXED, "of the first"))
     chooser = next(item for item in trainer.callbacks if isinstance(item, ChoosePrecision))
     chooser.on_fit_start(trainer, make_prior())
     assert trainer.precision == MIXED
