@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from experiments.commands.bandwidth_commands import add_bandwidth
 from experiments.commands.motion_commands import add_motion_inspection
 from experiments.commands.recording_commands import add_recording_inspection
 from experiments.commands.table_names import motion_suffixes, sampler_names, sensor_names
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     look.set_defaults(command=_inspect)
     recordings = commands.add_parser("recordings", help="look at a set of real recordings")
     add_recording_inspection(recordings.add_subparsers(required=True, metavar="what"))
+    add_bandwidth(commands.add_parser("bandwidth", help="say how much of a movement each stage lets through"))
     doctor = commands.add_parser("doctor", help="say what is installed, what is wrong with it, and how to repair it")
     doctor.set_defaults(command=_doctor)
     return parser

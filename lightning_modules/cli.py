@@ -34,6 +34,7 @@ from lightning_modules import HARClassifier, LatentMotionDiffusion, MotionDiffus
 from lightning_modules.callbacks.acceleration_figure import AccelerationFigure
 from lightning_modules.callbacks.distribution_metrics import DistributionMetrics
 from lightning_modules.callbacks.motion_writer import MotionWriter
+from lightning_modules.callbacks.precision import AutoTrainer
 from lightning_modules.callbacks.resume_guard import ResumeGuard, describe_changes
 from lightning_modules.config_errors import explain_parser_error, print_error, readable_errors
 from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
@@ -185,6 +186,7 @@ def main(args: ArgsType = None) -> None:
         ImuforgeCLI(
             LightningModule,
             LightningDataModule,
+            trainer_class=AutoTrainer,
             subclass_mode_model=True,
             subclass_mode_data=True,
             seed_everything_default=DEFAULT_SEED,

@@ -15,6 +15,7 @@ from datamodules.clips.mocap_research_sets import find_declared
 from datamodules.motion_files import read_motion
 from datamodules.motion_files.motion_file import MotionFile, ReadOptions, move_skeleton
 from datamodules.retargeting.retarget import LEGS, SIDES
+from experiments.bandwidth.spectral_gain import compare_spectrum
 from sim.body import Body
 from sim.conventions import JOINT_INDEX, JOINT_NAMES, PARENTS
 from sim.motion import Motion
@@ -74,7 +75,7 @@ def inspect_motion(path: Path, options: ReadOptions) -> tuple[MotionFile, list[s
         *_describe_size(joints),
     ]
     if len(joints) > 2:
-        lines += [*_describe_speed(joints, fps), *find_jumps(joints, fps)]
+        lines += [*_describe_speed(joints, fps), *find_jumps(joints, fps), *_describe_spectrum(joints, fps)]
     lines += _find_t_pose(joints)
     lines += [rules] if rules else []
     return read, [*lines, *read.notes]
@@ -145,6 +146,11 @@ def find_jumps(joints: Joints, fps: float) -> list[str]:
         told.append(f"{where} ({JOINT_NAMES[int(part.argmax())]}, {part.max():.0f} m/s^2)")
     more = f" and {len(groups) - SHOWN} more" if len(groups) > SHOWN else ""
     return [f"suspicious jumps: {', '.join(told)}{more}"]
+
+
+def _describe_spectrum(joints: Joints, fps: float) -> list[str]:
+    compared = compare_spectrum(joints, fps)
+    return [compared if isinstance(compared, str) else compared.describe()]
 
 
 def _find_t_pose(joints: Joints) -> list[str]:

@@ -8,11 +8,13 @@ from pathlib import Path
 from experiments.commands.table_names import motion_suffixes
 from experiments.pipeline.one_line_errors import OneLineArgumentParser, print_line
 
+_OF_ONE_FILE = ("fps", "unit_m", "up", "drop_first", "skeleton", "asf", "markers", "static", "body", "picture", "page")
+
 
 def add_motion_inspection(commands: argparse._SubParsersAction[OneLineArgumentParser]) -> None:
     """Add ``inspect`` to the commands of ``imuforge motions``."""
     parser = commands.add_parser("inspect", help="say what a motion file is, and what looks wrong with it")
-    parser.add_argument("path", type=Path, help=f"a motion file: {', '.join(motion_suffixes())}")
+    parser.add_argument("path", type=Path, help=f"a motion file, or a folder of them: {', '.join(motion_suffixes())}")
     parser.add_argument("--fps", type=float, help="frames per second, where the file states none or a wrong one")
     parser.add_argument("--unit-m", type=float, help="metres per unit of the file (0.01 for centimetres)")
     parser.add_argument("--up", choices=("y", "z"), help="the axis that points up (default: found)")
@@ -34,6 +36,9 @@ def _inspect_motion(arguments: argparse.Namespace) -> None:
     from experiments.commands.inspect_motion import draw_motion, inspect_motion, write_motion_page
     from sim.body import Body
 
+    if arguments.path.is_dir():
+        _inspect_folder(arguments)
+        return
     for value, suffix in ((arguments.picture, ".png"), (arguments.page, ".html")):
         if value is not None and value.suffix != suffix:
             raise ValueError(f"{value} ends in {value.suffix!r}, expected {suffix}; rename it")
@@ -59,3 +64,13 @@ def _inspect_motion(arguments: argparse.Namespace) -> None:
     if arguments.page is not None:
         for line in write_motion_page(read.motion, arguments.page, title=title):
             print_line(line)
+
+
+def _inspect_folder(arguments: argparse.Namespace) -> None:
+    from experiments.commands.measure_bandwidth import inspect_folder
+
+    given = [f"--{name.replace('_', '-')}" for name in _OF_ONE_FILE if getattr(arguments, name)]
+    if given:
+        raise ValueError(f"{arguments.path} is a folder, and {', '.join(given)} is for one file; inspect a file in it")
+    for line in inspect_folder(arguments.path):
+        print_line(line)

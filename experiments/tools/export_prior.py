@@ -22,6 +22,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from datamodules import MotionDataModule
 from experiments.pipeline.provenance import describe_run
+from lightning_modules.callbacks.precision import ChoosePrecision
 from lightning_modules.checkpoints import save_prior
 from lightning_modules.config_errors import readable_errors
 from lightning_modules.motion_diffusion import MotionDiffusion
@@ -48,6 +49,7 @@ class Run:
         model: constructor arguments of the model.
         data: constructor arguments of the data module.
         trainer: arguments of the trainer.
+        precision: what it trained in; None is Lightning's default.
         seed: what ``seed_everything`` was given.
         curves: step and value of each validation score in :data:`CURVES`.
     """
@@ -57,6 +59,7 @@ class Run:
     model: dict[str, Plain]
     data: dict[str, Plain]
     trainer: dict[str, Plain]
+    precision: Plain
     seed: int
     curves: dict[str, list[tuple[int, float]]]
 
@@ -79,12 +82,15 @@ def read_run(folder: Path) -> Run:
     curves = {name: [(event.step, event.value) for event in log.Scalars(name)] for name in CURVES if name in known}
     if CURVES[0] not in curves:
         raise ValueError(f"the log in {folder} has no {CURVES[0]}; let the run validate at least once")
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    chosen = content.get("callbacks", {}).get(ChoosePrecision.__qualname__, {})
     return Run(
         checkpoint=checkpoint,
-        steps=int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"]),
+        steps=int(content["global_step"]),
         model=flatten(settings["model"]["init_args"], MOTION_DIFFUSION),
         data=settings["data"]["init_args"],
         trainer=settings["trainer"],
+        precision=chosen.get("precision", settings["trainer"].get("precision")),
         seed=int(settings["seed_everything"]),
         curves=curves,
     )
@@ -118,7 +124,7 @@ def make_card(run: Run, module: MotionDataModule, *, note: str) -> dict[str, Pla
             "window_s": run.data["window_s"],
             "lr": run.model["lr"],
             "seed": run.seed,
-            "precision": run.trainer.get("precision"),
+            "precision": run.precision,
         },
         "note": note,
         "curves": {name: [[step, round(value, 5)] for step, value in curve] for name, curve in run.curves.items()},
