@@ -208,20 +208,11 @@ class LatentMotionDiffusion(MotionGenerator):
             return error
         return self.schedule.signal_to_noise[steps].to(error) * error
 
-<<<<<<< HEAD
     def _decode(self, latent: Tensor, clean: Tensor, mask: Tensor, batch: MotionBatch, steps: Tensor) -> Prediction:
         decoded = self.vae.decode(latent * self.latent_std, batch.lengths, clean.shape[1])
         # Of the latent, for the losses whose average over the batch has to know; the loss ``noise`` is none of these.
         ratio = self.schedule.signal_to_noise[steps]
         return self.pair(decoded, clean, mask, activity=batch.activity, signal_to_noise=ratio)
-=======
-    def _decode(self, latent: Tensor, clean: Tensor, mask: Tensor, lengths: Tensor) -> Prediction:
-        decoded = self.vae.decode(latent * self.latent_std, lengths, clean.shape[1]).float()
-        statistics, objective = self.statistics, self.objective
-        return Prediction(
-            decoded, clean, mask, statistics.mean, statistics.std, objective.sensors, decoder=objective.decoder
-        )
->>>>>>> decoder
 
     def score(self, batch: MotionBatch) -> None:
         """Add one-step predictions of the averaged network at fixed time steps, decoded."""

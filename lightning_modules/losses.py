@@ -54,14 +54,11 @@ class Prediction:
         sensors: what ``acc_sensors`` and ``acc_spectrum`` read.
         known_truth: the truth as another prediction of the same clips decoded it; None decodes it anew.
         signal_to_noise: of the time step that each clip was predicted at ``(B,)``; only the loss ``noise`` needs it.
-<<<<<<< HEAD
         activity: number of each clip's activity ``(B,)``, by which ``acc_spectrum`` averages; None is one for all.
         certainty: what each clip counts for in averages over the batch ``(B,)``, at least 0; None is alike.
         spectra: how ``acc_spectrum`` takes spectra.
         frequency: weights of ``reconstruction_frequency``.
-=======
         decoder: what ``acc_joints`` and ``acc_sensors`` decode by.
->>>>>>> decoder
     """
 
     predicted: Tensor
@@ -72,11 +69,11 @@ class Prediction:
     sensors: VirtualSensors = field(default_factory=VirtualSensors)
     known_truth: DecodedMotion | None = None
     signal_to_noise: Tensor | None = None
-<<<<<<< HEAD
     activity: Tensor | None = None
     certainty: Tensor | None = None
     spectra: SensorSpectra = field(default_factory=SensorSpectra)
     frequency: FrequencyWeights = field(default_factory=FrequencyWeights)
+    decoder: Decoder = "consistent"
 
     def with_certainty(self, certainty: Tensor) -> Prediction:
         """Return this prediction with another :attr:`certainty`; what was decoded is shared."""
@@ -84,9 +81,6 @@ class Prediction:
         other = copy.copy(self)
         other.__dict__.update(certainty=certainty, decoded=shared[0], truth=shared[1])
         return other
-=======
-    decoder: Decoder = "consistent"
->>>>>>> decoder
 
     @cached_property
     def decoded(self) -> DecodedMotion:
@@ -173,8 +167,7 @@ def acc_sensors(prediction: Prediction) -> Residual:
 
     A sample counts where the B-splines that make it up are all centred on frames of the clip.
     """
-<<<<<<< HEAD
-    predicted, true = prediction.decoded.readings, prediction.truth.readings
+    predicted, true = prediction.decoded.chosen.readings, prediction.truth.chosen.readings
     difference = prediction.sensors.scale(predicted) - prediction.sensors.scale(true)
     return Residual(difference.flatten(2), true.inside)
 
@@ -186,22 +179,13 @@ def acc_spectrum(prediction: Prediction) -> Residual:
     logarithm, and weighed by :attr:`Prediction.certainty`.
     """
     spectra, sensors = prediction.spectra, prediction.sensors
-    predicted, long = spectra.measure(prediction.decoded.readings, sensors)
-    true, _ = spectra.measure(prediction.truth.readings, sensors)
+    predicted, long = spectra.measure(prediction.decoded.chosen.readings, sensors)
+    true, _ = spectra.measure(prediction.truth.chosen.readings, sensors)
     weights = long.to(predicted) if prediction.certainty is None else prediction.certainty
     one, other = (
         spectra.log(average_alike(density, prediction.activity, weights, long)) for density in (predicted, true)
     )
     return Residual(one - other, long[:, None].expand(one.shape[:2]))
-=======
-    predicted, true = prediction.decoded.chosen.readings, prediction.truth.chosen.readings
-    scale = {"accel": 1.0, "gyro": prediction.sensors.gyro_scale}
-    parts = [
-        scale[channel] * (getattr(predicted, channel) - getattr(true, channel)).flatten(2)
-        for channel in prediction.sensors.channels
-    ]
-    return Residual(torch.cat(parts, dim=-1), true.inside)
->>>>>>> decoder
 
 
 def positions(prediction: Prediction) -> Residual:

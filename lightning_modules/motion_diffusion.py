@@ -231,14 +231,6 @@ class MotionDiffusion(MotionGenerator):
         return self.pair(
             predicted, clean, mask, activity=batch.activity, signal_to_noise=self.schedule.signal_to_noise[steps]
         )
-<<<<<<< HEAD
-=======
-        statistics, objective = self.statistics, self.objective
-        return Prediction(
-            predicted.float(), clean, mask, statistics.mean, statistics.std, objective.sensors,
-            signal_to_noise=self.schedule.signal_to_noise[steps], decoder=objective.decoder,
-        )  # fmt: skip
->>>>>>> decoder
 
     def score(self, batch: MotionBatch) -> None:
         """Add one-step predictions of the averaged network at fixed time steps."""

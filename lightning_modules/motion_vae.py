@@ -130,15 +130,6 @@ class MotionVAE(TrainedPrior):
             self.latent_std.copy_(deviation)
         self.latent_std.lerp_(deviation, 0.02)
 
-<<<<<<< HEAD
-=======
-    def _pair(self, decoded: Tensor, clean: Tensor, mask: Tensor) -> Prediction:
-        statistics, objective = self.statistics, self.objective
-        return Prediction(
-            decoded.float(), clean, mask, statistics.mean, statistics.std, objective.sensors, decoder=objective.decoder
-        )
-
->>>>>>> decoder
     def score(self, batch: MotionBatch) -> None:
         """Add what the averaged network makes of each clip's mean latent."""
         mask = mask_frames_of(batch.lengths, batch.features.shape[1])

@@ -14,11 +14,8 @@ from lightning_modules.losses import LOSSES, Prediction, reduce_residual
 from lightning_modules.spectra.frequency_weights import FrequencyLossOptions, FrequencyWeights
 from lightning_modules.spectra.sensor_spectra import SensorSpectra, SpectrumLossOptions
 from lightning_modules.virtual_sensors import SensorLossOptions, VirtualSensors
-<<<<<<< HEAD
 from sim.conventions import FEATURE_FPS
-=======
 from sim.features import DECODERS, Decoder
->>>>>>> decoder
 from sim.names import check_name, suggest
 
 _SNR_CUT: Final = 5.0  # gamma of Hang et al. 2023 (arXiv:2303.09556), their recommended value.
@@ -55,15 +52,11 @@ class LossOptions:
             arXiv:2303.09556), or ``edm``, 1 + SNR up to 20 (Karras et al. 2022, arXiv:2206.00364, table 1, for data of
             unit variance), which weighs an error as that of v.
         warmup_steps: losses whose weight rises from 0 over so many optimiser steps; scores take the whole weight.
-<<<<<<< HEAD
         sensors: what ``acc_sensors`` and ``acc_spectrum`` read, see :mod:`lightning_modules.virtual_sensors`.
         spectrum: how ``acc_spectrum`` takes spectra, see :mod:`lightning_modules.spectra.sensor_spectra`.
         frequency: weights of ``reconstruction_frequency``, see :mod:`lightning_modules.spectra.frequency_weights`.
-=======
-        sensors: what ``acc_sensors`` reads, see :mod:`lightning_modules.virtual_sensors`.
-        decoder: how ``acc_joints`` and ``acc_sensors`` decode, ``consistent`` or ``positions`` (as Häusler et al. must
-            have), see :func:`sim.features.features_to_joints`; flat, ``loss_decoder``.
->>>>>>> decoder
+        decoder: how losses on accelerations decode, ``consistent`` or ``positions`` (as Häusler et al. must have), see
+            :func:`sim.features.features_to_joints`; flat, ``loss_decoder``.
         log_gradient_norms_every: steps between ``grad_norm/<loss>``, a multiple of ``log_every_n_steps``; 0 is never.
     """
 
@@ -74,12 +67,9 @@ class LossOptions:
     level_weights: dict[str, str] | None = None
     warmup_steps: dict[str, int] | None = None
     sensors: SensorLossOptions | None = None
-<<<<<<< HEAD
     spectrum: SpectrumLossOptions | None = None
     frequency: FrequencyLossOptions | None = None
-=======
     decoder: Decoder = "consistent"
->>>>>>> decoder
     log_gradient_norms_every: int = 0
 
 
@@ -98,14 +88,10 @@ class Objective:
         snr_from: losses that count only at time steps whose signal-to-noise ratio is at least that.
         level_weights: losses that count differently at each time step, see :class:`LossOptions`.
         warmup_steps: losses whose weight rises linearly from 0 over so many optimiser steps.
-<<<<<<< HEAD
         sensors: what ``acc_sensors`` and ``acc_spectrum`` read.
         spectra: how ``acc_spectrum`` takes spectra.
         frequency: weights of ``reconstruction_frequency``.
-=======
-        sensors: what ``acc_sensors`` reads.
-        decoder: how ``acc_joints`` and ``acc_sensors`` decode.
->>>>>>> decoder
+        decoder: how the losses on accelerations decode.
 
     Raises:
         ValueError: a name is unknown, a weight is negative, no weight is above 0, a delta is not above 0, or a ratio or
@@ -123,31 +109,18 @@ class Objective:
     snr_weighted: tuple[str, ...] = ()
     warmup_steps: Mapping[str, int] = field(default_factory=dict)
     sensors: VirtualSensors = field(default_factory=VirtualSensors)
-<<<<<<< HEAD
     snr_from: Mapping[str, float] = field(default_factory=dict)
     spectra: SensorSpectra = field(default_factory=SensorSpectra)
     frequency: FrequencyWeights = field(default_factory=FrequencyWeights)
     level_weights: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        named = (
-            self.weights,
-            self.huber_delta,
-            self.snr_weighted,
-            self.snr_from,
-            self.level_weights,
-            self.warmup_steps,
-        )
-        check_loss_names(chain.from_iterable(named))
-        for name in self.level_weights.values():
-            check_name(name, LEVEL_WEIGHTS, "level weight")
-=======
     decoder: Decoder = "consistent"
 
     def __post_init__(self) -> None:
         check_name(self.decoder, DECODERS, "loss_decoder")
-        check_loss_names([*self.weights, *self.huber_delta, *self.snr_weighted, *self.warmup_steps])
->>>>>>> decoder
+        for_some = (self.huber_delta, self.snr_weighted, self.snr_from, self.level_weights, self.warmup_steps)
+        check_loss_names(chain(self.weights, *for_some))
+        for name in self.level_weights.values():
+            check_name(name, LEVEL_WEIGHTS, "level weight")
         if any(weight < 0 for weight in self.weights.values()) or not any(self.weights.values()):
             raise ValueError(f"loss weights are {dict(self.weights)}, expected none below 0 and at least one above")
         if any(delta <= 0 for delta in self.huber_delta.values()):
@@ -168,14 +141,11 @@ class Objective:
             tuple(options.snr_weighted or ()),
             options.warmup_steps or {},
             VirtualSensors.from_options(options.sensors),
-<<<<<<< HEAD
             options.snr_from or {},
             SensorSpectra.from_options(options.spectrum),
             FrequencyWeights.from_options(options.frequency),
             options.level_weights or {},
-=======
             options.decoder,
->>>>>>> decoder
         )
 
     @property

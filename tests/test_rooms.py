@@ -56,7 +56,13 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("checkpoints", "evaluation", "latent_diffusion"),
         ("cli",),
     ),
-    "experiments": (("pipeline",), ("arms", "bandwidth", "bench", "tools"), ("acceleration", "har_eval"), ("commands",), ("cli",)),
+    "experiments": (
+        ("pipeline",),
+        ("arms", "bandwidth", "bench", "tools"),
+        ("acceleration", "har_eval"),
+        ("commands",),
+        ("cli",),
+    ),
 }
 """Families and doors of a folder, the lowest floor first; each may import from lower floors only.
 

@@ -13,11 +13,8 @@ PROCESS: Final = _group("process", "num_steps", "noise_schedule", "predicts", "c
 LOSSES: Final = _group(
     "losses", "huber_delta", "snr_weighted", "snr_from", "level_weights", "log_gradient_norms_every",
     loss_weights="weights", loss_warmup_steps="warmup_steps", sensor_loss="sensors",
-<<<<<<< HEAD
     spectrum_loss="spectrum", frequency_loss="frequency",
-=======
     loss_decoder="decoder",
->>>>>>> decoder
 )  # fmt: skip
 OPTIMISER: Final = _group("optimiser", "lr", "weight_decay", "warmup_steps", "lr_schedule", "skip_lr_factor")
 RECIPE: Final = _group("recipe", "trainable", "lora_rank", compile_denoiser="compile")

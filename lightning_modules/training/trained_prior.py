@@ -118,7 +118,7 @@ class TrainedPrior(PlainHyperParameters):
         return Prediction(
             predicted.float(), clean, mask, statistics.mean, statistics.std, objective.sensors,
             signal_to_noise=signal_to_noise, activity=activity, spectra=objective.spectra,
-            frequency=objective.frequency,
+            frequency=objective.frequency, decoder=objective.decoder,
         )  # fmt: skip
 
     def draw_step(self, shape: Sequence[int], batch_idx: int, *, num_steps: int) -> TrainingDraw:
