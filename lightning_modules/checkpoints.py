@@ -21,7 +21,7 @@ from lightning_modules.networks.lora import merge_state
 from lightning_modules.networks.positions import MAX_POSITIONS, compute_sinusoids
 from lightning_modules.text.encoders import TextEncoder
 from lightning_modules.training.trained_prior import TrainedPrior
-from lightning_modules.weights import PRIOR_FORMAT, Plain, Weights, find_weights, read_mdm, read_prior
+from lightning_modules.weights import PRIOR_FORMAT, Plain, Weights, find_weights, read_mdm, read_prior, read_weights
 from lightning_modules.weights.latent import VAE_FORMAT, read_vae
 from lightning_modules.weights.mdm_args import write_mdm_args
 
@@ -175,7 +175,7 @@ def _write(
 
 
 def load_prior(name: str | Path, *, text_encoder: TextEncoder | None = None) -> MotionDiffusion:
-    """Load a prior written by :func:`save_prior`, ready to generate.
+    """Load a prior, ready to generate: written by :func:`save_prior`, a ``.ckpt`` of ``lightning fit``, or MDM's ``.pt``.
 
     Args:
         name: a path, or the name of packaged weights, such as ``prior``.
@@ -183,10 +183,10 @@ def load_prior(name: str | Path, *, text_encoder: TextEncoder | None = None) -> 
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged or was not written by ``save_prior``.
+        ValueError: the file is damaged, would execute code or is of another model.
     """
     path = find_weights(name)
-    model = _build(read_prior(path), source=str(path))
+    model = _build(read_weights(path), source=str(path))
     if text_encoder is not None:
         model.texts.attach(text_encoder)
     return model
