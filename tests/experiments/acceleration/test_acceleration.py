@@ -43,7 +43,7 @@ def config(tmp_path_factory, cache_dir):
     save_prior(model, folder / "tiny.safetensors", {})
     content = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
     content |= {
-        "original": str(folder / "tiny.safetensors"),
+        "originals": {"tiny": str(folder / "tiny.safetensors")},
         "config": str(SHIPPED.parents[1] / content["config"]),
         "motion_root": None,
         "steps": 2,
@@ -68,7 +68,7 @@ def page(config):
 
 
 def test_every_arm_is_swept_compared_and_drawn(page):
-    numbers = json.loads((page.parent / NUMBERS).read_text(encoding="utf-8"))
+    numbers = json.loads((page.parent / NUMBERS).read_text(encoding="utf-8"))["tiny"]
     assert [(row["arm"], row["weight"]) for row in numbers["sweep"]] == [
         ("original", None), ("continued", None), ("acc_joints", 1e-4), ("acc_joints", 1e-3),
     ]  # fmt: skip
