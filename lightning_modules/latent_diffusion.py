@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.batches import MotionBatch
+from lightning_modules.decoded_motion import DecodedMotion
 from lightning_modules.diffusion import ProcessOptions, Schedule
-from lightning_modules.losses import DecodedMotion, Prediction
+from lightning_modules.losses import Prediction
 from lightning_modules.metrics.denoising_scores import PAIRED_FRACTIONS, DenoisingScores
 from lightning_modules.motion_vae import MOTION_LOSSES
 from lightning_modules.networks.latent import AutoencoderOptions, LatentDenoiser, LatentDenoiserOptions
@@ -209,9 +210,10 @@ class LatentMotionDiffusion(MotionGenerator):
 
     def _decode(self, latent: Tensor, clean: Tensor, mask: Tensor, lengths: Tensor) -> Prediction:
         decoded = self.vae.decode(latent * self.latent_std, lengths, clean.shape[1]).float()
+        statistics, objective = self.statistics, self.objective
         return Prediction(
-            decoded, clean, mask, self.statistics.mean, self.statistics.std, self.objective.sensors
-        )  # fmt: skip
+            decoded, clean, mask, statistics.mean, statistics.std, objective.sensors, decoder=objective.decoder
+        )
 
     def score(self, batch: MotionBatch) -> None:
         """Add one-step predictions of the averaged network at fixed time steps, decoded."""

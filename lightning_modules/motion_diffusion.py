@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.batches import MotionBatch
+from lightning_modules.decoded_motion import DecodedMotion
 from lightning_modules.diffusion import ProcessOptions, Schedule
-from lightning_modules.losses import LOSSES, DecodedMotion, Prediction
+from lightning_modules.losses import LOSSES, Prediction
 from lightning_modules.metrics.denoising_scores import PAIRED_FRACTIONS, DenoisingScores
 from lightning_modules.networks import MotionNetwork, NetworkOptions, OwnNetwork, build_network
 from lightning_modules.networks.lora import load_merged_state
@@ -159,10 +160,10 @@ class MotionDiffusion(MotionGenerator):
         predicted: Tensor = network(
             noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask, skip_padding=True
         )
-        statistics, sensors = self.statistics, self.objective.sensors
+        statistics, objective = self.statistics, self.objective
         return Prediction(
-            predicted.float(), clean, mask, statistics.mean, statistics.std, sensors,
-            signal_to_noise=self.schedule.signal_to_noise[steps],
+            predicted.float(), clean, mask, statistics.mean, statistics.std, objective.sensors,
+            signal_to_noise=self.schedule.signal_to_noise[steps], decoder=objective.decoder,
         )  # fmt: skip
 
     def score(self, batch: MotionBatch) -> None:

@@ -131,8 +131,10 @@ class MotionVAE(TrainedPrior):
         self.latent_std.lerp_(deviation, 0.02)
 
     def _pair(self, decoded: Tensor, clean: Tensor, mask: Tensor) -> Prediction:
-        statistics = self.statistics
-        return Prediction(decoded.float(), clean, mask, statistics.mean, statistics.std, self.objective.sensors)
+        statistics, objective = self.statistics, self.objective
+        return Prediction(
+            decoded.float(), clean, mask, statistics.mean, statistics.std, objective.sensors, decoder=objective.decoder
+        )
 
     def score(self, batch: MotionBatch) -> None:
         """Add what the averaged network makes of each clip's mean latent."""

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from lightning_modules.losses import LOSSES, Prediction, reduce_residual
 from lightning_modules.virtual_sensors import SensorLossOptions, VirtualSensors
-from sim.names import suggest
+from sim.features import DECODERS, Decoder
+from sim.names import check_name, suggest
 
 _SNR_CUT: Final = 5.0  # gamma of Hang et al. 2023 (arXiv:2303.09556), their recommended value.
 
@@ -37,6 +38,8 @@ class LossOptions:
         snr_weighted: losses that count less at noisy time steps.
         warmup_steps: losses whose weight rises from 0 over so many optimiser steps; scores take the whole weight.
         sensors: what ``acc_sensors`` reads, see :mod:`lightning_modules.virtual_sensors`.
+        decoder: how ``acc_joints`` and ``acc_sensors`` decode, ``consistent`` or ``positions`` (as Häusler et al. must
+            have), see :func:`sim.features.features_to_joints`; flat, ``loss_decoder``.
         log_gradient_norms_every: steps between ``grad_norm/<loss>``, a multiple of ``log_every_n_steps``; 0 is never.
     """
 
@@ -45,6 +48,7 @@ class LossOptions:
     snr_weighted: list[str] | None = None
     warmup_steps: dict[str, int] | None = None
     sensors: SensorLossOptions | None = None
+    decoder: Decoder = "consistent"
     log_gradient_norms_every: int = 0
 
 
@@ -62,6 +66,7 @@ class Objective:
             (after Hang et al. 2023, arXiv:2303.09556).
         warmup_steps: losses whose weight rises linearly from 0 over so many optimiser steps.
         sensors: what ``acc_sensors`` reads.
+        decoder: how ``acc_joints`` and ``acc_sensors`` decode.
 
     Raises:
         ValueError: a name is unknown, a weight is negative, no weight is above 0, a delta is not above 0, or a warm-up
@@ -79,8 +84,10 @@ class Objective:
     snr_weighted: tuple[str, ...] = ()
     warmup_steps: Mapping[str, int] = field(default_factory=dict)
     sensors: VirtualSensors = field(default_factory=VirtualSensors)
+    decoder: Decoder = "consistent"
 
     def __post_init__(self) -> None:
+        check_name(self.decoder, DECODERS, "loss_decoder")
         check_loss_names([*self.weights, *self.huber_delta, *self.snr_weighted, *self.warmup_steps])
         if any(weight < 0 for weight in self.weights.values()) or not any(self.weights.values()):
             raise ValueError(f"loss weights are {dict(self.weights)}, expected none below 0 and at least one above")
@@ -100,6 +107,7 @@ class Objective:
             tuple(options.snr_weighted or ()),
             options.warmup_steps or {},
             VirtualSensors.from_options(options.sensors),
+            options.decoder,
         )
 
     @property

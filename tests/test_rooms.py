@@ -46,6 +46,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "lightning_modules": (
         ("config_errors", "diffusion", "har", "text", "virtual_sensors"),
+        ("decoded_motion",),
         ("losses", "networks"),
         ("metrics", "objective"),
         ("training",),

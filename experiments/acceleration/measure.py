@@ -16,7 +16,7 @@ from experiments.arms.fine_tune import FineTune, load_arm
 from experiments.arms.paired_errors import SPACES, paired_errors_in_all_spaces
 from experiments.pipeline.files import save_arrays
 from experiments.pipeline.tasks import Inputs, Task
-from lightning_modules.losses import joint_acceleration
+from lightning_modules.decoded_motion import joint_acceleration
 from lightning_modules.metrics.dynamics import measure_peak_acceleration
 from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.training.randomness import derive_seed
@@ -33,7 +33,7 @@ class Measure(Task):
     ``peak (N,)`` the measured peak acceleration of the recorded window [m/s^2], ``activity`` and ``recording`` names,
     ``length (N,)`` its frames; ``generated (N, K, T-2, 22)`` and ``recorded (N, T-2, 22)`` magnitudes of joint
     accelerations [m/s^2], nan beyond the length. Seeds of generated motions depend on window and sample alone, so that
-    arms differ in their weights.
+    arms differ in their weights. Joints of both are decoded consistently, generated ones by the prior's statistics.
 
     Attributes:
         arm: name of the arm, for the reader; weights alone count.
@@ -79,7 +79,7 @@ class Measure(Task):
                 )
                 padded = torch.zeros_like(batch.features)
                 padded[:, : features.shape[1]] = features
-                samples.append(_magnitudes(padded, batch.lengths))
+                samples.append(_magnitudes(padded, batch.lengths, std=model.statistics.std))
             found["generated"] = torch.stack(samples, dim=1)
             for name, value in found.items():
                 parts.setdefault(name, []).append(value)
@@ -91,9 +91,9 @@ class Measure(Task):
         )
 
 
-def _magnitudes(features: Tensor, lengths: Tensor) -> Tensor:
+def _magnitudes(features: Tensor, lengths: Tensor, *, std: Tensor | None = None) -> Tensor:
     """Return magnitudes of joint accelerations ``(B, T-2, 22)`` [m/s^2], nan beyond each length."""
-    size = joint_acceleration(features, fps=FEATURE_FPS).norm(dim=-1)
+    size = joint_acceleration(features, fps=FEATURE_FPS, std=std, lengths=lengths).norm(dim=-1)
     inside = torch.arange(size.shape[1]) < (lengths - 2)[:, None]
     return torch.where(inside[..., None], size, torch.nan)
 

@@ -10,6 +10,7 @@ from experiments.har_eval.config import HarEvalConfig
 from experiments.har_eval.short_forms import RESERVED
 from lightning_modules.packaged_configs import find_config
 from lightning_modules.weights import find_weights
+from sim.features import DECODERS
 from sim.names import check_name
 
 
@@ -56,6 +57,12 @@ def _check_source(name: str, arm: ArmConfig) -> None:
             f"arms.{name} names a motion_root but does not say recorded: true; motion to train priors on is given as "
             "fine_tuning.motion_root"
         )
+    if arm.decoder is not None:
+        check_name(arm.decoder, DECODERS, f"decoder in arms.{name}.decoder")
+        if arm.kind != "prior":
+            raise ValueError(
+                f"arms.{name}.decoder is {arm.decoder!r}, but nothing is generated for this arm; leave it out"
+            )
     if (arm.config is None) != (arm.start is None):
         given, missing = ("start", "config") if arm.config is None else ("config", "start")
         raise ValueError(

@@ -36,6 +36,8 @@ class GenerationConfig:
         guidance: classifier-free guidance scale.
         sampler: one of :data:`lightning_modules.sampling.samplers.SAMPLER_NAMES`.
         steps: network calls per motion; null takes all of the schedule.
+        decoder: how what is generated becomes joints, ``consistent`` (weighed by the prior's statistics) or
+            ``positions``; an arm may say otherwise.
     """
 
     prompts: dict[str, list[str]] = field(default_factory=dict)
@@ -44,6 +46,7 @@ class GenerationConfig:
     guidance: float = 2.5
     sampler: str = "ddim"
     steps: int | None = 25
+    decoder: str = "consistent"
 
 
 @dataclass(frozen=True)
@@ -217,6 +220,10 @@ class HarEvalConfig:
         """Where the real set of an entry of ``sets`` lies; None for one that a pip package brings."""
         root = self.sets[name].root or self.roots.get(self.reader(name))
         return None if root is None else Path(root).expanduser()
+
+    def decodes(self, arm: str) -> str:
+        """Return how a prior's features are decoded: the arm's own way, or that of all."""
+        return self.arms[arm].decoder or self.generation.decoder
 
     def trains(self, arm: str) -> bool:
         """Whether an arm is trained in this run rather than taken from a file."""

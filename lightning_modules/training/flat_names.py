@@ -13,6 +13,7 @@ PROCESS: Final = _group("process", "num_steps", "noise_schedule", "predicts", "c
 LOSSES: Final = _group(
     "losses", "huber_delta", "snr_weighted", "log_gradient_norms_every",
     loss_weights="weights", loss_warmup_steps="warmup_steps", sensor_loss="sensors",
+    loss_decoder="decoder",
 )  # fmt: skip
 OPTIMISER: Final = _group("optimiser", "lr", "weight_decay", "warmup_steps", "lr_schedule")
 RECIPE: Final = _group("recipe", "trainable", "lora_rank", compile_denoiser="compile")

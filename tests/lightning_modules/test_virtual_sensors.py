@@ -51,7 +51,7 @@ def through_public_doors(predicted, target, sensors):
     placements = [Placement.preset(name) for name in sensors.placements]
     one, other = (
         simulate(
-            features_to_motion(features), Body.default(), placements,
+            features_to_motion(features, std=features.new_ones(263)), Body.default(), placements,
             rate_hz=sensors.rate_hz, cutoff_hz=sensors.cutoff_hz,
         )
         for features in (predicted, target)
@@ -104,7 +104,9 @@ def test_gradient_equals_finite_differences(clips):
         return errors[readings.inside].sum()
 
     def features_to_joints64(features):
-        return Prediction(features, features, mask, features.new_zeros(263), features.new_ones(263)).decoded.joints
+        return Prediction(
+            features, features, mask, features.new_zeros(263), features.new_ones(263)
+        ).decoded.chosen.joints
 
     predicted.requires_grad_()
     (gradient,) = torch.autograd.grad(loss(predicted), predicted)

@@ -29,7 +29,7 @@ from experiments.har_eval.report.tables import (
     tabulate_scores,
     tabulate_stages,
 )
-from experiments.har_eval.report.text import list_limits, state_findings
+from experiments.har_eval.report.text import describe_decoding, list_limits, state_findings
 from experiments.har_eval.results import HarEvalResults, SetEntry
 
 TEMPLATE = Path(__file__).with_name("template.html")
@@ -51,7 +51,7 @@ def render_report(results: HarEvalResults, drawings: Drawings) -> str:
         findings="".join(f"<li>{escape(sentence)}</li>" for sentence in findings[1:]),
         sets=sets,
         paired=tabulate_paired(results) + draw_paired(results),
-        motions=tabulate_motions(results),
+        motions=f'<p class="note">{escape(describe_decoding(results))}</p>{tabulate_motions(results)}',
         limits="".join(f"<li>{escape(limit)}</li>" for limit in list_limits(results)),
         provenance=_provenance(results),
         config=escape(json.dumps(results["config"], indent=1)),

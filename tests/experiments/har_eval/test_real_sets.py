@@ -69,7 +69,9 @@ def test_the_shipped_questions_are_of_one_set(config: HarEvalConfig) -> None:
         assert len(config.generation.prompts["jumping"]) >= 3
     plan = make_plan(config)
     # One motion for each arm and seed serves all nine.
-    assert len(plan.motions) == 4 * len(config.seeds)
+    assert len(plan.motions) == (len(config.arms) - 1) * len(config.seeds)
+    decoders = {arm: plan.motions[arm, 0].config.decoder for arm in ("original", "original_positions")}
+    assert decoders == {"original": "consistent", "original_positions": "positions"}
     assert {task.name for task in plan.real.values()} == {"dsads"}
 
 
@@ -124,7 +126,9 @@ def test_virtual_boxes_lie_as_the_reader_says(
     config: HarEvalConfig, tmp_path: Path, site: str, caption: str, axis: str, least: float
 ) -> None:
     """What gravity reads in constructed postures is what the reader says of people p1 and p2."""
-    clip = next(clip for clip in load_clips() if clip.constructed and any(map(re.compile(caption).match, clip.captions)))
+    clip = next(
+        clip for clip in load_clips() if clip.constructed and any(map(re.compile(caption).match, clip.captions))
+    )
     motions = Recorded("mocap", 0, 4.0, 1, (clip.activity,))
     Motion(clip.motion.rotations[None, :90], clip.motion.translation[None, :90], clip.motion.fps).save(
         tmp_path / f"{clip.activity}.npz"
