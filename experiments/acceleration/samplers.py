@@ -2,9 +2,9 @@
 
 ``python -m experiments.acceleration.samplers [--weights FILE] [--motion-root FOLDER] [--out FILE.md] [--csv FILE.csv]``
 
-Through positions alone samplers are compared by the jitter of the decoder, and a peak that comes out right may be jitter
-over a motion that is too tame; so motions are decoded consistently, read by virtual sensors, and set beside held-out
-recorded motion of the same activity (:mod:`lightning_modules.metrics.sensor_distributions`).
+Through positions alone samplers are compared by the jitter of the decoder, and a peak that comes out right may be
+jitter over a motion that is too tame; so motions are decoded consistently, read by virtual sensors, and set beside
+held-out recorded motion of the same activity (:mod:`lightning_modules.metrics.sensor_distributions`).
 """
 
 from __future__ import annotations
