@@ -12,14 +12,8 @@ import torch
 from torch import Tensor
 
 from datamodules.motion import MotionDataModule
-from experiments.acceleration.samplers import (
-    Side,
-    load_recorded,
-    main,
-    mean_ratio,
-    parse_options,
-    read_prompts,
-)
+from experiments.acceleration.judge_samplers import Side, load_recorded, read_prompts
+from experiments.acceleration.samplers import main, mean_ratio, parse_options
 from lightning_modules import MotionDiffusion
 from lightning_modules.checkpoints import save_prior
 from lightning_modules.metrics.distribution_table import DistributionTable, tabulate
