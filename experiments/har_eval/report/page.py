@@ -94,11 +94,12 @@ def _section(results: HarEvalResults, real: SetEntry, drawings: Drawings) -> str
 
 
 def _describe_set(real: SetEntry) -> str:
-    people = (
-        f"{len(real['train_subjects'])} training and {len(real['test_subjects'])} test people"
-        if real["subject_independent"]
-        else "training and test series of the same, unnamed people"
-    )
+    if not real["subject_independent"]:
+        people = "training and test series of the same, unnamed people"
+    elif real["train_subjects"] == real["test_subjects"]:
+        people = f"{len(real['test_subjects'])} people, each in turn recognised by a classifier of the others"
+    else:
+        people = f"{len(real['train_subjects'])} training and {len(real['test_subjects'])} test people"
     return (
         f"{people}; sensor on {' or '.join(real['placements'])}; {len(real['channels'])} channels at "
         f"{real['rate_hz']:g} Hz, windows of {real['window_s']:g} s; "
