@@ -175,7 +175,7 @@ def _write(
 
 
 def load_prior(name: str | Path, *, text_encoder: TextEncoder | None = None) -> MotionDiffusion:
-    """Load a prior, ready to generate: written by :func:`save_prior`, a ``.ckpt`` of ``lightning fit``, or MDM's ``.pt``.
+    """Load a prior, ready to generate: of :func:`save_prior`, a ``.ckpt`` of ``lightning fit``, or MDM's ``.pt``.
 
     Args:
         name: a path, or the name of packaged weights, such as ``prior``.
