@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from lightning_modules import MotionDiffusion
 from lightning_modules.decoded_motion import joint_acceleration
 from lightning_modules.losses import LOSSES, Prediction, reduce_residual, stencil_mask
 from lightning_modules.networks.denoiser import Denoiser
@@ -93,6 +94,14 @@ def test_sensors_are_on_the_joints_that_the_decoder_gives():
         torch.testing.assert_close(prediction.decoded.chosen.readings.accel, expected.accel)
         losses.append(only("acc_sensors").compute_terms(prediction)["acc_sensors"][:2])
     assert not torch.allclose(*losses)
+
+
+def test_a_model_decodes_as_its_flat_option_says_and_consistently_without_one():
+    sizes = {"width": 16, "num_layers": 1, "num_heads": 2, "feedforward": 16, "num_steps": 4}
+    assert MotionDiffusion(**sizes).objective.decoder == "consistent"
+    model = MotionDiffusion(**sizes, loss_decoder="positions")
+    assert model.objective.decoder == "positions"
+    assert MotionDiffusion(**model.hparams_initial).objective.decoder == "positions"
 
 
 @pytest.mark.parametrize("name", ["positions", "foot_contact"])
