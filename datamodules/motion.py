@@ -10,6 +10,7 @@ from rich.progress import Progress
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from datamodules.batches import MotionBatch
 from datamodules.clips import Clip
 from datamodules.clips.cache import convert, load
 from datamodules.clips.library import MotionLibrary, build_library
@@ -147,6 +148,15 @@ class MotionDataModule(LightningDataModule):
     def clips(self, split: Split) -> list[Clip]:
         """Return the whole clips of a side, at their native rate or 60 fps, without looped copies."""
         return [clip.load_clip() for clip in self.library.side(split, looped=False)]
+
+    def recorded_windows(self) -> MotionBatch | None:
+        """Return fixed windows of the recorded training clips, looped copies left out, or None if there are none.
+
+        Of each activity at most ``eval_windows_per_activity``.
+        """
+        clips = [clip for clip in self.library.side("train", looped=False) if not clip.constructed]
+        windows = FixedWindows(clips, activities=self.activities, width=self._width, limit=self._eval_limit)
+        return collate_windows([windows[number] for number in range(len(windows))]) if len(windows) else None
 
     def captions(self) -> list[str]:
         """Return every caption that can occur, mirrored ones included, sorted."""

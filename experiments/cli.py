@@ -16,6 +16,7 @@ from experiments.commands.recording_commands import add_recording_inspection
 from experiments.commands.table_names import motion_suffixes, sampler_names, sensor_names
 from experiments.pipeline.one_line_errors import OneLineArgumentParser, one_line_errors, print_line
 from experiments.pipeline.own_packages import require_own_packages
+from sim.conventions import DECODERS
 
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 
@@ -88,6 +89,12 @@ def _add_synth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--guidance", type=float, default=2.5, help="classifier-free guidance (default 2.5)")
     parser.add_argument("--sampler", default="ddim", choices=sampler_names())
     parser.add_argument("--steps", type=int, default=None, help="network calls of the sampler; default: all")
+    parser.add_argument(
+        "--decoder",
+        default="consistent",
+        choices=DECODERS,
+        help="joints of a generated motion: by positions and steps (consistent, default) or by positions alone",
+    )
     parser.set_defaults(command=_synth)
 
 
@@ -109,6 +116,7 @@ def _synth(arguments: argparse.Namespace) -> None:
         motion_out=arguments.motion_out,
         seed=arguments.seed,
         sampling=SamplingOptions(arguments.guidance, arguments.sampler, arguments.steps),
+        decoder=arguments.decoder,
         out=arguments.out,
     )
     if arguments.label is not None:

@@ -21,16 +21,17 @@ from lightning_modules.networks.lora import merge_state
 from lightning_modules.networks.positions import MAX_POSITIONS, compute_sinusoids
 from lightning_modules.text.encoders import TextEncoder
 from lightning_modules.training.trained_prior import TrainedPrior
-from lightning_modules.weights import PRIOR_FORMAT, Plain, Weights, find_weights, read_mdm, read_prior
+from lightning_modules.weights import PRIOR_FORMAT, Plain, Weights, find_weights, read_mdm, read_prior, read_weights
 from lightning_modules.weights.latent import VAE_FORMAT, read_vae
 from lightning_modules.weights.mdm_args import write_mdm_args
 
 _ARCHITECTURE_KEYS: Final = (
     "arch", "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout", "text_dim",
     "mask_frames", "num_steps", "noise_schedule", "predicts", "cond_drop_prob", "text_encoder",
+    "skip", "skip_frames",
 )  # fmt: skip
 _VAE_KEYS: Final = ("width", "latent_tokens", "num_layers", "num_heads", "feedforward", "dropout", "kl_weight")
-_MDM_KIND: Final = {"predicts": "clean", "noise_schedule": "cosine"}
+_MDM_KIND: Final = {"predicts": "clean", "noise_schedule": "cosine", "skip": "none"}
 _MDM_LAYOUTS: Final = ("flat", "average")
 
 Statistics = Tensor | npt.NDArray[np.floating] | str | Path
@@ -87,8 +88,8 @@ def save_mdm(model: MotionDiffusion, path: str | Path, *, layout: str = "flat") 
     kind = {key: own[key] for key in _MDM_KIND}
     if kind != _MDM_KIND or own["arch"] not in ARCHITECTURES or isinstance(model.average, OwnNetwork):
         raise ValueError(
-            "MDM's layout holds its own architectures, which predict the clean motion under a cosine schedule; the "
-            f"model has arch={own['arch']!r}, {kind}, {type(model.average).__name__}; use save_prior"
+            "MDM's layout holds its own architectures, which predict the clean motion under a cosine schedule, without "
+            f"a skip; the model has arch={own['arch']!r}, {kind}, {type(model.average).__name__}; use save_prior"
         )
     if layout not in _MDM_LAYOUTS:
         raise ValueError(f"layout {layout!r} is unknown, must be one of {list(_MDM_LAYOUTS)}")
@@ -174,7 +175,7 @@ def _write(
 
 
 def load_prior(name: str | Path, *, text_encoder: TextEncoder | None = None) -> MotionDiffusion:
-    """Load a prior written by :func:`save_prior`, ready to generate.
+    """Load a prior, ready to generate: written by :func:`save_prior`, a ``.ckpt`` of ``lightning fit``, or MDM's ``.pt``.
 
     Args:
         name: a path, or the name of packaged weights, such as ``prior``.
@@ -182,10 +183,10 @@ def load_prior(name: str | Path, *, text_encoder: TextEncoder | None = None) -> 
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged or was not written by ``save_prior``.
+        ValueError: the file is damaged, would execute code or is of another model.
     """
     path = find_weights(name)
-    model = _build(read_prior(path), source=str(path))
+    model = _build(read_weights(path), source=str(path))
     if text_encoder is not None:
         model.texts.attach(text_encoder)
     return model

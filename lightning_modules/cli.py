@@ -32,6 +32,7 @@ from datamodules import (
 )
 from lightning_modules import HARClassifier, LatentMotionDiffusion, MotionDiffusion, MotionVAE
 from lightning_modules.callbacks.acceleration_figure import AccelerationFigure
+from lightning_modules.callbacks.distribution_metrics import DistributionMetrics
 from lightning_modules.callbacks.motion_writer import MotionWriter
 from lightning_modules.callbacks.precision import AutoTrainer
 from lightning_modules.callbacks.resume_guard import ResumeGuard, describe_changes
@@ -45,6 +46,7 @@ from sim.options import FlatNames, groups_of
 SHORT_NAMES: Final = (
     AccelerationFigure,
     ContrastiveEvaluator,
+    DistributionMetrics,
     GeneratedMotionDataModule,
     GeneratedMotionEvaluator,
     HARClassifier,

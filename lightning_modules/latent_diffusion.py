@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.batches import MotionBatch
+from lightning_modules.decoded_motion import DecodedMotion
 from lightning_modules.diffusion import ProcessOptions, Schedule
-from lightning_modules.losses import DecodedMotion, Prediction
+from lightning_modules.losses import Prediction
 from lightning_modules.metrics.denoising_scores import PAIRED_FRACTIONS, DenoisingScores
 from lightning_modules.motion_vae import MOTION_LOSSES
 from lightning_modules.networks.latent import AutoencoderOptions, LatentDenoiser, LatentDenoiserOptions
@@ -175,7 +176,7 @@ class LatentMotionDiffusion(MotionGenerator):
         error = self._latent_error(predicted, latent, draw.steps)
         terms, shares = {"latent": error}, {"latent": error}
         if self.decodes:
-            decoded = self.objective.compute_terms(self._decode(predicted, clean, mask, batch.lengths))
+            decoded = self.objective.compute_terms(self._decode(predicted, clean, mask, batch, draw.steps))
             terms |= decoded
             shares |= self.objective.weigh(decoded, self.schedule.signal_to_noise[draw.steps], step=self.global_step)
         return self.finish_step(terms, shares)
@@ -207,11 +208,11 @@ class LatentMotionDiffusion(MotionGenerator):
             return error
         return self.schedule.signal_to_noise[steps].to(error) * error
 
-    def _decode(self, latent: Tensor, clean: Tensor, mask: Tensor, lengths: Tensor) -> Prediction:
-        decoded = self.vae.decode(latent * self.latent_std, lengths, clean.shape[1]).float()
-        return Prediction(
-            decoded, clean, mask, self.statistics.mean, self.statistics.std, self.objective.sensors
-        )  # fmt: skip
+    def _decode(self, latent: Tensor, clean: Tensor, mask: Tensor, batch: MotionBatch, steps: Tensor) -> Prediction:
+        decoded = self.vae.decode(latent * self.latent_std, batch.lengths, clean.shape[1])
+        # Of the latent, for the losses whose average over the batch has to know; the loss ``noise`` is none of these.
+        ratio = self.schedule.signal_to_noise[steps]
+        return self.pair(decoded, clean, mask, activity=batch.activity, signal_to_noise=ratio)
 
     def score(self, batch: MotionBatch) -> None:
         """Add one-step predictions of the averaged network at fixed time steps, decoded."""
@@ -223,7 +224,7 @@ class LatentMotionDiffusion(MotionGenerator):
             steps = torch.full((len(latent),), round(fraction * (self.schedule.num_steps - 1)))
             noise = paired_noise(ids, sizes, *latent.shape[1:], level=level).to(self.device)
             predicted = self._denoise(self.average, latent, steps, text, noise)
-            prediction = replace(self._decode(predicted, clean, mask, batch.lengths), known_truth=truth)
+            prediction = replace(self._decode(predicted, clean, mask, batch, steps), known_truth=truth)
             truth = prediction.truth
             error = self._latent_error(predicted, latent, steps)
             terms = self.objective.compute_terms(prediction, MOTION_LOSSES)

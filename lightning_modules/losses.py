@@ -4,11 +4,13 @@ A loss is a function from a :class:`Prediction` to a :class:`Residual`: differen
 Huber's function) and averaging over what counts are the same for all of them; :mod:`lightning_modules.objective` weighs
 them. A new loss is one function here and a weight in YAML. Reconstruction, positions, foot contact and velocity are
 MDM's (Tevet et al. 2022, arXiv:2209.14916, eq. 2 to 5); ``acc_features`` is the acceleration term of Häusler et al.
-2025 (arXiv:2512.08859) taken literally, ``acc_joints`` and ``acc_sensors`` are the same in SI units.
+2025 (arXiv:2512.08859) taken literally, ``acc_joints`` and ``acc_sensors`` are the same in SI units, of joints decoded
+consistently unless ``loss_decoder`` says otherwise.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,11 +19,13 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
+from lightning_modules.decoded_motion import DecodedMotion
 from lightning_modules.diffusion import expand
+from lightning_modules.spectra.frequency_weights import FrequencyWeights
+from lightning_modules.spectra.sensor_spectra import SensorSpectra, average_alike
 from lightning_modules.virtual_sensors import VirtualSensors
 from sim.conventions import FEATURE_FPS
-from sim.features import FEATURE_SLICES, features_to_joints
-from sim.imu.padded_readings import PaddedReadings
+from sim.features import FEATURE_SLICES, Decoder
 from sim.skeleton_t2m import FEET
 
 
@@ -38,38 +42,6 @@ class Residual(NamedTuple):
 
 
 @dataclass(frozen=True)
-class DecodedMotion:
-    """Clips of features and what they decode to; each is computed once, when first asked for.
-
-    Attributes:
-        features: de-normalised ``(B, T, 263)`` at 20 fps.
-        mask: frames inside each clip ``(B, T)``, bool.
-        sensors: which sensors :attr:`readings` are of.
-    """
-
-    features: Tensor
-    mask: Tensor
-    sensors: VirtualSensors
-
-    @cached_property
-    def joints(self) -> Tensor:
-        """Joint positions ``(B, T, 22, 3)`` [m], axes of the clip's first heading."""
-        # Under autocast, rounding positions to bfloat16 (4 mm at 1 m) would drown differences taken at 20 fps.
-        with torch.autocast(self.features.device.type, enabled=False):
-            return features_to_joints(self.features)
-
-    @cached_property
-    def acceleration(self) -> Tensor:
-        """Joint accelerations ``(B, T-2, 22, 3)`` [m/s^2], see :func:`joint_acceleration`."""
-        return _second_difference(self.joints, FEATURE_FPS)
-
-    @cached_property
-    def readings(self) -> PaddedReadings:
-        """What the sensors read, see :meth:`VirtualSensors.read`."""
-        return self.sensors.read(self.joints, self.mask)
-
-
-@dataclass(frozen=True)
 class Prediction:
     """A predicted motion beside the true one.
 
@@ -79,9 +51,14 @@ class Prediction:
         mask: frames inside each clip ``(B, T)``, bool.
         mean: of the normalisation ``(263,)``.
         std: of the normalisation ``(263,)``.
-        sensors: what ``acc_sensors`` reads.
+        sensors: what ``acc_sensors`` and ``acc_spectrum`` read.
         known_truth: the truth as another prediction of the same clips decoded it; None decodes it anew.
         signal_to_noise: of the time step that each clip was predicted at ``(B,)``; only the loss ``noise`` needs it.
+        activity: number of each clip's activity ``(B,)``, by which ``acc_spectrum`` averages; None is one for all.
+        certainty: what each clip counts for in averages over the batch ``(B,)``, at least 0; None is alike.
+        spectra: how ``acc_spectrum`` takes spectra.
+        frequency: weights of ``reconstruction_frequency``.
+        decoder: what ``acc_joints`` and ``acc_sensors`` decode by.
     """
 
     predicted: Tensor
@@ -92,11 +69,23 @@ class Prediction:
     sensors: VirtualSensors = field(default_factory=VirtualSensors)
     known_truth: DecodedMotion | None = None
     signal_to_noise: Tensor | None = None
+    activity: Tensor | None = None
+    certainty: Tensor | None = None
+    spectra: SensorSpectra = field(default_factory=SensorSpectra)
+    frequency: FrequencyWeights = field(default_factory=FrequencyWeights)
+    decoder: Decoder = "consistent"
+
+    def with_certainty(self, certainty: Tensor) -> Prediction:
+        """Return this prediction with another :attr:`certainty`; what was decoded is shared."""
+        shared = self.decoded, self.truth
+        other = copy.copy(self)
+        other.__dict__.update(certainty=certainty, decoded=shared[0], truth=shared[1])
+        return other
 
     @cached_property
     def decoded(self) -> DecodedMotion:
         """The predicted motion, de-normalised."""
-        return DecodedMotion(self.predicted * self.std + self.mean, self.mask, self.sensors)
+        return self._decode(self.predicted)
 
     @cached_property
     def truth(self) -> DecodedMotion:
@@ -104,36 +93,21 @@ class Prediction:
         if self.known_truth is not None:
             return self.known_truth
         with torch.no_grad():
-            return DecodedMotion(self.target.detach() * self.std + self.mean, self.mask, self.sensors)
+            return self._decode(self.target.detach())
+
+    def _decode(self, normalised: Tensor) -> DecodedMotion:
+        features = normalised * self.std + self.mean
+        return DecodedMotion(features, self.mask, self.sensors, self.decoder, self.std)
 
     @property
     def predicted_acceleration(self) -> Tensor:
         """Predicted joint accelerations ``(B, T-2, 22, 3)`` [m/s^2], see :func:`joint_acceleration`."""
-        return self.decoded.acceleration
+        return self.decoded.chosen.acceleration
 
     @property
     def target_acceleration(self) -> Tensor:
         """True joint accelerations ``(B, T-2, 22, 3)`` [m/s^2]."""
-        return self.truth.acceleration
-
-
-def joint_acceleration(features: Tensor, *, fps: float = FEATURE_FPS) -> Tensor:
-    """Return second differences of the decoded joints, times ``fps`` squared.
-
-    Args:
-        features: de-normalised HumanML3D features ``(..., T, 263)``.
-        fps: their frame rate [Hz].
-
-    Returns:
-        Accelerations ``(..., T-2, 22, 3)`` [m/s^2] without gravity, axes of the clip's first heading; index t belongs
-        to frame t + 1.
-    """
-    with torch.autocast(features.device.type, enabled=False):
-        return _second_difference(features_to_joints(features.float()), fps)
-
-
-def _second_difference(joints: Tensor, fps: float) -> Tensor:
-    return joints.diff(n=2, dim=-3) * fps**2
+        return self.truth.chosen.acceleration
 
 
 def stencil_mask(mask: Tensor, order: int) -> Tensor:
@@ -146,6 +120,12 @@ def stencil_mask(mask: Tensor, order: int) -> Tensor:
 def reconstruction(prediction: Prediction) -> Residual:
     """Normalised features, every number of every frame."""
     return Residual(prediction.predicted - prediction.target, prediction.mask)
+
+
+def reconstruction_frequency(prediction: Prediction) -> Residual:
+    """Cosine coefficients of normalised features, high frequencies weighed more: see :class:`FrequencyWeights`."""
+    difference = prediction.predicted - prediction.target
+    return Residual(prediction.frequency.weigh(difference, prediction.mask), prediction.mask)
 
 
 def noise(prediction: Prediction) -> Residual:
@@ -187,37 +167,53 @@ def acc_sensors(prediction: Prediction) -> Residual:
 
     A sample counts where the B-splines that make it up are all centred on frames of the clip.
     """
-    predicted, true = prediction.decoded.readings, prediction.truth.readings
-    scale = {"accel": 1.0, "gyro": prediction.sensors.gyro_scale}
-    parts = [
-        scale[channel] * (getattr(predicted, channel) - getattr(true, channel)).flatten(2)
-        for channel in prediction.sensors.channels
-    ]
-    return Residual(torch.cat(parts, dim=-1), true.inside)
+    predicted, true = prediction.decoded.chosen.readings, prediction.truth.chosen.readings
+    difference = prediction.sensors.scale(predicted) - prediction.sensors.scale(true)
+    return Residual(difference.flatten(2), true.inside)
+
+
+def acc_spectrum(prediction: Prediction) -> Residual:
+    """Logarithms of the sensors' power spectra, each averaged over the batch's clips of one activity.
+
+    Those clips share the value; a clip too short for a window takes no part. The averages are of energies, before the
+    logarithm, and weighed by :attr:`Prediction.certainty`.
+    """
+    spectra, sensors = prediction.spectra, prediction.sensors
+    predicted, long = spectra.measure(prediction.decoded.chosen.readings, sensors)
+    true, _ = spectra.measure(prediction.truth.chosen.readings, sensors)
+    weights = long.to(predicted) if prediction.certainty is None else prediction.certainty
+    one, other = (
+        spectra.log(average_alike(density, prediction.activity, weights, long)) for density in (predicted, true)
+    )
+    return Residual(one - other, long[:, None].expand(one.shape[:2]))
 
 
 def positions(prediction: Prediction) -> Residual:
-    """Positions of the decoded joints [m], xyz of 22 joints."""
-    return Residual((prediction.decoded.joints - prediction.truth.joints).flatten(2), prediction.mask)
+    """Positions of the joints [m], xyz of 22 joints; by positions alone, as MDM's."""
+    predicted, true = prediction.decoded.by_positions.joints, prediction.truth.by_positions.joints
+    return Residual((predicted - true).flatten(2), prediction.mask)
 
 
 def foot_contact(prediction: Prediction) -> Residual:
     """Velocities [m/s] of the predicted ankles and feet while the truth's labels say that they stand.
 
-    As MDM's, against standing still, not against the truth: recorded feet in contact slide a little themselves.
+    As MDM's, by positions alone and against standing still, not the truth: recorded feet in contact slide a little
+    themselves.
     """
-    step = prediction.decoded.joints[..., list(FEET), :].diff(dim=1) * FEATURE_FPS
+    step = prediction.decoded.by_positions.joints[..., list(FEET), :].diff(dim=1) * FEATURE_FPS
     stands = prediction.truth.features[:, :-1, FEATURE_SLICES.foot_contacts] > 0.5
     return Residual(torch.where(stands[..., None], step, 0.0).flatten(2), stencil_mask(prediction.mask, 1))
 
 
 LOSSES: Final[dict[str, Callable[[Prediction], Residual]]] = {
     "reconstruction": reconstruction,
+    "reconstruction_frequency": reconstruction_frequency,
     "noise": noise,
     "velocity": velocity,
     "acc_features": acc_features,
     "acc_joints": acc_joints,
     "acc_sensors": acc_sensors,
+    "acc_spectrum": acc_spectrum,
     "positions": positions,
     "foot_contact": foot_contact,
 }

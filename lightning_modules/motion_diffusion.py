@@ -9,19 +9,23 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from datamodules.batches import MotionBatch
+from lightning_modules.decoded_motion import DecodedMotion
 from lightning_modules.diffusion import ProcessOptions, Schedule
-from lightning_modules.losses import LOSSES, DecodedMotion, Prediction
+from lightning_modules.losses import LOSSES, Prediction
 from lightning_modules.metrics.denoising_scores import PAIRED_FRACTIONS, DenoisingScores
 from lightning_modules.networks import MotionNetwork, NetworkOptions, OwnNetwork, build_network
 from lightning_modules.networks.lora import load_merged_state
 from lightning_modules.networks.packing import mask_frames_of
-from lightning_modules.networks.parameterisation import Parameterisation
+from lightning_modules.networks.parameterisation import Coarse, Parameterisation
+from lightning_modules.networks.skip import SkipOptions, build_skip
 from lightning_modules.objective import LossOptions, Objective
+from lightning_modules.rollout import Rollout, RolloutOptions
 from lightning_modules.sampling.motion_generator import MotionGenerator
 from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.text.lookup import TextBatch, TextLookup
@@ -32,6 +36,8 @@ from lightning_modules.training.randomness import paired_noise, seeded_dropout
 from lightning_modules.training.recipes import RecipeOptions, apply_recipe, compile_forward
 from lightning_modules.weights import Weights, match_parameters, match_same_network, read_weights
 from sim.options import takes_flat_names
+
+_ROLLOUT: Final = "rollout"
 
 
 class MotionDiffusion(MotionGenerator):
@@ -44,9 +50,10 @@ class MotionDiffusion(MotionGenerator):
     Args:
         network: which denoiser of the project's own, and its sizes.
         denoiser: a network of the user's own instead, see :mod:`lightning_modules.networks.own`; of ``network`` only
-            ``text_dim`` counts then.
+            ``text_dim`` and ``skip`` count then.
         process: noise schedule, what the network computes, and how often captions are dropped.
         losses: what is minimised.
+        rollout: what is lowered along the model's own sampling beside that.
         optimiser: how.
         ema_decay: of the averaged weights that validation, test, predict and generate use.
         recipe: which parameters are trained.
@@ -75,6 +82,7 @@ class MotionDiffusion(MotionGenerator):
         denoiser: nn.Module | None = None,
         process: ProcessOptions = ProcessOptions(),
         losses: LossOptions = LossOptions(),
+        rollout: RolloutOptions = RolloutOptions(),
         optimiser: OptimiserOptions = OptimiserOptions(),
         ema_decay: float = 0.999,
         recipe: RecipeOptions = RecipeOptions(),
@@ -91,11 +99,18 @@ class MotionDiffusion(MotionGenerator):
         self.schedule = Schedule.named(process.noise_schedule, process.num_steps)
         self.losses, self.optimiser, self.sampling = losses, optimiser, sampling
         self.objective = Objective.of(losses)
+        self.rollout: Rollout | None = None
+        self._rollout_before: object = None
+        if rollout.weight > 0:
+            if process.cond_drop_prob == 0 and rollout.guidance != 1.0:
+                raise ValueError(f"rollout.guidance is {rollout.guidance}, but cond_drop_prob is 0; use guidance 1")
+            self.rollout = Rollout(rollout, self.schedule, self.objective.sensors, self.objective.spectra)
         self.cond_drop_prob = process.cond_drop_prob
         self.can_be_guided = process.cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
-        parameterisation = Parameterisation(process.predicts, self.schedule)
+        skip = build_skip(SkipOptions(network.skip, network.skip_frames), self.schedule, text_dim=network.text_dim)
+        parameterisation = Parameterisation(process.predicts, self.schedule, skip)
         if denoiser is None:
             self.denoiser = build_network(network, parameterisation)
         else:
@@ -131,9 +146,16 @@ class MotionDiffusion(MotionGenerator):
         """Return empty scores for those activities."""
         return DenoisingScores(list(LOSSES), activities)
 
+    def setup(self, stage: str) -> None:
+        """Also measure recorded motion, which the rollout is held to."""
+        super().setup(stage)
+        if stage == "fit" and self.rollout is not None:
+            self.rollout.prepare(getattr(self.trainer, "datamodule", None))
+
     def on_train_start(self) -> None:
         """Log how many parameters are trained; from here on guidance depends on how this run drops conditions."""
         super().on_train_start()
+        self._resume_rollout()
         self.can_be_guided = self.cond_drop_prob > 0
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
@@ -141,14 +163,61 @@ class MotionDiffusion(MotionGenerator):
         draw = self.draw_step(batch.features.shape, batch_idx, num_steps=self.schedule.num_steps)
         dropped = draw.uniform < self.cond_drop_prob
         text = self.texts(batch.captions).drop(dropped)
+        coarse: list[Coarse] = []
         with seeded_dropout(draw.dropout_seed, self.device):
-            prediction = self._predict_clean(self.denoiser, batch, draw.steps, text, draw.noise)
+            prediction = self._predict_clean(self.denoiser, batch, draw.steps, text, draw.noise, coarse)
         terms = self.objective.compute_terms(prediction)
         shares = self.objective.weigh(terms, self.schedule.signal_to_noise[draw.steps], step=self.global_step)
+        left_out = self._judge_skip(prediction, coarse)
+        terms |= left_out
+        shares |= left_out
+        if self.rollout is not None and self.global_step % self.rollout.options.every == 0:
+            keys = self.name_step(batch_idx)
+            distances = self.rollout.advance(self.denoiser, self.texts, self.statistics, keys=keys, device=self.device)
+            terms |= distances
+            shares |= self.rollout.weigh(distances, step=self.global_step)
         return self.finish_step(terms, shares)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, object]) -> None:
+        """Keep where the rollout is, of all processes."""
+        state = None if self.rollout is None else self.rollout.state()
+        if state is not None:
+            keys, call, x = state
+            gathered = self.all_gather(x)
+            if isinstance(gathered, Tensor):
+                checkpoint[_ROLLOUT] = {"keys": keys, "call": call, "x": gathered.reshape(-1, *x.shape).cpu()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, object]) -> None:
+        """Take the rollout up where it was; with another number of processes a new one begins."""
+        self._rollout_before = checkpoint.get(_ROLLOUT)
+
+    def _resume_rollout(self) -> None:
+        before, self._rollout_before = self._rollout_before, None
+        if self.rollout is None:
+            return
+        self.rollout.restore(None, rank=self.global_rank)
+        # Whoever loads a checkpoint to start a new run from it begins a new rollout as well.
+        if self.global_step > 0 and isinstance(before, dict) and len(before["x"]) == self.trainer.world_size:
+            x = before["x"][self.global_rank].to(self.device)
+            self.rollout.restore((before["keys"], before["call"], x), rank=self.global_rank)
+
+    def _judge_skip(self, prediction: Prediction, coarse: Sequence[Coarse]) -> dict[str, Tensor]:
+        """Return the loss ``left_out`` of each clip ``(B,)``, which only a skip that learns so has."""
+        skip = self.denoiser.parameterisation.skip
+        if skip is None:
+            return {}
+        (start,) = coarse
+        value = skip.negative_log_likelihood(start.predicted, prediction.target, prediction.mask, start.told)
+        return {} if value is None else {"left_out": value}
+
     def _predict_clean(
-        self, network: MotionNetwork, batch: MotionBatch, steps: Tensor, text: TextBatch, noise: Tensor
+        self,
+        network: MotionNetwork,
+        batch: MotionBatch,
+        steps: Tensor,
+        text: TextBatch,
+        noise: Tensor,
+        coarse: list[Coarse] | None = None,
     ) -> Prediction:
         """Denoise a batch in one step, from time step indices ``steps (B,)`` on the CPU."""
         mask = mask_frames_of(batch.lengths, batch.features.shape[1])
@@ -157,13 +226,11 @@ class MotionDiffusion(MotionGenerator):
         timesteps = self.schedule.timestep_map[steps].to(self.device)
         text = text.to(self.device)
         predicted: Tensor = network(
-            noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask, skip_padding=True
+            noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask, skip_padding=True, coarse=coarse
         )
-        statistics, sensors = self.statistics, self.objective.sensors
-        return Prediction(
-            predicted.float(), clean, mask, statistics.mean, statistics.std, sensors,
-            signal_to_noise=self.schedule.signal_to_noise[steps],
-        )  # fmt: skip
+        return self.pair(
+            predicted, clean, mask, activity=batch.activity, signal_to_noise=self.schedule.signal_to_noise[steps]
+        )
 
     def score(self, batch: MotionBatch) -> None:
         """Add one-step predictions of the averaged network at fixed time steps."""

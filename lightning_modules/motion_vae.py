@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from datamodules.batches import MotionBatch
-from lightning_modules.losses import LOSSES, Prediction
+from lightning_modules.losses import LOSSES
 from lightning_modules.metrics.denoising_scores import DenoisingScores
 from lightning_modules.networks.latent import AutoencoderOptions, MotionAutoencoder
 from lightning_modules.networks.packing import mask_frames_of
@@ -118,7 +118,7 @@ class MotionVAE(TrainedPrior):
         clean = self.statistics.normalise(batch.features, mask)
         with seeded_dropout(draw.dropout_seed, self.device):
             decoded, posterior = self.network(clean, batch.lengths, draw.noise)
-        prediction = self._pair(decoded, clean, mask)
+        prediction = self.pair(decoded, clean, mask, activity=batch.activity)
         terms = self.objective.compute_terms(prediction)
         shares = self.objective.weigh(terms, torch.ones(len(clean)), step=self.global_step)
         divergence = posterior.divergence()
@@ -130,17 +130,13 @@ class MotionVAE(TrainedPrior):
             self.latent_std.copy_(deviation)
         self.latent_std.lerp_(deviation, 0.02)
 
-    def _pair(self, decoded: Tensor, clean: Tensor, mask: Tensor) -> Prediction:
-        statistics = self.statistics
-        return Prediction(decoded.float(), clean, mask, statistics.mean, statistics.std, self.objective.sensors)
-
     def score(self, batch: MotionBatch) -> None:
         """Add what the averaged network makes of each clip's mean latent."""
         mask = mask_frames_of(batch.lengths, batch.features.shape[1])
         clean = self.statistics.normalise(batch.features, mask)
         posterior = self.average.encode(clean, batch.lengths)
         decoded = self.average.decode(posterior.mean, batch.lengths, clean.shape[1])
-        prediction = self._pair(decoded, clean, mask)
+        prediction = self.pair(decoded, clean, mask, activity=batch.activity)
         terms = self.objective.compute_terms(prediction, MOTION_LOSSES)
         divergence = posterior.divergence()
         total = self.objective.combine(terms, torch.ones(len(clean))) + self.kl_weight * divergence

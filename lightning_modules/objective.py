@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from lightning_modules.losses import LOSSES, Prediction, reduce_residual
+from lightning_modules.spectra.frequency_weights import FrequencyLossOptions, FrequencyWeights
+from lightning_modules.spectra.sensor_spectra import SensorSpectra, SpectrumLossOptions
 from lightning_modules.virtual_sensors import SensorLossOptions, VirtualSensors
-from sim.names import suggest
+from sim.conventions import FEATURE_FPS
+from sim.features import DECODERS, Decoder
+from sim.names import check_name, suggest
 
 _SNR_CUT: Final = 5.0  # gamma of Hang et al. 2023 (arXiv:2303.09556), their recommended value.
+_EDM_CUT: Final = 20.0  # the least noisy steps would else outweigh all others
+
+LEVEL_WEIGHTS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
+    "min_snr": lambda ratio: ratio.clamp_max(_SNR_CUT),
+    "edm": lambda ratio: (1 + ratio).clamp_max(_EDM_CUT),
+}
+"""What a squared error of the clean motion counts for at a signal-to-noise ratio, by the name that YAML uses."""
 
 
 def check_loss_names(names: Iterable[str]) -> None:
@@ -35,16 +47,29 @@ class LossOptions:
         weights: weight of each loss by name, see :mod:`lightning_modules.losses`; None is reconstruction alone.
         huber_delta: losses that are robust, and from which residual on.
         snr_weighted: losses that count less at noisy time steps.
+        snr_from: losses that count only from a signal-to-noise ratio on.
+        level_weights: losses that count differently at each time step: ``min_snr``, min(SNR, 5) (Hang et al. 2023,
+            arXiv:2303.09556), or ``edm``, 1 + SNR up to 20 (Karras et al. 2022, arXiv:2206.00364, table 1, for data of
+            unit variance), which weighs an error as that of v.
         warmup_steps: losses whose weight rises from 0 over so many optimiser steps; scores take the whole weight.
-        sensors: what ``acc_sensors`` reads, see :mod:`lightning_modules.virtual_sensors`.
+        sensors: what ``acc_sensors`` and ``acc_spectrum`` read, see :mod:`lightning_modules.virtual_sensors`.
+        spectrum: how ``acc_spectrum`` takes spectra, see :mod:`lightning_modules.spectra.sensor_spectra`.
+        frequency: weights of ``reconstruction_frequency``, see :mod:`lightning_modules.spectra.frequency_weights`.
+        decoder: how losses on accelerations decode, ``consistent`` or ``positions`` (as Häusler et al. must have), see
+            :func:`sim.features.features_to_joints`; flat, ``loss_decoder``.
         log_gradient_norms_every: steps between ``grad_norm/<loss>``, a multiple of ``log_every_n_steps``; 0 is never.
     """
 
     weights: dict[str, float] | None = None
     huber_delta: dict[str, float] | None = None
     snr_weighted: list[str] | None = None
+    snr_from: dict[str, float] | None = None
+    level_weights: dict[str, str] | None = None
     warmup_steps: dict[str, int] | None = None
     sensors: SensorLossOptions | None = None
+    spectrum: SpectrumLossOptions | None = None
+    frequency: FrequencyLossOptions | None = None
+    decoder: Decoder = "consistent"
     log_gradient_norms_every: int = 0
 
 
@@ -60,12 +85,17 @@ class Objective:
         huber_delta: losses that are robust, and from which residual on.
         snr_weighted: losses that count less where the motion is mostly noise: times min(SNR, 5) / 5 of the time step
             (after Hang et al. 2023, arXiv:2303.09556).
+        snr_from: losses that count only at time steps whose signal-to-noise ratio is at least that.
+        level_weights: losses that count differently at each time step, see :class:`LossOptions`.
         warmup_steps: losses whose weight rises linearly from 0 over so many optimiser steps.
-        sensors: what ``acc_sensors`` reads.
+        sensors: what ``acc_sensors`` and ``acc_spectrum`` read.
+        spectra: how ``acc_spectrum`` takes spectra.
+        frequency: weights of ``reconstruction_frequency``.
+        decoder: how the losses on accelerations decode.
 
     Raises:
-        ValueError: a name is unknown, a weight is negative, no weight is above 0, a delta is not above 0, or a warm-up
-            is negative.
+        ValueError: a name is unknown, a weight is negative, no weight is above 0, a delta is not above 0, or a ratio or
+            a warm-up is negative.
 
     Examples:
         >>> objective = Objective({"reconstruction": 1.0, "acc_joints": 2e-4}, snr_weighted=("acc_joints",))
@@ -79,9 +109,18 @@ class Objective:
     snr_weighted: tuple[str, ...] = ()
     warmup_steps: Mapping[str, int] = field(default_factory=dict)
     sensors: VirtualSensors = field(default_factory=VirtualSensors)
+    snr_from: Mapping[str, float] = field(default_factory=dict)
+    spectra: SensorSpectra = field(default_factory=SensorSpectra)
+    frequency: FrequencyWeights = field(default_factory=FrequencyWeights)
+    level_weights: Mapping[str, str] = field(default_factory=dict)
+    decoder: Decoder = "consistent"
 
     def __post_init__(self) -> None:
-        check_loss_names([*self.weights, *self.huber_delta, *self.snr_weighted, *self.warmup_steps])
+        check_name(self.decoder, DECODERS, "loss_decoder")
+        for_some = (self.huber_delta, self.snr_weighted, self.snr_from, self.level_weights, self.warmup_steps)
+        check_loss_names(chain(self.weights, *for_some))
+        for name in self.level_weights.values():
+            check_name(name, LEVEL_WEIGHTS, "level weight")
         if any(weight < 0 for weight in self.weights.values()) or not any(self.weights.values()):
             raise ValueError(f"loss weights are {dict(self.weights)}, expected none below 0 and at least one above")
         if any(delta <= 0 for delta in self.huber_delta.values()):
@@ -90,6 +129,8 @@ class Objective:
             )
         if any(steps < 0 for steps in self.warmup_steps.values()):
             raise ValueError(f"loss_warmup_steps is {dict(self.warmup_steps)}, expected none below 0")
+        if any(ratio < 0 for ratio in self.snr_from.values()):
+            raise ValueError(f"snr_from is {dict(self.snr_from)}, expected ratios of at least 0, such as 1.0")
 
     @classmethod
     def of(cls, options: LossOptions) -> Objective:
@@ -100,6 +141,11 @@ class Objective:
             tuple(options.snr_weighted or ()),
             options.warmup_steps or {},
             VirtualSensors.from_options(options.sensors),
+            options.snr_from or {},
+            SensorSpectra.from_options(options.spectrum),
+            FrequencyWeights.from_options(options.frequency),
+            options.level_weights or {},
+            options.decoder,
         )
 
     @property
@@ -108,11 +154,35 @@ class Objective:
         return tuple(name for name, weight in self.weights.items() if weight > 0)
 
     def compute_terms(self, prediction: Prediction, names: Iterable[str] | None = None) -> dict[str, Tensor]:
-        """Return unweighted losses of each clip ``(B,)`` by name: the active ones, or those in ``names``."""
-        return {
-            name: reduce_residual(LOSSES[name](prediction), huber_delta=self.huber_delta.get(name))
-            for name in (self.active if names is None else names)
-        }
+        """Return unweighted losses of each clip ``(B,)`` by name: the active ones, or those in ``names``.
+
+        In an average over the batch each clip counts as its time step does for that loss.
+        """
+        terms: dict[str, Tensor] = {}
+        for name in self.active if names is None else names:
+            seen = prediction
+            if prediction.signal_to_noise is not None and (name in self.snr_weighted or name in self.snr_from):
+                ratio = prediction.signal_to_noise.to(prediction.predicted)
+                seen = prediction.with_certainty(self._certainty(name, ratio))
+            terms[name] = reduce_residual(LOSSES[name](seen), huber_delta=self.huber_delta.get(name))
+        return terms
+
+    def check_clips(self, num_frames: int) -> None:
+        """Make sure that training clips are long enough for the losses of weight above 0.
+
+        Args:
+            num_frames: of the longest clip that there may be, at 20 fps.
+
+        Raises:
+            ValueError: no clip can hold a window of ``acc_spectrum``.
+        """
+        needed = self.spectra.shortest_clip(self.sensors)
+        if "acc_spectrum" in self.active and num_frames < needed:
+            raise ValueError(
+                f"training clips have {num_frames} frames, expected at least {needed} for the windows of acc_spectrum "
+                f"({self.spectra.window_s:g} s and the spline's ends); raise data.window_s to {needed / FEATURE_FPS:g} "
+                "or lower losses.spectrum.window_s"
+            )
 
     def weigh(
         self, terms: Mapping[str, Tensor], signal_to_noise: Tensor, *, step: int | None = None
@@ -124,15 +194,21 @@ class Objective:
             signal_to_noise: of the time step of each clip ``(B,)``.
             step: optimiser steps done, for the warm-up; None is after it.
         """
-        certainty = (signal_to_noise.to(terms[self.active[0]]) / _SNR_CUT).clamp_max(1.0)
+        ratio = signal_to_noise.to(terms[self.active[0]])
         return {
-            name: self._weight_at(name, step) * (terms[name] * certainty if name in self.snr_weighted else terms[name])
-            for name in self.active
+            name: self._weight_at(name, step) * (terms[name] * self._certainty(name, ratio)) for name in self.active
         }
 
     def combine(self, terms: Mapping[str, Tensor], signal_to_noise: Tensor, *, step: int | None = None) -> Tensor:
         """Return the weighted sum for each clip ``(B,)``; arguments as for :meth:`weigh`."""
         return sum_shares(self.weigh(terms, signal_to_noise, step=step))
+
+    def _certainty(self, name: str, ratio: Tensor) -> Tensor:
+        """Return what a loss counts for at time steps of those signal-to-noise ratios ``(B,)``."""
+        certainty = (ratio / _SNR_CUT).clamp_max(1.0) if name in self.snr_weighted else torch.ones_like(ratio)
+        if name in self.level_weights:
+            certainty = certainty * LEVEL_WEIGHTS[self.level_weights[name]](ratio)
+        return torch.where(ratio >= self.snr_from.get(name, 0.0), certainty, 0.0)
 
     def _weight_at(self, name: str, step: int | None) -> float:
         warmup = self.warmup_steps.get(name, 0)

@@ -113,6 +113,14 @@ class VirtualSensors:
         accel, gyro = (torch.where(finite, value, torch.nan) for value in readings[:2])
         return readings._replace(accel=accel, gyro=gyro)
 
+    def scale(self, readings: PaddedReadings) -> Tensor:
+        """Return the channels as they are compared ``(B, T', channels x S, 3)``.
+
+        Specific force [m/s^2] of all sensors, then angular rate [rad/s] times ``gyro_scale`` [m/s].
+        """
+        factors = {"accel": 1.0, "gyro": self.gyro_scale}
+        return torch.cat([factors[channel] * getattr(readings, channel) for channel in self.channels], dim=2)
+
 
 @lru_cache(maxsize=16)
 def _resolve(placements: tuple[str, ...], dtype: torch.dtype, device: torch.device) -> tuple[Body, Sites]:

@@ -29,7 +29,7 @@ Randomness comes in as a ``torch.Generator`` or a seed; nothing draws from the g
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, get_args
 
 GRAVITY: Final[tuple[float, float, float]] = (0.0, -9.80665, 0.0)
 """Standard gravity in the world frame [m/s^2] (CGPM 1901)."""
@@ -42,6 +42,10 @@ FEATURE_FPS: Final[float] = 20.0
 
 NUM_FEATURES: Final[int] = 263
 """Width of a HumanML3D feature vector for 22 joints."""
+
+Decoder = Literal["positions", "consistent"]
+DECODERS: Final[tuple[Decoder, ...]] = get_args(Decoder)
+"""How HumanML3D's features become joints: by their positions alone, or by positions and steps together."""
 
 JOINT_NAMES: Final[tuple[str, ...]] = (
     "pelvis",

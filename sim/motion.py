@@ -25,6 +25,8 @@ class Motion:
         translation: world position of joint 0 ``(..., T, 3)`` [m]. AMASS ``trans`` differs from it by the rest pelvis.
         fps: frames per second [Hz], above zero.
         text: a caption, one per batch element, or None.
+        decoder: how joints were decoded from HumanML3D features, one of ``sim.features.DECODERS``; None where they
+            were not.
 
     Raises:
         ValueError: shapes do not fit together, or ``fps`` is not a positive number.
@@ -40,6 +42,7 @@ class Motion:
     translation: Tensor
     fps: float
     text: str | Sequence[str] | None = None
+    decoder: str | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("rotations", self.rotations), ("translation", self.translation)):
@@ -94,7 +97,7 @@ class Motion:
         return replace(self, rotations=rotations, translation=self.translation * sign)
 
     def save(self, path: str | Path) -> None:
-        """Write the motion to an ``.npz`` file (rotations, translation [m], fps [Hz], text)."""
+        """Write the motion to an ``.npz`` file (rotations, translation [m], fps [Hz], text, decoder)."""
         text = self.text if self.text is None or isinstance(self.text, str) else list(self.text)
         with whole_file(Path(path)) as part, part.open("wb") as file:
             np.savez_compressed(
@@ -103,6 +106,7 @@ class Motion:
                 translation=self.translation.detach().cpu().numpy(),
                 fps=np.float64(self.fps),
                 text=np.array(json.dumps(text)),
+                decoder=np.array(json.dumps(self.decoder)),
             )
 
     @classmethod
@@ -124,4 +128,6 @@ class Motion:
                 translation=torch.from_numpy(data["translation"]),
                 fps=float(data["fps"]),
                 text=json.loads(str(data["text"])),
+                # Files of before there was a choice do not say.
+                decoder=json.loads(str(data["decoder"])) if "decoder" in data.files else None,
             )

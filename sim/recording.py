@@ -41,6 +41,7 @@ class ImuRecording:
         rate_hz: samples per second [Hz].
         names: the S sensors' names.
         placements: for each sensor what :meth:`sim.placements.Placement.describe` says of it, or nothing at all.
+        decoder: of the motion that was simulated, see :class:`sim.motion.Motion`; None where there was none.
 
     Raises:
         ValueError: shapes do not go together, the rate is not positive, or placements are not one for each sensor.
@@ -63,6 +64,7 @@ class ImuRecording:
     rate_hz: float
     names: tuple[str, ...]
     placements: tuple[Mapping[str, object], ...] = ()
+    decoder: str | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.accel.shape)
@@ -169,6 +171,7 @@ class ImuRecording:
             "dtype": str(self.accel.dtype).removeprefix("torch."),
             "units": dict(UNITS),
             "frame": FRAME,
+            "decoder": self.decoder,
         }
         if metadata["dtype"] not in DTYPES:
             raise ValueError(f"the recording is {metadata['dtype']}, expected float32 or float64; convert it first")
@@ -215,6 +218,7 @@ class ImuRecording:
             names=names,
             # Files of before placements were written have none.
             placements=tuple(metadata.get("placements") or ()),
+            decoder=metadata.get("decoder"),
         )
 
 

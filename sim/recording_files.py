@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
 
 from sim.files import whole_file
 
@@ -54,6 +54,7 @@ class Metadata(TypedDict):
     dtype: str
     units: dict[str, str]
     frame: str
+    decoder: NotRequired[str | None]
 
 
 def check_suffix(path: Path) -> None:

@@ -46,15 +46,23 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "lightning_modules": (
         ("config_errors", "diffusion", "har", "text", "virtual_sensors"),
+        ("spectra", "decoded_motion"),
         ("losses", "networks"),
         ("metrics", "objective"),
         ("training",),
         ("sampling", "weights"),
+        ("rollout",),
         ("callbacks", "contrastive_evaluator", "har_evaluation", "motion_diffusion", "motion_vae"),
         ("checkpoints", "evaluation", "latent_diffusion"),
         ("cli",),
     ),
-    "experiments": (("pipeline",), ("arms", "bandwidth", "bench", "tools"), ("acceleration", "har_eval"), ("commands",), ("cli",)),
+    "experiments": (
+        ("pipeline",),
+        ("arms", "bandwidth", "bench", "tools"),
+        ("acceleration", "har_eval"),
+        ("commands",),
+        ("cli",),
+    ),
 }
 """Families and doors of a folder, the lowest floor first; each may import from lower floors only.
 

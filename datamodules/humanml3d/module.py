@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from lightning.pytorch import LightningDataModule
@@ -12,6 +13,7 @@ from rich.progress import Progress
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from datamodules.batches import MotionBatch
 from datamodules.humanml3d.files import SPLITS, Listing, list_files, read_statistics, read_tokens
 from datamodules.humanml3d.rates import list_mislabelled_rates
 from datamodules.humanml3d.shards import Shards, open_pack, pack
@@ -21,6 +23,9 @@ from datamodules.splits import Split
 from datamodules.training_position import find_position
 
 log = logging.getLogger(__name__)
+
+MOST_RECORDED: Final = 128
+"""Clips that :meth:`HumanML3DDataModule.recorded_windows` hands out, which say how people move on average."""
 
 
 class HumanML3DDataModule(LightningDataModule):
@@ -116,6 +121,12 @@ class HumanML3DDataModule(LightningDataModule):
     def clips(self, split: Split) -> list[str]:
         """Return the names of a split's clips; a part of a motion is named ``motion@start-end/number``."""
         return [self.shards.names[int(clip)] for clip in self._side(split)]
+
+    def recorded_windows(self) -> MotionBatch:
+        """Return a fixed crop of training clips, :data:`MOST_RECORDED` at most, evenly spread over the set."""
+        clips = self._side("train")
+        crops = FixedCrops(self.shards, clips[:: -(-len(clips) // MOST_RECORDED)])
+        return collate_windows([crops[number] for number in range(len(crops))])
 
     def captions(self) -> list[str]:
         """Return every caption that can occur in a batch, sorted."""

@@ -7,7 +7,7 @@ choose, over seeds. Every part is a task of :mod:`experiments.pipeline.tasks`: a
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -19,14 +19,12 @@ from experiments.acceleration.config import AccelerationConfig, load_acceleratio
 from experiments.acceleration.draw import draw_results
 from experiments.acceleration.measure import Measured, read_measured
 from experiments.acceleration.options import parse_options
-from experiments.acceleration.page import write_page
+from experiments.acceleration.page import Part, write_page
 from experiments.acceleration.plan import CONTINUED, ORIGINAL, Arm, plan_measure
 from experiments.acceleration.summarise import Groups
 from experiments.pipeline.one_line_errors import one_line_errors
 from experiments.pipeline.runner import Runner
 from experiments.pipeline.tasks import Cache
-
-Runs = Mapping[Arm, Sequence[Measured]]
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -56,31 +54,51 @@ def run_experiment(config: AccelerationConfig, *, console: Console) -> Path:
     """
     torch.set_num_threads(1)
     groups = Groups(config.still_m_s2, config.high_m_s2)
-    arms = [Arm(name, weight) for name, arm in config.arms.items() for weight in arm.weights]
-    references = [Arm(ORIGINAL), Arm(CONTINUED)]
-    swept = measure_arms(config, [*references, *arms], seeds=config.sweep_seeds, split="val", console=console)
-    rows = [summarise_run(arm, runs, groups) for arm, runs in swept.items()]
-    chosen = choose_weights(rows, config)
-    tested = measure_arms(config, [*references, *chosen], seeds=config.seeds, split="test", console=console)
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = draw_results(tested, rows, groups, folder)
-    return write_page(config, rows=rows, chosen=chosen, runs=tested, groups=groups, pictures=pictures, folder=folder)
+    parts = [_run_from(start, config, groups, folder, console=console) for start in config.originals]
+    return write_page(config, parts, groups=groups, folder=folder)
 
 
-def choose_weights(rows: Sequence[SweepRow], config: AccelerationConfig) -> list[Arm]:
+def _run_from(start: str, config: AccelerationConfig, groups: Groups, folder: Path, *, console: Console) -> Part:
+    """Sweep, choose and repeat the arms that start from one of the originals."""
+    losses = {name: arm for name, arm in config.arms.items() if arm.starts is None or start in arm.starts}
+    arms = [Arm(name, weight) for name, arm in losses.items() for weight in arm.weights]
+    references = [Arm(ORIGINAL), Arm(CONTINUED)]
+    rows: list[SweepRow] = []
+    chosen = arms
+    if len(arms) > len(losses):
+        swept = measure_arms(
+            config, [*references, *arms], start=start, seeds=config.sweep_seeds, split="val", console=console
+        )
+        rows = [summarise_run(arm, runs, groups) for arm, runs in swept.items()]
+        chosen = choose_weights(rows, losses, config)
+    tested = measure_arms(
+        config, [*references, *chosen], start=start, seeds=config.seeds, split="test", console=console
+    )
+    pictures = draw_results(tested, rows, groups, folder, suffix=f"_{start}" if len(config.originals) > 1 else "")
+    return Part(start, rows, chosen, tested, pictures)
+
+
+def choose_weights(rows: Sequence[SweepRow], losses: Iterable[str], config: AccelerationConfig) -> list[Arm]:
     """Return each loss at the weight that the sweep chooses."""
-    by_loss = {name: [row for row in rows if row.arm.name == name] for name in config.arms}
+    by_loss = {name: [row for row in rows if row.arm.name == name] for name in losses}
     original = next(row for row in rows if row.arm == Arm(ORIGINAL))
     return [choose_weight(mine, original=original, tolerance=config.peak_tolerance).arm for mine in by_loss.values()]
 
 
 def measure_arms(
-    config: AccelerationConfig, arms: Sequence[Arm], *, seeds: Sequence[int], split: Split, console: Console
+    config: AccelerationConfig,
+    arms: Sequence[Arm],
+    *,
+    start: str,
+    seeds: Sequence[int],
+    split: Split,
+    console: Console,
 ) -> dict[Arm, list[Measured]]:
     """Train and measure arms, once a seed; the original once."""
     tasks = {
-        (arm, seed): plan_measure(config, arm, seed=seed, split=split)
+        (arm, seed): plan_measure(config, arm, start=start, seed=seed, split=split)
         for arm in arms
         for seed in (seeds[:1] if arm.name == ORIGINAL else seeds)
     }

@@ -6,22 +6,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiments.pipeline.typed_config import read_typed
+from lightning_modules.metrics.sensor_distributions import DECIDING_PLACEMENTS
 from lightning_modules.objective import check_loss_names
 from lightning_modules.packaged_configs import find_config
 from lightning_modules.sampling.samplers import check_sampler
+from lightning_modules.virtual_sensors import VirtualSensors
+from sim.names import check_name
 
 
 @dataclass(frozen=True)
 class ArmConfig:
-    """One acceleration loss.
+    """One loss, or another objective that has a weight.
 
     Attributes:
-        weights: those that the sweep tries, in units of the loss.
+        weights: those that the sweep tries, in units of the loss; one alone is taken without a sweep.
         options: further arguments of ``lightning fit`` for this arm.
+        weighs: the argument that takes the weight, such as ``model.init_args.rollout.weight``; null where the arm's
+            name is that of a loss.
+        starts: names in ``originals`` that it is trained from; null is all.
     """
 
     weights: list[float] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
+    weighs: str | None = None
+    starts: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,8 @@ class AccelerationConfig:
     """The whole experiment; see the comments in acceleration.yaml.
 
     Attributes:
-        original: the prior that every arm starts from: the name of packaged weights, or a file.
+        originals: the priors that arms start from, by a name of one's own: the name of packaged weights, or a file.
+            Each has a control of its own.
         config: YAML for ``lightning fit``, a file or a packaged one.
         steps: optimiser steps of each arm, the control's too.
         options: further arguments of every fit.
@@ -45,13 +54,14 @@ class AccelerationConfig:
         guidance: classifier-free guidance scale.
         sampler: one of :data:`lightning_modules.sampling.samplers.SAMPLER_NAMES`.
         sampling_steps: network calls per motion; null takes all of the schedule.
+        placements: presets at which generated and recorded motion is simulated and compared.
         resamples: bootstrap resamples behind each interval.
         processes: tasks run at the same time.
         output: folder of the results.
         cache: folder of stage results.
     """
 
-    original: str = "prior"
+    originals: dict[str, str] = field(default_factory=lambda: {"prior": "prior"})
     config: str = "experiments/finetune_acc.yaml"
     steps: int = 400
     options: list[str] = field(default_factory=list)
@@ -67,6 +77,7 @@ class AccelerationConfig:
     guidance: float = 2.5
     sampler: str = "ddpm"
     sampling_steps: int | None = None
+    placements: list[str] = field(default_factory=lambda: list(DECIDING_PLACEMENTS))
     resamples: int = 2000
     processes: int = 2
     output: str = "runs/acceleration"
@@ -81,11 +92,16 @@ def load_acceleration_config(path: Path, overrides: list[str]) -> AccelerationCo
         ValueError: a key is unknown, or a value is of a wrong type or out of range.
     """
     config = read_typed(AccelerationConfig, path, overrides)
-    check_loss_names(config.arms)
+    check_loss_names(name for name, arm in config.arms.items() if arm.weighs is None)
+    if not config.originals:
+        raise ValueError("originals is empty, expected weights by name, such as {prior: prior}")
     check_sampler(config.sampler)
+    VirtualSensors(placements=tuple(config.placements))  # refuses names that it does not know
     for name, arm in config.arms.items():
         if not arm.weights or min(arm.weights) <= 0 or len(set(arm.weights)) < len(arm.weights):
             raise ValueError(f"arms.{name}.weights is {arm.weights}, expected weights above 0, none twice")
+        for start in arm.starts or ():
+            check_name(start, config.originals, f"name in arms.{name}.starts")
     if not config.arms or not config.seeds or not config.sweep_seeds or min(*config.seeds, *config.sweep_seeds) < 0:
         raise ValueError("arms, seeds and sweep_seeds need at least one entry each, seeds none below 0")
     if set(config.seeds) & set(config.sweep_seeds):

@@ -17,17 +17,19 @@ from experiments.acceleration.summarise import MOVING, Groups, collect_series, s
 from sim.files import whole_file
 
 # Okabe and Ito's colours, which the colour-blind can tell apart (jfly.uni-koeln.de/color).
-_COLOURS: Final = ("#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#0072B2")
+_COLOURS: Final = ("#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#F0E442", "#999999")
 _RECORDED: Final = "#1b2733"
 SWEEP: Final = "acceleration_sweep.png"
 DISTRIBUTIONS: Final = "acceleration_distributions.png"
 
 
 def draw_results(
-    runs: Mapping[Arm, Sequence[Measured]], rows: Sequence[SweepRow], groups: Groups, folder: Path
+    runs: Mapping[Arm, Sequence[Measured]], rows: Sequence[SweepRow], groups: Groups, folder: Path, *, suffix: str = ""
 ) -> list[Path]:
-    """Draw the sweep and the distributions into the folder, and return the files."""
-    figures = {SWEEP: draw_sweep(rows), DISTRIBUTIONS: draw_distributions(runs, groups)}
+    """Draw the sweep, if there was one, and the distributions into the folder, and return the files."""
+    drawn = {SWEEP: draw_sweep(rows)} if rows else {}
+    drawn[DISTRIBUTIONS] = draw_distributions(runs, groups)
+    figures = {f"{Path(name).stem}{suffix}.png": figure for name, figure in drawn.items()}
     for name, figure in figures.items():
         with whole_file(folder / name) as part:
             figure.savefig(part, format="png", dpi=110)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -11,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from experiments.acceleration.sensors import Sensed, sense
 from experiments.arms.clips import HeldOut
 from experiments.arms.fine_tune import FineTune, load_arm
 from experiments.arms.paired_errors import SPACES, paired_errors_in_all_spaces
 from experiments.pipeline.files import save_arrays
 from experiments.pipeline.tasks import Inputs, Task
-from lightning_modules.losses import joint_acceleration
+from lightning_modules.decoded_motion import joint_acceleration
 from lightning_modules.metrics.dynamics import measure_peak_acceleration
 from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.training.randomness import derive_seed
@@ -32,8 +34,9 @@ class Measure(Task):
     ``<space>`` ``(N, L)`` and ``<space>_count (N,)`` are the squared errors of :mod:`experiments.arms.paired_errors`;
     ``peak (N,)`` the measured peak acceleration of the recorded window [m/s^2], ``activity`` and ``recording`` names,
     ``length (N,)`` its frames; ``generated (N, K, T-2, 22)`` and ``recorded (N, T-2, 22)`` magnitudes of joint
-    accelerations [m/s^2], nan beyond the length. Seeds of generated motions depend on window and sample alone, so that
-    arms differ in their weights.
+    accelerations [m/s^2], nan beyond the length; the arrays of :class:`experiments.acceleration.sensors.Sensed` what
+    sensors read of both. Seeds of generated motions depend on window and sample alone, so that arms differ in their
+    weights. Joints of both are decoded consistently, generated ones by the prior's statistics.
 
     Attributes:
         arm: name of the arm, for the reader; weights alone count.
@@ -41,6 +44,7 @@ class Measure(Task):
         windows: which.
         samples: motions generated for each window.
         sampling: how they are generated.
+        placements: where sensors are simulated.
         cache_dir: folder of stage results; converted clips and text embeddings are kept there too.
     """
 
@@ -51,6 +55,7 @@ class Measure(Task):
     windows: HeldOut
     samples: int
     sampling: SamplingOptions
+    placements: tuple[str, ...]
     cache_dir: Path = field(metadata={"key": False})
 
     @property
@@ -62,14 +67,16 @@ class Measure(Task):
     def run(self, inputs: Inputs, output: Path) -> None:
         """Denoise and generate, batch by batch."""
         model = load_arm(self.checkpoint, inputs, cache_dir=self.cache_dir)
+        read = partial(sense, placements=self.placements, std=model.statistics.std)
         parts: dict[str, list[Tensor]] = {}
-        names: dict[str, list[str]] = {"activity": [], "recording": []}
+        names: dict[str, list[str]] = {"activity": [], "recording": [], "placements": list(self.placements)}
         for batch, activity, recording in self.windows.batches(self.cache_dir):
             found = {"length": batch.lengths, "peak": measure_peak_acceleration(batch.features, batch.lengths)}
             for name, squares in paired_errors_in_all_spaces(model, batch).items():
                 found |= {name: squares.sums, f"{name}_count": squares.counts}
             found["recorded"] = _magnitudes(batch.features, batch.lengths)
-            samples = []
+            found["force_recorded"], found["rate_recorded"] = read(batch.features, batch.lengths)
+            samples, sensed = [], []
             for sample in range(self.samples):
                 features = model.generate(
                     batch.captions,
@@ -79,8 +86,11 @@ class Measure(Task):
                 )
                 padded = torch.zeros_like(batch.features)
                 padded[:, : features.shape[1]] = features
-                samples.append(_magnitudes(padded, batch.lengths))
+                samples.append(_magnitudes(padded, batch.lengths, std=model.statistics.std))
+                sensed.append(read(padded, batch.lengths))
             found["generated"] = torch.stack(samples, dim=1)
+            for name, values in zip(("force_generated", "rate_generated"), zip(*sensed, strict=True), strict=True):
+                found[name] = torch.stack(values, dim=1)
             for name, value in found.items():
                 parts.setdefault(name, []).append(value)
             names["activity"] += activity
@@ -91,9 +101,9 @@ class Measure(Task):
         )
 
 
-def _magnitudes(features: Tensor, lengths: Tensor) -> Tensor:
+def _magnitudes(features: Tensor, lengths: Tensor, *, std: Tensor | None = None) -> Tensor:
     """Return magnitudes of joint accelerations ``(B, T-2, 22)`` [m/s^2], nan beyond each length."""
-    size = joint_acceleration(features, fps=FEATURE_FPS).norm(dim=-1)
+    size = joint_acceleration(features, fps=FEATURE_FPS, std=std, lengths=lengths).norm(dim=-1)
     inside = torch.arange(size.shape[1]) < (lengths - 2)[:, None]
     return torch.where(inside[..., None], size, torch.nan)
 
@@ -110,6 +120,7 @@ class Measured:
     recording: NDArray[np.str_]
     generated: NDArray[np.float32]
     recorded: NDArray[np.float32]
+    sensed: Sensed
 
 
 def read_measured(folder: Path) -> Measured:
@@ -117,5 +128,8 @@ def read_measured(folder: Path) -> Measured:
     with np.load(folder / MEASURED, allow_pickle=False) as data:
         plain = {name: data[name] for name in ("peak", "length", "activity", "recording", "generated", "recorded")}
         return Measured(
-            {name: data[name] for name in SPACES}, {name: data[f"{name}_count"] for name in SPACES}, **plain
+            {name: data[name] for name in SPACES},
+            {name: data[f"{name}_count"] for name in SPACES},
+            **plain,
+            sensed=Sensed.from_arrays(data),
         )

@@ -11,6 +11,15 @@ import numpy as np
 
 from experiments.acceleration.choose import SweepRow
 from experiments.acceleration.config import AccelerationConfig
+from experiments.acceleration.distribution_page import (
+    list_closeness,
+    list_ratios,
+    state_closeness,
+    tabulate_arm,
+    tabulate_closeness,
+)
+from experiments.acceleration.distributions import judge_arms
+from experiments.acceleration.levels import tabulate_levels
 from experiments.acceleration.measure import Measured
 from experiments.acceleration.plan import CONTINUED, ORIGINAL, Arm
 from experiments.acceleration.summarise import ALL, GROUPS, Groups, compare_errors, compute_rmse, mean_distance
@@ -62,48 +71,85 @@ def compute_changes(runs: Mapping[Arm, Sequence[Measured]], groups: Groups, *, r
     return changes
 
 
-def write_page(
-    config: AccelerationConfig,
-    *,
-    rows: Sequence[SweepRow],
-    chosen: Sequence[Arm],
-    runs: Mapping[Arm, Sequence[Measured]],
-    groups: Groups,
-    pictures: Sequence[Path],
-    folder: Path,
-) -> Path:
+@dataclass(frozen=True)
+class Part:
+    """What was found of the arms that start from one prior.
+
+    Attributes:
+        start: its name.
+        rows: of the sweep on validation clips; empty where nothing had to be chosen.
+        chosen: each loss at its weight.
+        runs: measurements of each arm on test clips, one a seed.
+        pictures: files beside the page.
+    """
+
+    start: str
+    rows: Sequence[SweepRow]
+    chosen: Sequence[Arm]
+    runs: Mapping[Arm, Sequence[Measured]]
+    pictures: Sequence[Path]
+
+
+def write_page(config: AccelerationConfig, parts: Sequence[Part], *, groups: Groups, folder: Path) -> Path:
     """Write the page and its numbers, and return the page's path."""
-    changes = compute_changes(runs, groups, resamples=config.resamples)
-    first = runs[Arm(ORIGINAL)][0]
+    first = parts[0].runs[Arm(ORIGINAL)][0]
     counts = {group: int(groups.select(first, group).sum()) for group in (*GROUPS, *NAMED)}
+    origins = ", ".join(f"`{weights}`" for weights in config.originals.values())
+    lines = [
+        "# Acceleration losses: what they change",
+        "",
+        f"Written by `python -m experiments.acceleration -c experiments/acceleration.yaml` ({describe_commit()}).",
+        f"Seeds {list(config.seeds)}; {config.steps} steps from {origins} (cards: [prior](../models/prior.md)); weights"
+        f" of which there are several chosen on validation clips with seeds {list(config.sweep_seeds)}.",
+        f"Test windows by measured peak acceleration: {counts['still']} still (below {config.still_m_s2:g} m/s²),"
+        f" {counts['low']} of low and {counts['high']} of high dynamics (from {config.high_m_s2:g} m/s²);"
+        f" {', '.join(f'{counts[name]} of {name}' for name in NAMED)}. {len(np.unique(first.recording))}"
+        " recordings. Intervals: 95%, seeds and recordings resampled crosswise. Goal: 12.7% below the original"
+        " (Häusler et al. 2025, arXiv:2512.08859, of their acceleration loss), significantly below the control.",
+        "",
+    ]
+    numbers: dict[str, Json] = {}
+    for part in parts:
+        if len(parts) > 1:
+            lines += [f"# From `{config.originals[part.start]}`", ""]
+        text, found = _describe_part(part, groups, resamples=config.resamples)
+        lines += text
+        numbers[part.start] = found
+    write_json(numbers, folder / NUMBERS)
+    page = folder / PAGE
+    write_text("\n".join(lines), page)
+    return page
+
+
+def _describe_part(part: Part, groups: Groups, *, resamples: int) -> tuple[list[str], dict[str, Json]]:
+    """Return lines of the page and the numbers behind them."""
+    runs, chosen, rows = part.runs, part.chosen, part.rows
+    changes = compute_changes(runs, groups, resamples=resamples)
+    first = runs[Arm(ORIGINAL)][0]
+    judged = judge_arms(runs, resamples=resamples)
     tables = [
-        _tabulate_sweep(rows, chosen),
+        tabulate_closeness(judged),
+        tabulate_levels(runs),
+        *([_tabulate_sweep(rows, chosen)] if rows else []),
         _tabulate_changes(changes, runs, first, groups),
         _tabulate_spaces(changes),
         _tabulate_distances(runs, groups),
+        *(tabulate_arm(arm, items) for arm, items in runs.items()),
     ]
     sentences = [*state_goal(changes, chosen), *state_dynamics(changes, chosen), *_state_peaks(runs, groups)]
-    text = "\n".join(
-        [
-            "# Acceleration losses: what they change",
-            "",
-            f"Written by `python -m experiments.acceleration -c experiments/acceleration.yaml` ({describe_commit()}).",
-            f"Seeds {list(config.seeds)}; {config.steps} steps from `{config.original}`, whose own curve is in"
-            " [its card](../models/prior.md); weights chosen on validation clips with seeds"
-            f" {list(config.sweep_seeds)}.",
-            f"Test windows by measured peak acceleration: {counts['still']} still (below {config.still_m_s2:g} m/s²),"
-            f" {counts['low']} of low and {counts['high']} of high dynamics (from {config.high_m_s2:g} m/s²);"
-            f" {', '.join(f'{counts[name]} of {name}' for name in NAMED)}. {len(np.unique(first.recording))}"
-            " recordings. Intervals: 95%, seeds and recordings resampled crosswise. Goal: 12.7% below the original"
-            " (Häusler et al. 2025, arXiv:2512.08859, of their acceleration loss), significantly below the control.",
-            "",
-            *[f"- {sentence}" for sentence in sentences],
-            "",
-            *[f"![{path.stem.replace('_', ' ')}]({path.name})\n" for path in pictures],
-            *[table.to_markdown() for table in tables],
-        ]
-    )
-    numbers: dict[str, Json] = {
+    sentences += state_closeness(judged)
+    lines = [
+        *[f"- {sentence}" for sentence in sentences],
+        "",
+        *[f"![{path.stem.replace('_', ' ')}]({path.name})\n" for path in part.pictures],
+        *[table.to_markdown() for table in tables],
+    ]
+    numbers = _list_numbers(rows, chosen, changes)
+    return lines, numbers | {"sensors": list_closeness(judged), "sensor_ratios": list_ratios(runs)}
+
+
+def _list_numbers(rows: Sequence[SweepRow], chosen: Sequence[Arm], changes: Sequence[Change]) -> dict[str, Json]:
+    return {
         "chosen": {arm.name: arm.weight for arm in chosen},
         "changes": [
             {
@@ -118,10 +164,6 @@ def write_page(
             for r in rows
         ],
     }  # fmt: skip
-    write_json(numbers, folder / NUMBERS)
-    page = folder / PAGE
-    write_text(text, page)
-    return page
 
 
 OWN_SPACES: Final = {

@@ -40,26 +40,37 @@ class Arm:
         return self.name if self.weight is None else f"{self.name} {self.weight:g}"
 
 
-def plan_measure(config: AccelerationConfig, arm: Arm, *, seed: int, split: Split) -> Measure:
+def plan_measure(config: AccelerationConfig, arm: Arm, *, start: str, seed: int, split: Split) -> Measure:
     """Return the task that measures an arm of a seed on a split; the original is the same for every seed.
+
+    Args:
+        config: the experiment.
+        arm: which arm.
+        start: name of the prior that it starts from.
+        seed: of the training.
+        split: whose windows are measured.
 
     Raises:
         FileNotFoundError: the original's weights do not exist.
     """
-    origin = find_weights(config.original)
+    origin = find_weights(config.originals[start])
     cache = Path(config.cache)
     root = None if config.motion_root is None else Path(config.motion_root)
     windows = HeldOut(split, config.window_s, root, "--data.ships_only=true" in config.options)
     sampling = SamplingOptions(config.guidance, config.sampler, config.sampling_steps)
     weights = origin if arm.name == ORIGINAL else _fine_tune(config, arm, seed, origin)
-    return Measure(arm.name, weights, windows, config.samples, sampling, cache)
+    return Measure(arm.name, weights, windows, config.samples, sampling, tuple(config.placements), cache)
 
 
 def _fine_tune(config: AccelerationConfig, arm: Arm, seed: int, origin: Path) -> FineTune:
     loss_weights = {"reconstruction": 1.0}
     options = list(config.options)
     if arm.weight is not None:
-        loss_weights[arm.name] = arm.weight
+        weighs = config.arms[arm.name].weighs
+        if weighs is None:
+            loss_weights[arm.name] = arm.weight
+        else:
+            options.append(f"--{weighs}={arm.weight}")
         options += config.arms[arm.name].options
     root = None if config.motion_root is None else Path(config.motion_root)
     return FineTune(

@@ -14,7 +14,17 @@ from lightning_modules.text.encoders import text_encoder
 from lightning_modules.weights import read_weights
 
 WEIGHTS = "weights.safetensors"
-DIMENSIONS = ("width", "num_layers", "num_heads", "feedforward", "text_dim", "num_steps", "mask_frames")
+DIMENSIONS = (
+    "width",
+    "num_layers",
+    "num_heads",
+    "feedforward",
+    "text_dim",
+    "num_steps",
+    "mask_frames",
+    "skip",
+    "skip_frames",
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,7 @@ class FineTune(Task):
         dimensions = [
             f"--model.init_args.{key}={origin.hyper_parameters[key]}"
             for key in DIMENSIONS
-            if key in origin.hyper_parameters
+            if origin.hyper_parameters.get(key) is not None
         ]
         arguments = [
             "fit",
@@ -79,9 +89,11 @@ class FineTune(Task):
         checkpoints = sorted(output.rglob("last.ckpt"))
         if not checkpoints:
             raise ValueError(f"{self.config} wrote no last.ckpt; give its ModelCheckpoint save_last: true")
-        model = load_prior(start)
-        model.load_weights(read_weights(checkpoints[-1]), source=str(checkpoints[-1]))
-        save_prior(model, output / WEIGHTS, {"arm": self.arm, "seed": self.seed, "config": self.config.name})
+        save_prior(
+            load_prior(checkpoints[-1]),
+            output / WEIGHTS,
+            {"arm": self.arm, "seed": self.seed, "config": self.config.name},
+        )
 
 
 def weights_file(checkpoint: Path | FineTune, inputs: Inputs) -> Path:

@@ -6,7 +6,7 @@ resampling.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import torch
@@ -23,10 +23,12 @@ SPACES: Final = {
     "reconstruction": "normalised features",
     "acc_features": "normalised features, 1/frame²",
     "acc_joints": "m/s²",
+    "acc_joints_positions": "m/s²",
     "sensors_accel": "m/s²",
     "sensors_gyro": "rad/s",
 }
-"""Where errors are taken, and their units: of features each number counts, elsewhere each vector of three."""
+"""Where errors are taken, and their units: of features each number counts, elsewhere each vector of three. Joints and
+sensors are decoded consistently; ``acc_joints_positions`` is the error of accelerations by positions alone."""
 
 
 class Squares(NamedTuple):
@@ -58,44 +60,55 @@ def predict_levels(model: MotionDiffusion, batch: MotionBatch) -> Iterator[Predi
 
 
 @torch.no_grad()
-def joint_squares(prediction: Prediction) -> tuple[Tensor, Tensor]:
-    """Return squared distances of joint accelerations [(m/s^2)^2] summed over each clip, and its vectors ``(B,)``."""
-    difference = prediction.predicted_acceleration - prediction.target_acceleration
-    return _sum_inside(difference, stencil_mask(prediction.mask, 2), per_frame=difference.shape[2])
+def joint_squares(prediction: Prediction) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return squared distances of joint accelerations [(m/s^2)^2] summed over each clip, and its vectors ``(B,)``.
+
+    By :data:`SPACES`: ``acc_joints`` decoded consistently, ``acc_joints_positions`` by positions alone.
+    """
+    ours, true = prediction.decoded, prediction.truth
+    differences = {
+        "acc_joints": ours.consistent.acceleration - true.consistent.acceleration,
+        "acc_joints_positions": ours.by_positions.acceleration - true.by_positions.acceleration,
+    }
+    inside = stencil_mask(prediction.mask, 2)
+    return {name: _sum_inside(value, inside, per_frame=value.shape[2]) for name, value in differences.items()}
 
 
 @torch.no_grad()
 def all_squares(prediction: Prediction) -> dict[str, tuple[Tensor, Tensor]]:
     """Return sums of squares and their counts ``(B,)`` of a prediction in each of :data:`SPACES`."""
     features = {"reconstruction": reconstruction(prediction), "acc_features": acc_features(prediction)}
-    predicted, true = prediction.decoded.readings, prediction.truth.readings
+    predicted, true = prediction.decoded.consistent.readings, prediction.truth.consistent.readings
     sensors = {"sensors_accel": predicted.accel - true.accel, "sensors_gyro": predicted.gyro - true.gyro}
     return (
         {name: _sum_inside(r.values, r.mask, per_frame=r.values.shape[-1]) for name, r in features.items()}
-        | {"acc_joints": joint_squares(prediction)}
+        | joint_squares(prediction)
         | {name: _sum_inside(value, true.inside, per_frame=value.shape[2]) for name, value in sensors.items()}
     )
 
 
-def paired_errors(model: MotionDiffusion, batch: MotionBatch) -> tuple[Tensor, Tensor]:
-    """Return squared distances of predicted from true joint accelerations, summed over each clip.
+def paired_errors(model: MotionDiffusion, batch: MotionBatch) -> dict[str, Squares]:
+    """Return squared distances of predicted from true joint accelerations, summed over each clip, by both decoders.
 
     Args:
         model: the prior; its averaged weights predict.
         batch: clips of raw features.
 
     Returns:
-        Sums ``(B, L)`` [(m/s^2)^2] for each noise level, and the number of vectors in each sum ``(B,)``; float64.
+        ``acc_joints`` and ``acc_joints_positions`` of :data:`SPACES`, in float64: sums [(m/s^2)^2] and vectors.
     """
-    levels = [joint_squares(prediction) for prediction in predict_levels(model, batch)]
-    return torch.stack([sums for sums, _ in levels], dim=1), levels[0][1]
+    return _by_level([joint_squares(prediction) for prediction in predict_levels(model, batch)])
 
 
 def paired_errors_in_all_spaces(model: MotionDiffusion, batch: MotionBatch) -> dict[str, Squares]:
     """Return the same in each of :data:`SPACES`; float64."""
-    levels = [all_squares(prediction) for prediction in predict_levels(model, batch)]
+    return _by_level([all_squares(prediction) for prediction in predict_levels(model, batch)])
+
+
+def _by_level(levels: Sequence[Mapping[str, tuple[Tensor, Tensor]]]) -> dict[str, Squares]:
     return {
-        name: Squares(torch.stack([level[name][0] for level in levels], dim=1), levels[0][name][1]) for name in SPACES
+        name: Squares(torch.stack([level[name][0] for level in levels], dim=1), counts)
+        for name, (_, counts) in levels[0].items()
     }
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from experiments.pipeline.intervals import Array, Interval, percentile_interval
 from sim.conventions import FEATURE_FPS
-from sim.features import features_to_joints
+from sim.features import Decoder, features_to_joints
 
 _HIGH: Final = 0.95
 """The quantile that stands for high accelerations."""
@@ -33,9 +33,12 @@ class MotionAccelerations:
     magnitudes: Array
 
     @classmethod
-    def of(cls, features: Tensor) -> Self:
-        """Return those of raw features ``(N, T, 263)`` at 20 fps: second differences of the joints' positions."""
-        joints = features_to_joints(features)
+    def of(cls, features: Tensor, *, decoder: Decoder = "consistent", std: Tensor | None = None) -> Self:
+        """Return those of raw features ``(N, T, 263)`` at 20 fps: second differences of the decoded joints.
+
+        Decoder and its weights are those of :func:`sim.features.features_to_joints`.
+        """
+        joints = features_to_joints(features, decoder, std=std)
         magnitude = torch.linalg.vector_norm(joints.diff(n=2, dim=-3), dim=-1) * FEATURE_FPS**2
         return cls(magnitude.flatten(1).double().numpy())
 

@@ -51,6 +51,7 @@ def _describe_motion(path: Path, motion: Motion) -> list[str]:
     if motion.text is not None:
         texts = [motion.text] if isinstance(motion.text, str) else list(dict.fromkeys(motion.text))
         lines.append(f"text: {'; '.join(texts[:4])}{' ...' if len(texts) > 4 else ''}")
+    lines += _describe_decoder(motion.decoder)
     if motion.num_frames > 2:
         step = torch.linalg.vector_norm(joints.diff(dim=-3), dim=-1) * motion.fps
         bend = torch.linalg.vector_norm(joints.diff(n=2, dim=-3), dim=-1) * motion.fps**2
@@ -70,6 +71,7 @@ def _describe_recording(path: Path, recording: ImuRecording) -> list[str]:
         f"{path}: recording, {samples} samples at {recording.rate_hz:g} Hz, {(samples - 1) / recording.rate_hz:.2f} s, "
         f"{len(recording.names)} sensors{batch}"
     ]
+    lines += _describe_decoder(recording.decoder)
     for index, name in enumerate(recording.names):
         accel, gyro = (
             torch.linalg.vector_norm(value[..., index, :], dim=-1) for value in (recording.accel, recording.gyro)
@@ -81,6 +83,10 @@ def _describe_recording(path: Path, recording: ImuRecording) -> list[str]:
             f"{_describe_placement(recording, index)}"
         )
     return lines
+
+
+def _describe_decoder(decoder: str | None) -> list[str]:
+    return [] if decoder is None else [f"decoded from features: {decoder}"]
 
 
 def _largest(values: Tensor) -> float:

@@ -15,7 +15,7 @@ from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.weights import find_weights
 from sim.body import Body
 from sim.conventions import FEATURE_FPS
-from sim.features import features_to_motion
+from sim.features import Decoder, features_to_motion
 from sim.imu import simulate
 from sim.motion import Motion
 from sim.placements import Placement
@@ -40,6 +40,7 @@ def synthesise(
     motion_out: Path | None = None,
     seed: int = 0,
     sampling: SamplingOptions = SamplingOptions(sampler="ddim"),
+    decoder: Decoder = "consistent",
 ) -> ImuRecording:
     """Simulate sensors and write the recording.
 
@@ -57,6 +58,8 @@ def synthesise(
         motion_out: file to write the motion to as well, ``.npz``.
         seed: decides the generated motion and the sensor's errors.
         sampling: how a motion is generated.
+        decoder: how its features become joints (:func:`sim.features.features_to_joints`), by the prior's own weights;
+            the recording and the motion say which.
 
     Returns:
         The recording that was written.
@@ -70,7 +73,7 @@ def synthesise(
     if motion_path is not None:
         motion = load_motion(motion_path)
     else:
-        motion = _generate(prompt or "", seconds=seconds, prior=prior, seed=seed, sampling=sampling)
+        motion = _generate(prompt or "", seconds=seconds, prior=prior, seed=seed, sampling=sampling, decoder=decoder)
     generator = torch.Generator().manual_seed(seed)
     recording = simulate(
         motion, Body.default(), worn, rate_hz=rate_hz, errors=device, generator=generator, cutoff_hz=cutoff_hz
@@ -112,7 +115,9 @@ def load_motion(path: Path) -> Motion:
     return read_motion(path).motion
 
 
-def _generate(prompt: str, *, seconds: float, prior: str, seed: int, sampling: SamplingOptions) -> Motion:
+def _generate(
+    prompt: str, *, seconds: float, prior: str, seed: int, sampling: SamplingOptions, decoder: Decoder
+) -> Motion:
     if not prompt.strip():
         raise ValueError('the prompt is blank, expected words; give --prompt "a person walks"')
     if not seconds > 0:
@@ -124,4 +129,4 @@ def _generate(prompt: str, *, seconds: float, prior: str, seed: int, sampling: S
     model = load_prior(find_weights(prior))
     frames = max(2, round(seconds * FEATURE_FPS) + 1)
     features = model.generate([prompt], num_frames=frames, seeds=[seed], **asdict(sampling))
-    return features_to_motion(features[0], text=prompt)
+    return features_to_motion(features[0], text=prompt, decoder=decoder, std=model.statistics.std)

@@ -10,6 +10,7 @@ from experiments.har_eval.config import HarEvalConfig
 from experiments.har_eval.short_forms import RESERVED
 from lightning_modules.packaged_configs import find_config
 from lightning_modules.weights import find_weights
+from sim.features import DECODERS
 from sim.names import check_name
 
 
@@ -51,6 +52,12 @@ def _check_source(name: str, arm: ArmConfig) -> None:
         raise ValueError(f"arms.{name} names nothing to train on, expected one of {list(SOURCES)}")
     if len({SOURCES[source] for source in sources}) > 1:
         raise ValueError(f"arms.{name} names {' and '.join(sources)}, expected one of them; make two arms of it")
+    if arm.decoder is not None:
+        check_name(arm.decoder, DECODERS, f"decoder in arms.{name}.decoder")
+        if arm.kind != "prior":
+            raise ValueError(
+                f"arms.{name}.decoder is {arm.decoder!r}, but nothing is generated for this arm; leave it out"
+            )
     if (arm.config is None) != (arm.start is None):
         given, missing = ("start", "config") if arm.config is None else ("config", "start")
         raise ValueError(

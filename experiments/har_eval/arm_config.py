@@ -27,6 +27,8 @@ class ArmConfig:
         config: YAML for ``lightning fit`` that trains the prior here, once for each seed: where ``fine_tuning`` says
             so, or where there are no weights.
         start: arm whose weights that training starts from.
+        decoder: how its features become joints, ``consistent`` or ``positions``, where not as ``generation`` says; a
+            prior's alone.
         title: what tables and figures of the report call it; empty for its own name.
         colour: of its bars and lines, such as ``"#D55E00"``; empty for the next one of the palette.
     """
@@ -36,6 +38,7 @@ class ArmConfig:
     real_people: bool = False
     config: str | None = None
     start: str | None = None
+    decoder: str | None = None
     title: str = ""
     colour: str = ""
 

@@ -14,6 +14,7 @@ from experiments.har_eval.short_forms import spell_out
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.har_evaluation import CLASSIFIERS
 from lightning_modules.sampling.samplers import check_sampler
+from sim.features import DECODERS
 from sim.names import check_name
 from sim.placements import PLACEMENT_NAMES
 
@@ -55,6 +56,7 @@ def check_config(config: HarEvalConfig) -> None:
 
 def _check_generation(generation: GenerationConfig) -> None:
     check_sampler(generation.sampler)
+    check_name(generation.decoder, DECODERS, "decoder in generation.decoder")
     for key in ("motions_per_activity", "seconds"):
         _check_positive(f"generation.{key}", getattr(generation, key))
     for activity, prompts in generation.prompts.items():

@@ -144,6 +144,7 @@ def _describe_arm(name: str, config: HarEvalConfig) -> ArmEntry:
         "colour": arm.colour,
         "start": arm.start,
         "trained_here": config.trains(name),
+        "decoder": config.decodes(name) if arm.kind == "prior" else None,
     }
 
 

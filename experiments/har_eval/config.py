@@ -34,6 +34,8 @@ class GenerationConfig:
         guidance: classifier-free guidance scale.
         sampler: one of :data:`lightning_modules.sampling.samplers.SAMPLER_NAMES`.
         steps: network calls per motion; null takes all of the schedule.
+        decoder: how what is generated becomes joints, ``consistent`` (weighed by the prior's statistics) or
+            ``positions``; an arm may say otherwise.
     """
 
     prompts: dict[str, list[str]] = field(default_factory=dict)
@@ -42,6 +44,7 @@ class GenerationConfig:
     guidance: float = 2.5
     sampler: str = "ddim"
     steps: int | None = 25
+    decoder: str = "consistent"
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,10 @@ class HarEvalConfig:
     def all_comparisons(self) -> list[ComparisonConfig]:
         """The primary comparison, if there is one, and then the others."""
         return [*([] if self.primary is None else [self.primary]), *self.comparisons]
+
+    def decodes(self, arm: str) -> str:
+        """Return how a prior's features are decoded: the arm's own way, or that of all."""
+        return self.arms[arm].decoder or self.generation.decoder
 
     def trains(self, arm: str) -> bool:
         """Whether an arm is trained in this run rather than taken from a file."""

@@ -37,18 +37,24 @@ def tabulate_errors(
 
 @dataclass(frozen=True)
 class _Table:
-    """Squared errors ``(N, L)`` of one arm; vectors behind each, activity and recording of each window ``(N,)``."""
+    """Squared errors ``(N, L)`` of one arm; vectors behind each, activity and recording of each window ``(N,)``.
+
+    ``positions`` are those by positions alone.
+    """
 
     squared: Array
+    positions: Array
     counts: Array
     activity: NDArray[np.str_]
     recording: NDArray[np.str_]
 
     def error(self, windows: NDArray[np.bool_], levels: slice = slice(None)) -> ErrorEntry:
         """Mean and root mean square over some windows and noise levels."""
-        squared = self.squared[windows][:, levels]
-        mse = float(squared.sum() / (self.counts[windows].sum() * squared.shape[1]))
-        return {"rmse": mse**0.5, "mse": mse, "windows": int(windows.sum())}
+        mse, mse_positions = (
+            float(squares[windows][:, levels].mean(axis=1).sum() / self.counts[windows].sum())
+            for squares in (self.squared, self.positions)
+        )
+        return {"rmse": mse**0.5, "mse": mse, "windows": int(windows.sum()), "rmse_positions": mse_positions**0.5}
 
     def of_recordings(self) -> Array:
         """Sum of squares of each recording ``(R,)``; recordings weigh by their length, as in the error itself."""
@@ -58,7 +64,8 @@ class _Table:
 
 def _read(folder: Path) -> _Table:
     with np.load(folder / ERRORS, allow_pickle=False) as data:
-        return _Table(data["squared"], data["counts"], data["activity"], data["recording"])
+        names = ("squared", "squared_positions", "counts", "activity", "recording")
+        return _Table(*(data[name] for name in names))
 
 
 def _entry(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -91,7 +91,8 @@ def plan_motions(config: HarEvalConfig, arm: str, seed: int) -> Motions | None:
     match config.arms[arm].kind:
         case "prior":
             checkpoint, device = plan_weights(config, arm, seed), resolve_device(config.device)
-            return Generate(arm, seed, checkpoint, generation, activities, device, Path(config.cache))
+            own = replace(generation, decoder=config.decodes(arm))
+            return Generate(arm, seed, checkpoint, own, activities, device, Path(config.cache))
         case "recorded":
             count, root = generation.motions_per_activity, _path(config.fine_tuning.motion_root)
             return Recorded(arm, seed, generation.seconds, count, activities, root)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 from experiments.har_eval.arm_config import ArmKind
 from experiments.pipeline.files import Json
@@ -36,7 +36,10 @@ class RelativeEntry(TypedDict):
 
 
 class ArmEntry(TypedDict):
-    """An arm as the configuration states it, and whether it was trained in this run; empty words were not given."""
+    """An arm as the configuration states it, and whether it was trained in this run; empty words were not given.
+
+    ``decoder`` is how a prior's features became joints, None for other arms.
+    """
 
     name: str
     kind: ArmKind
@@ -44,6 +47,7 @@ class ArmEntry(TypedDict):
     colour: str
     start: str | None
     trained_here: bool
+    decoder: NotRequired[str | None]
 
 
 class ScoreEntry(TypedDict):
@@ -94,10 +98,14 @@ class ComparisonEntry(TypedDict):
 
 
 class ErrorEntry(TypedDict):
-    """Paired acceleration error: root mean square [m/s^2] and mean square [(m/s^2)^2] over held-out windows."""
+    """Paired acceleration error: root mean square [m/s^2] and mean square [(m/s^2)^2] over held-out windows.
+
+    Decoded consistently; ``rmse_positions`` is by positions alone, absent from results of before there was a choice.
+    """
 
     rmse: float
     mse: float
+    rmse_positions: NotRequired[float]
     windows: int
 
 

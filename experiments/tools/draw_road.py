@@ -77,8 +77,8 @@ def draw_streams(axes: Sequence[Axes], recording: ImuRecording) -> None:
 
 def draw_road(path: Path, *, weights: str, prompt: str, seed: int) -> None:
     """Generate one motion, simulate a right-wrist sensor at 100 Hz, and write the picture."""
-    features = load_prior(weights).generate([prompt], num_frames=80, seeds=[seed])[0]
-    motion = features_to_motion(features)
+    prior = load_prior(weights)
+    motion = features_to_motion(prior.generate([prompt], num_frames=80, seeds=[seed])[0], std=prior.statistics.std)
     body = Body.default()
     watch = Placement.preset("right_wrist")
     position, _ = site_poses(body, motion, resolve_all([watch], body))

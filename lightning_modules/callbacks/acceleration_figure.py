@@ -16,20 +16,33 @@ from torch import Tensor
 from datamodules.batches import MotionBatch
 from lightning_modules.metrics.acceleration_distance import acceleration_distance, mean_spectrum
 from lightning_modules.sampling.motion_generator import GeneratesMotion
+from lightning_modules.training.feature_statistics import find_std
 from sim.conventions import FEATURE_FPS, JOINT_INDEX
-from sim.features import features_to_joints
+from sim.features import DECODERS, Decoder, features_to_joints
+from sim.names import check_name
 
 
-def joint_magnitudes(features: Tensor, lengths: Sequence[int], *, joint: str) -> list[NDArray[np.float64]]:
+def joint_magnitudes(
+    features: Tensor,
+    lengths: Sequence[int],
+    *,
+    joint: str,
+    decoder: Decoder = "consistent",
+    std: Tensor | None = None,
+) -> list[NDArray[np.float64]]:
     """Return the magnitude of one joint's acceleration over time, one array a clip ``(length - 2,)`` [m/s^2].
 
     Args:
         features: de-normalised features ``(B, T, 263)`` at 20 fps.
         lengths: valid frames of each clip; clips of under three frames have no second difference.
         joint: one of ``sim.conventions.JOINT_NAMES``.
+        decoder: as in :func:`sim.features.features_to_joints`.
+        std: as in :func:`sim.features.features_to_joints`.
     """
+    weighed = None if std is None else std.double().cpu()
     with torch.no_grad():
-        positions = features_to_joints(features.double().cpu())[..., JOINT_INDEX[joint], :]
+        joints = features_to_joints(features.double().cpu(), decoder, std=weighed, lengths=torch.tensor(lengths))
+    positions = joints[..., JOINT_INDEX[joint], :]
     acceleration = positions.diff(n=2, dim=1) * FEATURE_FPS**2
     norms = acceleration.norm(dim=-1).numpy()
     return [norm[: max(0, length - 2)] for norm, length in zip(norms, lengths, strict=True)]
@@ -48,9 +61,10 @@ class AccelerationFigure(Callback):
         joint: whose acceleration; one of ``sim.conventions.JOINT_NAMES``.
         sampling_steps: network calls per motion; None takes all of the schedule.
         guidance: classifier-free guidance scale.
+        decoder: how what is generated becomes joints, ``consistent`` or ``positions``; recorded clips are the same.
 
     Raises:
-        ValueError: a number is below one or there is no such joint.
+        ValueError: a number is below one, or there is no such joint or decoder.
     """
 
     def __init__(
@@ -61,7 +75,9 @@ class AccelerationFigure(Callback):
         joint: str = "left_wrist",
         sampling_steps: int | None = None,
         guidance: float = 2.5,
+        decoder: Decoder = "consistent",
     ) -> None:
+        check_name(decoder, DECODERS, "decoder")
         if min(every_n_epochs, num_clips) < 1:
             raise ValueError(f"every_n_epochs is {every_n_epochs} and num_clips {num_clips}, expected at least 1")
         if joint not in JOINT_INDEX:
@@ -71,6 +87,7 @@ class AccelerationFigure(Callback):
         self.joint = joint
         self.sampling_steps = sampling_steps
         self.guidance = guidance
+        self.decoder: Decoder = decoder
         self._clips: dict[int, list[tuple[Tensor, str]]] = {}
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -111,13 +128,16 @@ class AccelerationFigure(Callback):
             seeds=list(range(len(lengths))),
         )
         real = torch.nn.utils.rnn.pad_sequence(list(real_clips), batch_first=True)
-        ours = joint_magnitudes(generated, lengths, joint=self.joint)
-        theirs = joint_magnitudes(real, lengths, joint=self.joint)
+        std = find_std(pl_module)
+        ours, theirs = (
+            joint_magnitudes(features, lengths, joint=self.joint, decoder=self.decoder, std=std)
+            for features in (generated, real)
+        )
         distance = acceleration_distance(ours, theirs, fps=FEATURE_FPS).as_dict()
         for logger in trainer.loggers:
             logger.log_metrics({f"generated/{key}": value for key, value in distance.items()}, trainer.global_step)
             if isinstance(logger, TensorBoardLogger):
-                figure = draw_accelerations(ours, theirs, title=f"{self.joint}: {captions[0]}")
+                figure = draw_accelerations(ours, theirs, title=f"{self.joint}, {self.decoder}: {captions[0]}")
                 logger.experiment.add_figure("generated/acceleration", figure, trainer.global_step)
 
     def _is_due(self, trainer: Trainer) -> bool:

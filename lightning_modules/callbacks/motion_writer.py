@@ -14,24 +14,33 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from datamodules.batches import PromptBatch
 from lightning_modules.sampling.normalised import GeneratedMotions
-from sim.features import features_to_motion
+from lightning_modules.training.feature_statistics import find_std
+from sim.features import DECODERS, Decoder, features_to_motion
 from sim.files import whole_file
+from sim.names import check_name
 
 
 class MotionWriter(BasePredictionWriter):
     """Writes each generated motion as a Motion ``.npz`` as soon as it exists, whole, and a manifest per process.
 
-    Files lie in ``<output_dir>/<hash>/``; the hash is that of weights, hyper-parameters and prompts, so that motions of
-    two configurations never mix and a repeated run overwrites only what is equal. Each process writes its own motions,
-    named by their running number, and at the end ``manifest-<rank>.json``.
+    Files lie in ``<output_dir>/<hash>/``; the hash is that of weights, hyper-parameters, prompts and decoder, so that
+    motions of two configurations never mix and a repeated run overwrites only what is equal. Each process writes its
+    own motions, named by their running number, and at the end ``manifest-<rank>.json``; both say the decoder.
 
     Args:
         output_dir: where to write.
+        decoder: how features become joints, ``consistent`` (weighed by the model's own statistics) or ``positions``,
+            see :func:`sim.features.features_to_joints`.
+
+    Raises:
+        ValueError: the decoder is unknown.
     """
 
-    def __init__(self, output_dir: str = "runs/generate") -> None:
+    def __init__(self, output_dir: str = "runs/generate", decoder: Decoder = "consistent") -> None:
         super().__init__(write_interval="batch")
+        check_name(decoder, DECODERS, "decoder")
         self.output_dir = Path(output_dir)
+        self.decoder: Decoder = decoder
         self.config_hash = ""
         self._entries: list[dict[str, str | int]] = []
 
@@ -43,7 +52,9 @@ class MotionWriter(BasePredictionWriter):
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Name the folder after what decides the motions."""
         data = getattr(trainer, "datamodule", None)
-        self.config_hash = hash_configuration(pl_module, {} if data is None else dict(data.hparams))
+        self.config_hash = hash_configuration(
+            pl_module, {} if data is None else dict(data.hparams), decoder=self.decoder
+        )
         self._entries = []
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -59,9 +70,12 @@ class MotionWriter(BasePredictionWriter):
     ) -> None:
         """Fit poses to the batch's features and write one file a motion."""
         features, lengths = prediction.features.cpu(), prediction.lengths.tolist()
+        std = find_std(pl_module)
+        std = None if std is None else std.cpu()
         for row, (index, length) in enumerate(zip(prediction.index.tolist(), lengths, strict=True)):
             name = f"{index:06d}_{re.sub(r'[^A-Za-z0-9]+', '_', batch.activities[row])}.npz"
-            features_to_motion(features[row, :length], text=batch.texts[row]).save(self.folder / name)
+            motion = features_to_motion(features[row, :length], text=batch.texts[row], decoder=self.decoder, std=std)
+            motion.save(self.folder / name)
             self._entries.append(
                 {
                     "index": index,
@@ -75,17 +89,24 @@ class MotionWriter(BasePredictionWriter):
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the manifest of this process and say where the motions are."""
-        manifest = {"config_hash": self.config_hash, "rank": trainer.global_rank, "motions": self._entries}
+        manifest = {
+            "config_hash": self.config_hash,
+            "rank": trainer.global_rank,
+            "decoder": self.decoder,
+            "motions": self._entries,
+        }
         path = self.folder / f"manifest-{trainer.global_rank}.json"
         with whole_file(path) as part:
             part.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         rank_zero_info(f"{len(self._entries)} motions written to {self.folder}")
 
 
-def hash_configuration(module: LightningModule, data_hparams: dict[str, object]) -> str:
-    """Return 16 hex digits that stand for a module's weights, its hyper-parameters and the data module's."""
+def hash_configuration(
+    module: LightningModule, data_hparams: dict[str, object], *, decoder: Decoder = "consistent"
+) -> str:
+    """Return 16 hex digits for a module's weights, its hyper-parameters, the data module's, and the decoder."""
     hparams = {key: value for key, value in module.hparams.items() if not str(key).startswith("_")}
-    digest = hashlib.sha256(json.dumps([hparams, data_hparams], sort_keys=True, default=str).encode())
+    digest = hashlib.sha256(json.dumps([hparams, data_hparams, decoder], sort_keys=True, default=str).encode())
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

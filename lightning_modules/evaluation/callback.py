@@ -28,7 +28,9 @@ from lightning_modules.metrics.embedding_scores import EmbeddingOptions, Embeddi
 from lightning_modules.metrics.motion_quality import REAL, MotionQuality
 from lightning_modules.sampling.motion_generator import GeneratesMotion
 from lightning_modules.sampling.normalised import SamplingOptions
+from lightning_modules.training.feature_statistics import find_std
 from lightning_modules.training.randomness import derive_seed
+from sim.features import Decoder
 
 
 class _Prompt(NamedTuple):
@@ -50,10 +52,12 @@ class MotionEvaluation(Callback):
         sampling: guidance, sampler and steps to generate with.
         embedding: sizes of pools and numbers of pairs.
         high_dynamics_m_s2: peak acceleration of a real clip from which on it counts as of high dynamics [m/s^2].
+        decoder: how accelerations and jerks are decoded, ``consistent`` (by the model's own statistics) or
+            ``positions``; see :mod:`lightning_modules.metrics.motion_quality` for what each score rests on.
         cache_dir: where the evaluator's text embeddings are kept.
 
     Raises:
-        ValueError: a number is out of range.
+        ValueError: a number is out of range, or the decoder is unknown.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class MotionEvaluation(Callback):
         sampling: SamplingOptions | None = None,
         embedding: EmbeddingOptions | None = None,
         high_dynamics_m_s2: float = HIGH_DYNAMICS_M_S2,
+        decoder: Decoder = "consistent",
         cache_dir: str = "runs/cache/text",
     ) -> None:
         if replications < 1 or seed < 0:
@@ -78,7 +83,7 @@ class MotionEvaluation(Callback):
         self.embedding = embedding or EmbeddingOptions()
         self.high_dynamics_m_s2 = high_dynamics_m_s2
         self.cache_dir = cache_dir
-        self.quality = MotionQuality()
+        self.quality = MotionQuality(decoder)
         self.embeddings = EmbeddingScores(self.embedding, seed=seed)
         self.evaluator: Evaluator | None = None
         self.report: EvaluationReport | None = None
@@ -127,17 +132,18 @@ class MotionEvaluation(Callback):
         if not isinstance(pl_module, GeneratesMotion):
             # Generated motions have no real clip beside them, so nothing says which of them ought to be dynamic.
             slot = 0 if dataloader_idx == GENERATED_LOADER else REAL
-            self._add(batch.features, batch, group=torch.full_like(batch.sample_id, -1), slot=slot)
+            self._add(batch.features, batch, group=torch.full_like(batch.sample_id, -1), slot=slot, std=None)
             return
         peaks = measure_peak_acceleration(batch.features, batch.lengths)
         group = group_dynamics(peaks, self.high_dynamics_m_s2)
-        self._add(batch.features, batch, group=group, slot=REAL)
+        std = find_std(pl_module)
+        self._add(batch.features, batch, group=group, slot=REAL, std=std)
         rows = zip(batch.sample_id.tolist(), batch.captions, batch.lengths.tolist(), strict=True)
         prompts = [_Prompt(*row) for row in rows]
         self._prompts += prompts
         for slot in range(self.replications):
             seeds = [derive_seed(self.seed, 0, slot, prompt.sample_id) for prompt in prompts]
-            self._add(self._generate(pl_module, prompts, seeds), batch, group=group, slot=slot)
+            self._add(self._generate(pl_module, prompts, seeds), batch, group=group, slot=slot, std=std)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Generate several motions for some of the texts, then compute and log every score."""
@@ -179,8 +185,8 @@ class MotionEvaluation(Callback):
                 logger.experiment.add_text("evaluation", self.report.to_markdown(), trainer.global_step)
         rank_zero_info(f"evaluation written to {folder}/evaluation.json and evaluation.md")
 
-    def _add(self, features: Tensor, batch: MotionBatch, *, group: Tensor, slot: int) -> None:
-        self.quality.update(features, batch.lengths, sample_id=batch.sample_id, group=group, slot=slot)
+    def _add(self, features: Tensor, batch: MotionBatch, *, group: Tensor, slot: int, std: Tensor | None) -> None:
+        self.quality.update(features, batch.lengths, sample_id=batch.sample_id, group=group, slot=slot, std=std)
         if self.evaluator is not None:
             embedding = self.evaluator.embed_motions(features, batch.lengths)
             self.embeddings.motions.update(embedding, sample_id=batch.sample_id, group=group, slot=slot)
@@ -220,7 +226,10 @@ class MotionEvaluation(Callback):
         data = getattr(trainer, "datamodule", None)
         facts: dict[str, str | int | float | None] = {
             "module": type(module).__name__,
-            "configuration": hash_configuration(module, {} if data is None else dict(data.hparams)),
+            "configuration": hash_configuration(
+                module, {} if data is None else dict(data.hparams), decoder=self.quality.decoder
+            ),
+            "decoder": self.quality.decoder,
             "data": type(data).__name__,
             "high_dynamics_m_s2": self.high_dynamics_m_s2,
         }

@@ -58,7 +58,8 @@ class DenoisingScores(nn.Module):
     """Losses and paired errors of one-step predictions at :data:`PAIRED_FRACTIONS`.
 
     Paired errors are of each loss space: second differences of normalised features, accelerations of joints, and
-    specific force and angular rate of the sensors.
+    specific force and angular rate of the sensors. Joints are decoded consistently whatever the losses do, so that runs
+    compare; beside them stand accelerations by positions alone.
 
     Args:
         losses: names of the losses that are added up; ``loss``, the weighted sum, joins them.
@@ -78,6 +79,7 @@ class DenoisingScores(nn.Module):
         self.means = GroupedMean(["loss", *losses], activities)
         self.paired_features = PairedAccelerationError(activities, fractions=fractions, groups=DYNAMICS_GROUPS)
         self.paired = PairedAccelerationError(activities, fractions=fractions, groups=DYNAMICS_GROUPS)
+        self.paired_positions = PairedAccelerationError(activities, fractions=fractions, groups=DYNAMICS_GROUPS)
         self.paired_accel = PairedAccelerationError(activities, fractions=fractions, groups=DYNAMICS_GROUPS)
         self.paired_gyro = PairedAccelerationError(activities, fractions=fractions, groups=DYNAMICS_GROUPS)
 
@@ -102,15 +104,17 @@ class DenoisingScores(nn.Module):
             sample_id: number of each clip ``(B,)``, by which a clip that comes twice counts once; None counts all.
         """
         self.means.update({"loss": total, **terms}, activity, slot=level, sample_id=sample_id)
-        peaks = peak_of_acceleration(prediction.target_acceleration, prediction.mask.sum(dim=1))
+        ours, theirs = prediction.decoded, prediction.truth
+        peaks = peak_of_acceleration(theirs.consistent.acceleration, prediction.mask.sum(dim=1))
         group = group_dynamics(peaks, self.high_dynamics_m_s2)
         inside = stencil_mask(prediction.mask, 2)
-        predicted, true = prediction.decoded.readings, prediction.truth.readings
+        predicted, true = ours.consistent.readings, theirs.consistent.readings
         # Each number of the features is a vector of its own: they have no unit in common.
         features = (prediction.predicted.diff(n=2, dim=1)[..., None], prediction.target.diff(n=2, dim=1)[..., None])
         for metric, one, other, mask in (
             (self.paired_features, *features, inside),
-            (self.paired, prediction.predicted_acceleration, prediction.target_acceleration, inside),
+            (self.paired, ours.consistent.acceleration, theirs.consistent.acceleration, inside),
+            (self.paired_positions, ours.by_positions.acceleration, theirs.by_positions.acceleration, inside),
             (self.paired_accel, predicted.accel, true.accel, true.inside),
             (self.paired_gyro, predicted.gyro, true.gyro, true.inside),
         ):
@@ -120,8 +124,9 @@ class DenoisingScores(nn.Module):
         """Return all scores by name.
 
         Those of features begin with ``paired_features/`` (per frame squared, normalised), those of joint accelerations
-        with ``paired_acc/``, those of the sensors with ``paired_sensors_accel/`` (specific force) and
-        ``paired_sensors_gyro/`` (angular rate [rad/s]); each sensor's vector counts alike.
+        with ``paired_acc/`` (decoded consistently) and ``paired_acc_positions/`` (by positions alone), those of the
+        sensors with ``paired_sensors_accel/`` (specific force) and ``paired_sensors_gyro/`` (angular rate [rad/s]);
+        each sensor's vector counts alike.
         """
         scores = self.means.compute()
         for prefix, metric in self._paired.items():
@@ -139,6 +144,7 @@ class DenoisingScores(nn.Module):
         return {
             "paired_features": self.paired_features,
             "paired_acc": self.paired,
+            "paired_acc_positions": self.paired_positions,
             "paired_sensors_accel": self.paired_accel,
             "paired_sensors_gyro": self.paired_gyro,
         }

@@ -24,7 +24,7 @@ PEAK_QUANTILE: Final = 0.95
 
 
 def measure_peak_acceleration(features: Tensor, lengths: Tensor) -> Tensor:
-    """Return how large the acceleration of each clip's body becomes.
+    """Return how large the acceleration of each clip's body becomes; decoded consistently, by HumanML3D's weights.
 
     Args:
         features: de-normalised HumanML3D features ``(B, T, 263)`` at 20 fps.
@@ -35,7 +35,7 @@ def measure_peak_acceleration(features: Tensor, lengths: Tensor) -> Tensor:
         of second differences whose three frames lie inside the clip; 0 for a clip of under three frames.
     """
     with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
-        joints = features_to_joints(features.float())
+        joints = features_to_joints(features.float(), "consistent", lengths=lengths)
         acceleration = joints.diff(n=2, dim=1) * FEATURE_FPS**2
     return peak_of_acceleration(acceleration, lengths)
 

@@ -3,6 +3,10 @@
 Foot skating: a foot slides in a step where it stays lower than 5 cm and moves horizontally by more than 2.5 cm
 (0.5 m/s at 20 fps), in the step itself and in the mean of the five around it (Karunratanakul et al. 2023,
 arXiv:2305.12577, section 4). Distributions: :mod:`lightning_modules.metrics.acceleration_distance`.
+
+Accelerations and jerks are of joints decoded consistently, as generated motion is simulated. ``foot_skating`` stays as
+published, of joints by positions alone; ``foot_skating_consistent`` is the same of what is simulated. What rests on
+embeddings (R-precision, Frechet distance and their kin) takes features and decodes nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +25,8 @@ from lightning_modules.metrics.acceleration_distance import acceleration_distanc
 from lightning_modules.metrics.clip_metric import ClipMetric
 from lightning_modules.metrics.dynamics import DYNAMICS_GROUPS
 from sim.conventions import FEATURE_FPS, JOINT_INDEX
-from sim.features import features_to_joints
+from sim.features import DECODERS, Decoder, features_to_joints
+from sim.names import check_name
 
 SENSOR_JOINTS: Final = ("pelvis", "head", "left_wrist", "right_wrist", "left_ankle", "right_ankle")
 """Joints whose accelerations and jerks are compared: where sensors are worn."""
@@ -78,12 +83,31 @@ class MotionQuality(ClipMetric):
 
     ``compute`` returns a flat dict of scores for each slot (:data:`REAL` and the replications): by name overall, and as
     ``name/<group>`` for each group that has clips. Distances are from the real motions, absent without any.
+
+    Args:
+        decoder: of accelerations and jerks; ``positions`` is what figures before consistent decoding were of.
+
+    Raises:
+        ValueError: the decoder is unknown.
     """
 
-    def __init__(self) -> None:
-        super().__init__(["group", "sliding", "contact", "steps"], series=["acceleration", "jerk"])
+    def __init__(self, decoder: Decoder = "consistent") -> None:
+        super().__init__(
+            ["group", "sliding", "sliding_consistent", "contact", "steps"], series=["acceleration", "jerk"]
+        )
+        check_name(decoder, DECODERS, "decoder")
+        self.decoder: Decoder = decoder
 
-    def update(self, features: Tensor, lengths: Tensor, *, sample_id: Tensor, group: Tensor, slot: int) -> None:
+    def update(
+        self,
+        features: Tensor,
+        lengths: Tensor,
+        *,
+        sample_id: Tensor,
+        group: Tensor,
+        slot: int,
+        std: Tensor | None = None,
+    ) -> None:
         """Add motions.
 
         Args:
@@ -92,6 +116,7 @@ class MotionQuality(ClipMetric):
             sample_id: number of each clip ``(B,)``; a generated motion has that of the real clip beside it.
             group: index into :data:`lightning_modules.metrics.dynamics.DYNAMICS_GROUPS` ``(B,)``; below 0 is in none.
             slot: :data:`REAL`, or the number of the replication.
+            std: deviations ``(263,)`` by which consistent decoding weighs; None takes HumanML3D's.
 
         Raises:
             ValueError: a motion is too short for a spectrum.
@@ -102,11 +127,19 @@ class MotionQuality(ClipMetric):
                 "leave clips so short out"
             )
         with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
-            joints = features_to_joints(features.float())
-        worn = joints[..., [JOINT_INDEX[name] for name in SENSOR_JOINTS], :]
-        skating = measure_skating(joints, lengths)
+            joints: dict[Decoder, Tensor] = {
+                name: features_to_joints(features.float(), name, std=std, lengths=lengths) for name in DECODERS
+            }
+        worn = joints[self.decoder][..., [JOINT_INDEX[name] for name in SENSOR_JOINTS], :]
+        skating, consistent = (measure_skating(joints[name], lengths) for name in ("positions", "consistent"))
         self.add_rows(
-            {"group": group, "sliding": skating.sliding, "contact": skating.contact, "steps": skating.steps},
+            {
+                "group": group,
+                "sliding": skating.sliding,
+                "sliding_consistent": consistent.sliding,
+                "contact": skating.contact,
+                "steps": skating.steps,
+            },
             slot=slot,
             sample_id=sample_id,
             series={"acceleration": _magnitudes(worn, lengths, order=2), "jerk": _magnitudes(worn, lengths, order=3)},
@@ -167,9 +200,12 @@ def _compare(ours: _Motions, theirs: _Motions) -> dict[str, float]:
 
 
 def _count_skating(rows: dict[str, NDArray[np.generic]], chosen: NDArray[np.int64]) -> dict[str, float]:
-    sliding, contact, steps = (float(rows[name][chosen].sum()) for name in ("sliding", "contact", "steps"))
+    sliding, consistent, contact, steps = (
+        float(rows[name][chosen].sum()) for name in ("sliding", "sliding_consistent", "contact", "steps")
+    )
     return {
         "foot_skating": sliding / steps,
+        "foot_skating_consistent": consistent / steps,
         "foot_skating_in_contact": sliding / contact if contact else float("nan"),
     }
 

@@ -38,6 +38,10 @@ class NetworkOptions:
             ``motiondiffuse`` has no such weights.
         text_dim: width of the text encoder's embeddings; also of those that a network of the user's own is given.
         mask_frames: hide padding from the attention.
+        skip: a road from the noisy motion to the output: ``none``, ``filter`` or ``detail``
+            (:mod:`lightning_modules.networks.skip`). It changes nothing until it is trained. Networks of the user's own
+            take it, too.
+        skip_frames: taps of a ``filter`` (7), frames of the windows of ``detail`` (32).
     """
 
     arch: str = "trans_enc"
@@ -49,6 +53,8 @@ class NetworkOptions:
     attention_dropout: float = 0.0
     text_dim: int = 384
     mask_frames: bool = True
+    skip: str = "none"
+    skip_frames: int | None = None
 
 
 _LOGGER = logging.getLogger(__name__)
@@ -75,11 +81,11 @@ def build_network(options: NetworkOptions, parameterisation: Parameterisation) -
     )
     network: MotionNetwork = maker(**{name: values[name] for name in names}, parameterisation=parameterisation)
     width, features = options.width, network.num_features
-    if parameterisation.predicts == "noise" and width < features:
+    if parameterisation.predicts != "clean" and width < features:
         _LOGGER.warning(
-            "width is %d, but noise of %d features is to be predicted: in at least %d directions none can be, and "
-            "sampling multiplies what it leaves there (docs/decisions/019); use a width of at least %d, or "
-            "predicts='clean'",
-            width, features, features - width, features,
+            "width is %d, but %s of %d features is to be predicted: in at least %d directions none can be, and "
+            "sampling %s what it leaves there (docs/decisions/019); use a width of at least %d, or predicts='clean'",
+            width, parameterisation.predicts, features, features - width,
+            "multiplies" if parameterisation.predicts == "noise" else "keeps", features,
         )  # fmt: skip
     return network

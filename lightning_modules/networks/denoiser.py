@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.networks.packing import mask_frames_of, pack_worthwhile
-from lightning_modules.networks.parameterisation import Parameterisation
+from lightning_modules.networks.parameterisation import Coarse, Condition, Parameterisation
 from lightning_modules.networks.positions import MAX_POSITIONS, PositionalEncoding, TimestepEmbedder
 from lightning_modules.networks.transformer import Decoder, DecoderLayer, Encoder, EncoderLayer
 from sim.conventions import NUM_FEATURES
@@ -105,6 +105,7 @@ class Denoiser(nn.Module):
         *,
         text_mask: Tensor | None = None,
         skip_padding: bool = False,
+        coarse: list[Coarse] | None = None,
     ) -> Tensor:
         """Predict the clean motion.
 
@@ -116,6 +117,7 @@ class Denoiser(nn.Module):
             lengths: valid frames of each clip ``(B,)``, int64.
             text_mask: which words are no padding ``(B, L)``, bool, at least one a text; None is all.
             skip_padding: spend no work on frames beyond a length, where the network and the device allow that.
+            coarse: given a list, what a skip starts from is appended to it.
 
         Returns:
             Normalised features ``(B, T, F)``. With ``mask_frames`` valid frames depend on valid frames alone; what
@@ -125,7 +127,7 @@ class Denoiser(nn.Module):
             ValueError: shapes do not fit, or the embedding is of words ``(B, L, D)`` and the architecture takes none.
         """
         self._check(x, text_embedding, text_mask)
-        return self._predict(x, timesteps, text_embedding, lengths, text_mask, skip_padding)
+        return self._predict(x, timesteps, text_embedding, lengths, text_mask, skip_padding, coarse)
 
     def predict_conditions(
         self, x: Tensor, timesteps: Tensor, text_embedding: Tensor, lengths: Tensor, *, text_mask: Tensor | None = None
@@ -161,6 +163,7 @@ class Denoiser(nn.Module):
         lengths: Tensor,
         text_mask: Tensor | None,
         skip_padding: bool,
+        coarse: list[Coarse] | None = None,
     ) -> Tensor:
         """Predict ``(K B, T, F)``; texts have K times as many rows as everything else, condition by condition."""
         count = len(text_embedding) // len(x)
@@ -175,6 +178,7 @@ class Denoiser(nn.Module):
         # A token sits in front of the frames, so a clip of n frames has n + 1 valid positions.
         num_tokens = sequence.shape[1] - x.shape[1]
         lengths = lengths.repeat(count)
+        condition_of = Condition(text_embedding, text_mask, lengths)
         if self.arch != "trans_enc":
             attend = self._attend_to(lengths + num_tokens, sequence.shape[1])
             words = None if text_mask is None else text_mask[:, None, None]
@@ -186,7 +190,9 @@ class Denoiser(nn.Module):
         else:
             hidden = self.seqTransEncoder(sequence, self._attend_to(lengths + num_tokens, sequence.shape[1]))
         output = self.output_process["poseFinal"](hidden[:, num_tokens:])
-        predicted: Tensor = self.parameterisation(output, x.repeat(count, 1, 1), timesteps.repeat(count))
+        predicted: Tensor = self.parameterisation(
+            output, x.repeat(count, 1, 1), timesteps.repeat(count), condition_of, coarse=coarse
+        )
         return predicted
 
     def _attend_to(self, lengths: Tensor, num_places: int) -> Tensor | None:

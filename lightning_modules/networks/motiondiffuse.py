@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from lightning_modules.networks.denoiser import check_denoiser_inputs
 from lightning_modules.networks.dropout import Dropout
 from lightning_modules.networks.packing import mask_frames_of
-from lightning_modules.networks.parameterisation import Parameterisation
+from lightning_modules.networks.parameterisation import Coarse, Condition, Parameterisation
 from lightning_modules.networks.positions import PositionalEncoding
 from lightning_modules.networks.transformer import Encoder, EncoderLayer
 from sim.conventions import NUM_FEATURES
@@ -179,6 +179,7 @@ class MotionDiffuse(nn.Module):
         *,
         text_mask: Tensor | None = None,
         skip_padding: bool = False,
+        coarse: list[Coarse] | None = None,
     ) -> Tensor:
         """Predict the clean motion; arguments, result and errors as :meth:`Denoiser.forward`, words allowed.
 
@@ -197,7 +198,10 @@ class MotionDiffuse(nn.Module):
         attend = mask_frames_of(lengths, x.shape[1]) if self.mask_frames else None
         for layer in self.motionDecoder.layers:
             hidden = layer(hidden, memory, style, attend, seen)
-        predicted: Tensor = self.parameterisation(self.output_process["poseFinal"](hidden), x, timesteps)
+        condition = Condition(text_embedding, text_mask, lengths)
+        predicted: Tensor = self.parameterisation(
+            self.output_process["poseFinal"](hidden), x, timesteps, condition, coarse=coarse
+        )
         return predicted
 
 

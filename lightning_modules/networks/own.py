@@ -7,7 +7,7 @@ from typing import Final
 
 from torch import Tensor, nn
 
-from lightning_modules.networks.parameterisation import Parameterisation
+from lightning_modules.networks.parameterisation import Coarse, Condition, Parameterisation
 from sim.conventions import NUM_FEATURES
 
 _DOOR: Final = ("x", "timesteps", "text_embedding", "lengths")
@@ -58,8 +58,9 @@ class OwnNetwork(nn.Module):
         *,
         text_mask: Tensor | None = None,
         skip_padding: bool = False,
+        coarse: list[Coarse] | None = None,
     ) -> Tensor:
-        """Predict the clean motion ``(B, T, 263)``; arguments as for Denoiser, ``skip_padding`` is no use here.
+        """Predict the clean motion ``(B, T, 263)``; arguments as for Denoiser; ``skip_padding`` is no use here.
 
         Raises:
             ValueError: the network returned another shape.
@@ -70,5 +71,6 @@ class OwnNetwork(nn.Module):
             raise ValueError(
                 f"{type(self.own).__name__} returned shape {tuple(output.shape)}, expected that of x, {tuple(x.shape)}"
             )
-        predicted: Tensor = self.parameterisation(output, x, timesteps)
+        condition = Condition(text_embedding, text_mask, lengths)
+        predicted: Tensor = self.parameterisation(output, x, timesteps, condition, coarse=coarse)
         return predicted

@@ -72,10 +72,14 @@ def sample_ddpm(predict: PredictClean, start: Tensor, schedule: Schedule, noise:
     """Walk the ancestral chain of ``schedule`` with the posterior's small variance (Ho et al., algorithm 2)."""
     x = start
     for step in reversed(range(schedule.num_steps)):
-        clean = predict(x, int(schedule.timestep_map[step]))
-        mean, log_variance = schedule.posterior(clean, x, torch.full((len(x),), step))
-        x = mean if step == 0 else mean + (0.5 * log_variance[0]).exp() * noise(step)
+        x = step_ddpm(x, predict(x, int(schedule.timestep_map[step])), schedule, step, noise)
     return x
+
+
+def step_ddpm(x: Tensor, clean: Tensor, schedule: Schedule, step: int, noise: NoiseSource) -> Tensor:
+    """Leave ``step`` downwards by the posterior's mean and small variance; ``clean`` is the prediction there."""
+    mean, log_variance = schedule.posterior(clean, x, torch.full((len(x),), step))
+    return mean if step == 0 else mean + (0.5 * log_variance[0]).exp() * noise(step)
 
 
 def sample_ddim(
@@ -88,16 +92,22 @@ def sample_ddim(
     """
     if eta > 0 and noise is None:
         raise ValueError(f"eta is {eta} without a noise source; pass one or use eta=0")
-    levels, previous = schedule.alphas_cumprod.tolist(), schedule.alphas_cumprod_prev.tolist()
     x = start
     for step in reversed(range(schedule.num_steps)):
-        clean = predict(x, int(schedule.timestep_map[step]))
-        level, level_prev = levels[step], previous[step]
-        direction = (x - level**0.5 * clean) / (1 - level) ** 0.5
-        sigma = eta * ((1 - level_prev) / (1 - level) * (1 - level / level_prev)) ** 0.5
-        x = level_prev**0.5 * clean + (1 - level_prev - sigma**2) ** 0.5 * direction
-        if sigma > 0 and step > 0 and noise is not None:
-            x = x + sigma * noise(step)
+        x = step_ddim(x, predict(x, int(schedule.timestep_map[step])), schedule, step, noise, eta=eta)
+    return x
+
+
+def step_ddim(
+    x: Tensor, clean: Tensor, schedule: Schedule, step: int, noise: NoiseSource | None = None, *, eta: float = 0.0
+) -> Tensor:
+    """Leave ``step`` downwards by DDIM; ``clean`` is the prediction there."""
+    level, level_prev = float(schedule.alphas_cumprod[step]), float(schedule.alphas_cumprod_prev[step])
+    direction = (x - level**0.5 * clean) / (1 - level) ** 0.5
+    sigma = eta * ((1 - level_prev) / (1 - level) * (1 - level / level_prev)) ** 0.5
+    x = level_prev**0.5 * clean + (1 - level_prev - sigma**2) ** 0.5 * direction
+    if sigma > 0 and step > 0 and noise is not None:
+        x = x + sigma * noise(step)
     return x
 
 
@@ -187,9 +197,25 @@ def sample(
         >>> sample("dpm++", predict, start, Schedule.cosine(50), noise, steps=10).unique()
         tensor([0.5000])
     """
+    spaced = space(name, schedule, steps)
+    return _SAMPLERS[name][0](predict, start, spaced, noise)
+
+
+STEPS: Final[dict[str, Callable[[Tensor, Tensor, Schedule, int, NoiseSource], Tensor]]] = {
+    "ddpm": step_ddpm,
+    "ddim": step_ddim,
+}
+"""One step ``(x_t, x_0, schedule, step, noise) -> x_{t-1}`` of each sampler that remembers nothing but x_t."""
+
+
+def space(name: str, schedule: Schedule, steps: int | None) -> Schedule:
+    """Return the process that the named sampler walks in so many steps, None for all of ``schedule``'s.
+
+    Raises:
+        ValueError: the sampler is unknown, or it has more steps than the schedule.
+    """
     check_sampler(name)
-    run, space = _SAMPLERS[name]
-    return run(predict, start, schedule if steps is None else space(schedule, steps), noise)
+    return schedule if steps is None else _SAMPLERS[name][1](schedule, steps)
 
 
 def check_sampler(name: str) -> None:

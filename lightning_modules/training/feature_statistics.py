@@ -10,6 +10,12 @@ from torch import Tensor, nn
 from sim.conventions import NUM_FEATURES
 
 
+def find_std(module: nn.Module) -> Tensor | None:
+    """Return the deviations ``(263,)`` that a module normalises by, by which its features are decoded; else None."""
+    statistics = getattr(module, "statistics", None)
+    return statistics.std if isinstance(statistics, FeatureStatistics) and bool(statistics.known) else None
+
+
 @runtime_checkable
 class MotionData(Protocol):
     """The part of a data module that training asks for, after its ``setup``."""

@@ -11,17 +11,19 @@ def _group(group: str, *fields: str, **renamed: str) -> dict[str, str]:
 
 PROCESS: Final = _group("process", "num_steps", "noise_schedule", "predicts", "cond_drop_prob")
 LOSSES: Final = _group(
-    "losses", "huber_delta", "snr_weighted", "log_gradient_norms_every",
+    "losses", "huber_delta", "snr_weighted", "snr_from", "level_weights", "log_gradient_norms_every",
     loss_weights="weights", loss_warmup_steps="warmup_steps", sensor_loss="sensors",
+    spectrum_loss="spectrum", frequency_loss="frequency",
+    loss_decoder="decoder",
 )  # fmt: skip
-OPTIMISER: Final = _group("optimiser", "lr", "weight_decay", "warmup_steps", "lr_schedule")
+OPTIMISER: Final = _group("optimiser", "lr", "weight_decay", "warmup_steps", "lr_schedule", "skip_lr_factor")
 RECIPE: Final = _group("recipe", "trainable", "lora_rank", compile_denoiser="compile")
 SAMPLING: Final = _group("sampling", "guidance", "sampler", sampling_steps="steps")
 
 MOTION_DIFFUSION: Final = {
     **_group(
         "network", "arch", "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout",
-        "text_dim", "mask_frames",
+        "text_dim", "mask_frames", "skip", "skip_frames",
     ),
     **PROCESS, **LOSSES, **OPTIMISER, **RECIPE, **SAMPLING,
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import nn
@@ -23,18 +24,22 @@ class OptimiserOptions:
         weight_decay: of AdamW.
         warmup_steps: optimiser steps until ``lr`` is reached.
         lr_schedule: ``cosine`` (to 0 at the end of the run) or ``constant``.
+        skip_lr_factor: times ``lr`` for the parameters of a skip, which starts closed.
 
     Raises:
-        ValueError: the schedule is unknown.
+        ValueError: the schedule is unknown, or the factor is not above 0.
     """
 
     lr: float = 2e-4
     weight_decay: float = 0.0
     warmup_steps: int = 100
     lr_schedule: str = "cosine"
+    skip_lr_factor: float = 10.0
 
     def __post_init__(self) -> None:
         check_lr_schedule(self.lr_schedule)
+        if not self.skip_lr_factor > 0:
+            raise ValueError(f"skip_lr_factor is {self.skip_lr_factor}, expected above 0; 1 is the rate of all others")
 
 
 def check_lr_schedule(name: str) -> None:
@@ -82,7 +87,11 @@ def make_lr_factor(name: str, *, warmup_steps: int, total_steps: float) -> Calla
 
 
 def make_optimiser(
-    parameters: Iterable[nn.Parameter], *, lr: float, weight_decay: float, lr_factor: Callable[[int], float]
+    parameters: Iterable[nn.Parameter] | list[dict[str, Any]],
+    *,
+    lr: float,
+    weight_decay: float,
+    lr_factor: Callable[[int], float],
 ) -> tuple[Optimizer, LambdaLR]:
     """Return AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) and its schedule."""
     optimiser = AdamW(parameters, lr=lr, weight_decay=weight_decay, fused=True)
@@ -93,7 +102,11 @@ def make_optimiser(
 
 
 def make_optimisers(
-    parameters: Iterable[nn.Parameter], options: OptimiserOptions, *, total_steps: float
+    parameters: Iterable[nn.Parameter],
+    options: OptimiserOptions,
+    *,
+    total_steps: float,
+    skip: Iterable[nn.Parameter] = (),
 ) -> OptimizerLRSchedulerConfig:
     """Return what ``configure_optimizers`` has to: AdamW with warm-up and the chosen schedule, moved every step.
 
@@ -101,9 +114,18 @@ def make_optimisers(
         parameters: to optimise.
         options: rate, decay, warm-up and schedule.
         total_steps: of the run.
+        skip: those of ``parameters`` that ``skip_lr_factor`` is for.
     """
+    faster = list(skip)
+    chosen = {id(parameter) for parameter in faster}
+    groups: list[dict[str, Any]] = [{"params": [value for value in parameters if id(value) not in chosen]}]
+    if faster:
+        groups.append({"params": faster, "lr": options.lr * options.skip_lr_factor})
     factor = make_lr_factor(options.lr_schedule, warmup_steps=options.warmup_steps, total_steps=total_steps)
     optimiser, scheduler = make_optimiser(
-        parameters, lr=options.lr, weight_decay=options.weight_decay, lr_factor=factor
+        [group for group in groups if group["params"]],
+        lr=options.lr,
+        weight_decay=options.weight_decay,
+        lr_factor=factor,
     )
     return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

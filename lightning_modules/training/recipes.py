@@ -12,7 +12,7 @@ from lightning_modules.networks.own import OwnNetwork
 from lightning_modules.training.randomness import derive_seed
 from sim.names import suggest
 
-RECIPES: Final = ("all", "lora", "last:N")
+RECIPES: Final = ("all", "lora", "last:N", "skip")
 COMPILE_BACKEND: Final = "inductor"
 
 _HEAD: Final = "output_process"
@@ -24,7 +24,8 @@ class RecipeOptions:
     """Which parameters are trained, and how the network runs meanwhile.
 
     Attributes:
-        trainable: ``all``, ``lora`` (adapters on the attention) or ``last:N`` (the last N layers and the output head).
+        trainable: ``all``, ``lora`` (adapters on the attention), ``last:N`` (the last N layers and the output head) or
+            ``skip`` (the skip alone); a skip is always trained.
         lora_rank: rank of the adapters.
         compile: run the trained network through ``torch.compile``.
     """
@@ -46,18 +47,34 @@ def apply_recipe(denoiser: nn.Module, recipe: RecipeOptions, *, seed: int) -> No
         ValueError: the recipe is unknown, or the network has fewer layers.
     """
     trainable = recipe.trainable
+    skip = skip_of(denoiser)
     if trainable == "all":
         return
-    if isinstance(denoiser, OwnNetwork):
-        raise ValueError(f"trainable is {trainable!r}, expected 'all': the layers of a network of your own are unknown")
-    if trainable == "lora":
+    if trainable == "skip":
+        if skip is None:
+            raise ValueError("trainable is 'skip', but the network has none; set network.skip to 'detail' or 'filter'")
+        denoiser.requires_grad_(False)
+    elif isinstance(denoiser, OwnNetwork):
+        raise ValueError(
+            f"trainable is {trainable!r}, expected 'all' or 'skip': the layers of a network of your own are unknown"
+        )
+    elif trainable == "lora":
         add_adapters(denoiser, rank=recipe.lora_rank, seed=derive_seed(seed, _ADAPTER_KEY))
-        return
-    kind, _, number = trainable.partition(":")
-    if kind != "last" or not number.isdecimal():
-        hint = suggest(kind, ("all", "lora", "last"), shown_as={"last": "last:2"})
-        raise ValueError(f"trainable {trainable!r} is unknown, must be one of {list(RECIPES)}{hint}")
-    train_last(denoiser, int(number))
+    else:
+        kind, _, number = trainable.partition(":")
+        if kind != "last" or not number.isdecimal():
+            hint = suggest(kind, ("all", "lora", "last", "skip"), shown_as={"last": "last:2"})
+            raise ValueError(f"trainable {trainable!r} is unknown, must be one of {list(RECIPES)}{hint}")
+        train_last(denoiser, int(number))
+    if skip is not None:
+        skip.requires_grad_(True)
+
+
+def skip_of(denoiser: nn.Module) -> nn.Module | None:
+    """Return the skip of a network that has one."""
+    parameterisation = getattr(denoiser, "parameterisation", None)
+    skip: nn.Module | None = getattr(parameterisation, "skip", None)
+    return skip
 
 
 def train_last(denoiser: nn.Module, count: int) -> None:

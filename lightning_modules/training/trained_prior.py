@@ -13,15 +13,16 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from datamodules.batches import MotionBatch
+from lightning_modules.losses import Prediction
 from lightning_modules.metrics.denoising_scores import DenoisingScores
-from lightning_modules.objective import LossOptions, gradient_norms, is_due, sum_shares
+from lightning_modules.objective import LossOptions, Objective, gradient_norms, is_due, sum_shares
 from lightning_modules.text.lookup import TextLookup
 from lightning_modules.training.ema import ramp_decay, update_average
 from lightning_modules.training.feature_statistics import FeatureStatistics, MotionData
 from lightning_modules.training.hyper_parameters import PlainHyperParameters
 from lightning_modules.training.optimisation import OptimiserOptions, make_optimisers
 from lightning_modules.training.randomness import TrainingDraw, draw_training_step
-from lightning_modules.training.recipes import list_trainable
+from lightning_modules.training.recipes import list_trainable, skip_of
 
 
 class TrainedPrior(PlainHyperParameters):
@@ -33,6 +34,7 @@ class TrainedPrior(PlainHyperParameters):
         texts: embeddings of captions; None where the model takes no text.
         scores: what validation and test add up.
         losses: what is minimised.
+        objective: the same, ready to be computed.
         optimiser: how.
         ema_decay: of the average.
         train_seed: seed of the training randomness.
@@ -44,6 +46,7 @@ class TrainedPrior(PlainHyperParameters):
     texts: TextLookup | None
     scores: DenoisingScores
     losses: LossOptions
+    objective: Objective
     optimiser: OptimiserOptions
     ema_decay: float
     train_seed: int
@@ -83,8 +86,40 @@ class TrainedPrior(PlainHyperParameters):
 
     def on_train_start(self) -> None:
         """Log how many parameters are trained."""
+        self._clips_seen = False
         count = sum(value.numel() for value in list_trainable(self.trained))
         self.log("trainable_parameters", float(count), sync_dist=True)
+
+    def on_train_batch_start(self, batch: MotionBatch, batch_idx: int) -> None:
+        """Refuse, with the first batch, clips that are too short for a loss."""
+        if not self._clips_seen:
+            self.objective.check_clips(batch.features.shape[1])
+            self._clips_seen = True
+
+    def pair(
+        self,
+        predicted: Tensor,
+        clean: Tensor,
+        mask: Tensor,
+        *,
+        activity: Tensor,
+        signal_to_noise: Tensor | None = None,
+    ) -> Prediction:
+        """Return what the losses see of a batch.
+
+        Args:
+            predicted: normalised features ``(B, T, 263)``.
+            clean: the truth, same shape.
+            mask: frames inside each clip ``(B, T)``, bool.
+            activity: number of each clip's activity ``(B,)``.
+            signal_to_noise: of the time step of each clip ``(B,)``.
+        """
+        statistics, objective = self.statistics, self.objective
+        return Prediction(
+            predicted.float(), clean, mask, statistics.mean, statistics.std, objective.sensors,
+            signal_to_noise=signal_to_noise, activity=activity, spectra=objective.spectra,
+            frequency=objective.frequency, decoder=objective.decoder,
+        )  # fmt: skip
 
     def draw_step(self, shape: Sequence[int], batch_idx: int, *, num_steps: int) -> TrainingDraw:
         """Return the randomness of this training step, a function of seed, step, rank and nothing else.
@@ -94,9 +129,13 @@ class TrainedPrior(PlainHyperParameters):
             batch_idx: as Lightning counts; batches that are accumulated draw apart.
             num_steps: of the noise schedule.
         """
-        accumulated = batch_idx % self.trainer.accumulate_grad_batches
-        keys = (self.train_seed, self.global_step, accumulated, self.global_rank)
+        keys = self.name_step(batch_idx)
         return draw_training_step(keys, torch.Size(shape), num_steps=num_steps, device=self.device)
+
+    def name_step(self, batch_idx: int) -> tuple[int, ...]:
+        """Return what names this training step: seed, step, batch of those that are accumulated, rank."""
+        accumulated = batch_idx % self.trainer.accumulate_grad_batches
+        return self.train_seed, self.global_step, accumulated, self.global_rank
 
     def finish_step(self, terms: Mapping[str, Tensor], shares: Mapping[str, Tensor]) -> Tensor:
         """Return the objective of a training step, and log it, its terms and, when due, their gradient norms.
@@ -127,7 +166,9 @@ class TrainedPrior(PlainHyperParameters):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return AdamW with warm-up and the chosen schedule, moved every step."""
         steps = self.trainer.estimated_stepping_batches
-        return make_optimisers(list_trainable(self.trained), self.optimiser, total_steps=steps)
+        skip = skip_of(self.trained)
+        faster = [] if skip is None else skip.parameters()
+        return make_optimisers(list_trainable(self.trained), self.optimiser, total_steps=steps, skip=faster)
 
     def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
         """Add the batch to the scores."""

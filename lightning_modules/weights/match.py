@@ -17,9 +17,10 @@ _LOGGER = logging.getLogger(__name__)
 
 _MODEL_KEYS: Final = (
     "arch", "width", "num_layers", "num_heads", "feedforward", "text_dim", "num_steps", "noise_schedule", "predicts",
-    "mask_frames",
+    "mask_frames", "skip", "skip_frames",
 )  # fmt: skip
 
+_SKIP: Final = "parameterisation.skip."
 _TEXT_PROJECTION: Final = ("embed_text.weight", "embed_text.bias")
 
 
@@ -48,6 +49,8 @@ def match_parameters(
         "arch": "trans_enc",
         "noise_schedule": "cosine",
         "predicts": "clean",
+        "skip": "none",
+        "skip_frames": None,
         **weights.hyper_parameters,
         **dimensions,
     }
@@ -58,13 +61,19 @@ def match_parameters(
     differing = [
         f"{key}={theirs[key]} (the model has {hyper_parameters[key]})"
         for key in _MODEL_KEYS
-        if key in theirs and theirs[key] != hyper_parameters[key] and not (key == "text_dim" and encoder != own_encoder)
+        if key in theirs
+        and theirs[key] != hyper_parameters[key]
+        and not (key == "text_dim" and encoder != own_encoder)
+        and not (key.startswith("skip") and theirs["skip"] == "none")
     ]
     if differing:
         raise ValueError(
             f"weights in {source} have {', '.join(differing)}; set the model's arguments to the weights' values"
         )
     own, parameters = denoiser.state_dict(), dict(weights.parameters)
+    if theirs["skip"] == "none" != hyper_parameters["skip"]:
+        _LOGGER.info("the skip starts anew, closed: %s is of a model without one", source)
+        parameters |= {key: value for key, value in own.items() if key.startswith(_SKIP)}
     if encoder != own_encoder:
         _LOGGER.info(
             "embed_text starts anew: %s is of a model with the text encoder %s, this one has %s; all other parameters "

@@ -6,11 +6,11 @@ are swing only: they turn the bone that *ends* at the joint and carry no twist, 
 them; use sim.pose_fit.
 """
 
+from sim.conventions import DECODERS, Decoder
 from sim.features.decode import (
-    DECODERS,
     POSITION_STD_M,
     STEP_STD_M,
-    Decoder,
+    check_decoder,
     features_to_joints,
     features_to_motion,
     features_to_root,
@@ -34,6 +34,7 @@ __all__ = [
     "Decoder",
     "FeatureSlices",
     "canonicalise",
+    "check_decoder",
     "features_to_joints",
     "features_to_motion",
     "features_to_root",

@@ -9,26 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, Literal, get_args
+from typing import Final, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sim.conventions import FEATURE_FPS, NUM_JOINTS
+from sim.conventions import DECODERS, FEATURE_FPS, NUM_JOINTS, Decoder
 from sim.features.layout import FEATURE_SLICES, check_features, heading_matrix
 from sim.motion import Motion
 from sim.names import check_name
 from sim.pose_fit import fit_pose
 from sim.step_fit import fit_positions_and_steps
 
-Decoder = Literal["positions", "consistent"]
-DECODERS: Final[tuple[Decoder, ...]] = get_args(Decoder)
-
 POSITION_STD_M: Final[float] = 0.1222
 STEP_STD_M: Final[float] = 0.01947
 """Standard deviations of joint positions and of their steps to the next frame in HumanML3D's training features [m],
 one for all joints (its ``Std.npy``): what the two are weighed by where nothing else is known."""
+
+
+def check_decoder(name: str) -> Decoder:
+    """Return a name, which a command or YAML gave, as the decoder that it is.
+
+    Raises:
+        ValueError: there is no such decoder; it names the valid ones and the nearest.
+    """
+    check_name(name, DECODERS, "decoder")
+    return cast(Decoder, name)
 
 
 def features_to_root(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,15 +52,8 @@ def features_to_root(features: Tensor) -> tuple[Tensor, Tensor]:
         ValueError: the last axis is not 263 wide or there is no frame.
     """
     check_features(features)
-    steps = features[..., :-1, :]
-    angle = 2.0 * _integrate(steps[..., FEATURE_SLICES.root_rotation_velocity])[..., 0]
-    heading = heading_matrix(torch.stack([-torch.sin(angle), torch.cos(angle)], dim=-1))
-    step_x, step_z = steps[..., FEATURE_SLICES.root_linear_velocity].unbind(-1)
-    local_step = torch.stack([step_x, torch.zeros_like(step_x), step_z], dim=-1)
-    world_step = torch.einsum("...ji,...j->...i", heading[..., 1:, :, :], local_step)
-    position = _integrate(world_step)
-    height = features[..., FEATURE_SLICES.root_height]
-    return heading, torch.cat([position[..., :1], height, position[..., 2:]], dim=-1)
+    turn, step, height, *_ = _split(features)
+    return _integrate_root(turn, step, height)
 
 
 def features_to_joints(
@@ -85,15 +85,19 @@ def features_to_joints(
         (torch.Size([40, 22, 3]), tensor([0.0000, 0.0000, 1.9500]))
     """
     check_name(decoder, DECODERS, "decoder")
-    heading, root = features_to_root(features)
-    local = features[..., FEATURE_SLICES.positions].unflatten(-1, (NUM_JOINTS - 1, 3))
+    check_features(features)
+    turn, ahead, height, local, _, steps, _ = _split(features)
+    heading, root = _integrate_root(turn, ahead, height)
     ground = root * root.new_tensor([1.0, 0.0, 1.0])
-    joints = torch.cat([root[..., None, :], local @ heading + ground[..., None, :]], dim=-2)
-    if decoder == "positions":
+    # Turned in one go: a product of many small matrices costs by their number.
+    seen = [local] if decoder == "positions" else [local, steps]
+    turned = torch.cat(seen, dim=-1).unflatten(-1, (-1, 3)) @ heading
+    place, *step = turned.split([part.shape[-1] // 3 for part in seen], dim=-2)
+    joints = torch.cat([root[..., None, :], place + ground[..., None, :]], dim=-2)
+    if not step:
         return joints
-    steps = features[..., :-1, FEATURE_SLICES.velocities].unflatten(-1, (NUM_JOINTS, 3)) @ heading[..., :-1, :, :]
     fitted = fit_positions_and_steps(
-        joints.flatten(-2), steps.flatten(-2), step_weight=_step_weight(std), lengths=lengths
+        joints.flatten(-2), step[0][..., :-1, :, :].flatten(-2), step_weight=_step_weight(std), lengths=lengths
     )
     return fitted.unflatten(-1, (NUM_JOINTS, 3))
 
@@ -103,22 +107,44 @@ def features_to_motion(
     *,
     fps: float = FEATURE_FPS,
     text: str | Sequence[str] | None = None,
-    decoder: Decoder = "positions",
+    decoder: Decoder = "consistent",
     std: Tensor | None = None,
+    lengths: Tensor | None = None,
 ) -> Motion:
     """Turn features into a Motion of the default body: positions by :func:`features_to_joints`, rotations by fit_pose.
+
+    Features that a network made are to be decoded consistently; for recorded ones both decoders are the same.
 
     Args:
         features: ``(..., T, 263)``, de-normalised.
         fps: frame rate that the features stand for [Hz]; 20 for HumanML3D's.
         text: the caption that the motion carries on.
-        decoder: as in :func:`features_to_joints`.
+        decoder: as in :func:`features_to_joints`; the Motion says which.
         std: as in :func:`features_to_joints`.
+        lengths: as in :func:`features_to_joints`.
 
     Raises:
-        ValueError: the last axis is not 263 wide, there is no frame, a number is not finite or ``fps`` is not positive.
+        ValueError: as :func:`features_to_joints`, a number is not finite or ``fps`` is not positive.
     """
-    return replace(fit_pose(features_to_joints(features, decoder, std=std), fps=fps), text=text)
+    joints = features_to_joints(features, decoder, std=std, lengths=lengths)
+    return replace(fit_pose(joints, fps=fps), text=text, decoder=decoder)
+
+
+def _split(features: Tensor) -> tuple[Tensor, ...]:
+    """Return the parts of :data:`FEATURE_SLICES`; one split has one backward pass, where slices have one each."""
+    parts: tuple[Tensor, ...] = features.split([part.stop - part.start for part in FEATURE_SLICES], dim=-1)
+    return parts
+
+
+def _integrate_root(turn: Tensor, step: Tensor, height: Tensor) -> tuple[Tensor, Tensor]:
+    """Return heading and position as :func:`features_to_root` does, from the root's features."""
+    angle = 2.0 * _integrate(turn[..., :-1, :])[..., 0]
+    heading = heading_matrix(torch.stack([-torch.sin(angle), torch.cos(angle)], dim=-1))
+    step_x, step_z = step[..., :-1, :].unbind(-1)
+    local_step = torch.stack([step_x, torch.zeros_like(step_x), step_z], dim=-1)
+    world_step = torch.einsum("...ji,...j->...i", heading[..., 1:, :, :], local_step)
+    position = _integrate(world_step)
+    return heading, torch.cat([position[..., :1], height, position[..., 2:]], dim=-1)
 
 
 def _step_weight(std: Tensor | None) -> Tensor:

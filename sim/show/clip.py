@@ -11,20 +11,21 @@ import torch
 from torch import Tensor
 
 from sim.body import Body
-from sim.conventions import FEATURE_FPS, NUM_FEATURES, NUM_JOINTS
+from sim.conventions import FEATURE_FPS, NUM_FEATURES, NUM_JOINTS, Decoder
 from sim.features import features_to_motion
 from sim.motion import Motion
 from sim.pose_fit import fit_pose
 from sim.show.options import KINDS
 
 
-def read_clip(path: Path, *, fps: float | None = None) -> Motion:
+def read_clip(path: Path, *, fps: float | None = None, decoder: Decoder = "consistent") -> Motion:
     """Read a clip.
 
     Args:
         path: ``.npz`` of :meth:`sim.motion.Motion.save`; or ``.npy`` with HumanML3D features ``(..., T, 263)``, of
             which frames of zeros at the end are padding, or with world joints ``(..., T, 22, 3)`` [m], Y up.
         fps: frame rate of joints [Hz], and of features if it is not 20; a Motion carries its own.
+        decoder: how features become joints, see :func:`sim.features.features_to_joints`.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -37,7 +38,7 @@ def read_clip(path: Path, *, fps: float | None = None) -> Motion:
             raise ValueError(f"fps is {fps:g}, but {path} is a Motion and carries its own rate; leave --fps out")
         return _read_motion(path)
     if path.suffix == ".npy":
-        return _read_array(path, fps)
+        return _read_array(path, fps, decoder)
     raise ValueError(f"{path} ends in {path.suffix!r}, expected {KINDS}")
 
 
@@ -77,7 +78,7 @@ def _read_motion(path: Path) -> Motion:
         raise ValueError(message) from None
 
 
-def _read_array(path: Path, fps: float | None) -> Motion:
+def _read_array(path: Path, fps: float | None, decoder: Decoder) -> Motion:
     try:
         array = np.load(path, allow_pickle=False)
     except (EOFError, OSError, ValueError):
@@ -86,7 +87,10 @@ def _read_array(path: Path, fps: float | None) -> Motion:
         raise ValueError(f"{path} holds {array.dtype}, expected numbers: {KINDS}")
     values = torch.from_numpy(array.astype(np.float32 if array.dtype.itemsize <= 4 else np.float64))
     if values.ndim >= 2 and values.shape[-1] == NUM_FEATURES:
-        return features_to_motion(_without_padding(values, path), fps=FEATURE_FPS if fps is None else fps)
+        lengths = _measure_lengths(values, path)
+        longest = values[..., : int(lengths.max()), :]
+        rate = FEATURE_FPS if fps is None else fps
+        return features_to_motion(longest, fps=rate, decoder=decoder, lengths=lengths)
     if values.ndim >= 3 and values.shape[-2:] == (NUM_JOINTS, 3):
         if fps is None:
             raise ValueError(f"{path} holds joints {tuple(values.shape)} but no frame rate; give it with --fps 20")
@@ -94,9 +98,10 @@ def _read_array(path: Path, fps: float | None) -> Motion:
     raise ValueError(f"{path} holds an array {tuple(values.shape)}, expected {KINDS}")
 
 
-def _without_padding(features: Tensor, path: Path) -> Tensor:
-    """Cut the frames at the end that are zero in every member: generated batches are padded to their longest."""
-    filled = torch.nonzero(features.reshape(-1, *features.shape[-2:]).abs().amax(dim=(0, 2)))
-    if not len(filled):
+def _measure_lengths(features: Tensor, path: Path) -> Tensor:
+    """Return the frames ``(...)`` of each member without those of zeros at its end, with which batches are padded."""
+    filled = features.abs().amax(dim=-1) > 0
+    lengths = (filled * torch.arange(1, filled.shape[-1] + 1)).amax(dim=-1)
+    if not bool(lengths.any()):
         raise ValueError(f"{path} holds features {tuple(features.shape)} that are all zero, expected a movement")
-    return features[..., : int(filled.max()) + 1, :]
+    return lengths

@@ -124,7 +124,7 @@ def show(arguments: argparse.Namespace, motion: Motion | None = None) -> list[st
     placements = [Placement.preset(name) for name in arguments.placements]
     device = SensorErrors.preset(arguments.errors)
     if motion is None:
-        motion = read_clip(arguments.clip, fps=arguments.fps)
+        motion = read_clip(arguments.clip, fps=arguments.fps, decoder=arguments.decoder)
     page = write_page(
         motion,
         Body.default() if arguments.body is None else Body.from_smpl(arguments.body),

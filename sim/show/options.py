@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from sim.conventions import NUM_FEATURES, NUM_JOINTS
+from sim.conventions import DECODERS, NUM_FEATURES, NUM_JOINTS
 
 DEFAULT_PLACEMENTS: Final = ("left_wrist", "lower_back", "right_ankle")
 
@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser, *, kinds: str = KINDS) -> Non
     parser.add_argument("--out", type=Path, help="page to write (default: CLIP with .html)")
     parser.add_argument("--rate-hz", type=float, default=100.0, help="samples per second (default 100)")
     parser.add_argument("--fps", type=float, help="frames per second of an .npy clip; features have 20")
+    parser.add_argument(
+        "--decoder",
+        default="consistent",
+        choices=DECODERS,
+        help="joints of features: by positions and steps (consistent, default) or by positions alone",
+    )
     parser.add_argument("--clip", dest="member", type=int, default=0, metavar="K", help="which clip of a batch")
     parser.add_argument("--start", type=float, default=0.0, metavar="S", help="second to start from (default 0)")
     parser.add_argument(

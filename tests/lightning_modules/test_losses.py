@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lightning_modules.losses import LOSSES, Prediction, joint_acceleration, reduce_residual, stencil_mask
+from lightning_modules.decoded_motion import joint_acceleration
+from lightning_modules.losses import LOSSES, Prediction, reduce_residual, stencil_mask
 from lightning_modules.networks.denoiser import Denoiser
 from lightning_modules.networks.packing import mask_frames_of
 from lightning_modules.objective import Objective, gradient_norms
-from sim.conventions import JOINT_INDEX
+from sim.conventions import DECODERS, JOINT_INDEX
 from sim.features import FEATURE_SLICES, features_to_joints
 
 LENGTHS = torch.tensor([12, 9, 3])
@@ -35,8 +36,8 @@ def test_equal_motions_cost_nothing_and_padding_never_counts(name):
     predicted = torch.where(prediction.mask[..., None], prediction.target, 50.0)
     same = replace(prediction, predicted=predicted)
     torch.testing.assert_close(only(name).compute_terms(same)[name], torch.zeros(3), rtol=0, atol=1e-6)
-    # The spline that sensors are read from needs more than the last clip's three frames.
-    counts = torch.tensor([True, True, name != "acc_sensors"])
+    # The spline that sensors are read from needs more than the last clip's three frames, a spectrum more than all.
+    counts = torch.tensor([name != "acc_spectrum", name != "acc_spectrum", not name.startswith("acc_s")])
     assert torch.equal(only(name).compute_terms(prediction)[name] > 0, counts)
 
 
@@ -69,16 +70,41 @@ def test_acc_features_by_hand():
     torch.testing.assert_close(only("acc_features").compute_terms(prediction)["acc_features"][1], expected)
 
 
-def test_acc_joints_by_hand():
-    prediction = make_prediction()
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_acc_joints_by_hand(decoder):
+    prediction = replace(make_prediction(), decoder=decoder)
     predicted, target = (
-        features_to_joints((x[1] * prediction.std + prediction.mean).double())[:9]
+        features_to_joints((x[1, :9] * prediction.std + prediction.mean).double(), decoder, std=prediction.std)
         for x in (prediction.predicted, prediction.target)
     )
     difference = 400 * (predicted - target)
     expected = (difference[2:] - 2 * difference[1:-1] + difference[:-2]).square().mean()
     actual = only("acc_joints").compute_terms(prediction)["acc_joints"][1]
     torch.testing.assert_close(actual.double(), expected, rtol=1e-3, atol=0)
+
+
+def test_sensors_are_on_the_joints_that_the_decoder_gives():
+    prediction = make_prediction()
+    found = {
+        decoder: only("acc_sensors").compute_terms(replace(prediction, decoder=decoder))["acc_sensors"][:2]
+        for decoder in DECODERS
+    }
+    assert bool((found["consistent"] < 0.7 * found["positions"]).all())
+    joints = features_to_joints(
+        prediction.predicted * prediction.std, "consistent", std=prediction.std, lengths=LENGTHS
+    )
+    torch.testing.assert_close(prediction.decoded.chosen.joints, joints)
+    assert prediction.decoded.chosen is prediction.decoded.consistent
+    assert replace(prediction, decoder="positions").decoded.chosen.joints.equal(
+        features_to_joints(prediction.predicted * prediction.std)
+    )
+
+
+@pytest.mark.parametrize("name", ["positions", "foot_contact"])
+def test_what_mdm_defines_is_of_positions_whatever_the_decoder(name):
+    prediction = make_prediction()
+    terms = [only(name).compute_terms(replace(prediction, decoder=decoder))[name] for decoder in DECODERS]
+    assert torch.equal(*terms)
 
 
 def test_positions_by_hand():
@@ -108,10 +134,13 @@ def test_foot_contact_counts_what_standing_feet_move():
 def test_acceleration_of_a_root_in_free_fall():
     features = torch.zeros(1, 15, 263)
     time_s = torch.arange(15) / 20
-    features[..., FEATURE_SLICES.root_height] = (3 - 0.5 * 9.80665 * time_s**2)[:, None]
-    acceleration = joint_acceleration(features)
-    assert acceleration.shape == (1, 13, 22, 3)
-    torch.testing.assert_close(acceleration[0, :, 0, 1], torch.full((13,), -9.80665), rtol=0, atol=1e-3)
+    height = 3 - 0.5 * 9.80665 * time_s**2
+    features[..., FEATURE_SLICES.root_height] = height[:, None]
+    features[0, :-1, FEATURE_SLICES.velocities.start + 1] = height.diff()  # joint 0's own step, which says the same
+    for decoder in DECODERS:
+        acceleration = joint_acceleration(features, decoder=decoder)
+        assert acceleration.shape == (1, 13, 22, 3)
+        torch.testing.assert_close(acceleration[0, :, 0, 1], torch.full((13,), -9.80665), rtol=0, atol=1e-3)
 
 
 def test_acceleration_keeps_float32_under_autocast():
@@ -166,6 +195,15 @@ def test_a_weight_warms_up():
     assert totals == [2.0, 2.75, 5.0, 5.0, 5.0]
 
 
+def test_a_loss_counts_from_a_ratio_on():
+    objective = Objective(
+        {"reconstruction": 2.0, "velocity": 3.0}, snr_weighted=("velocity",), snr_from={"velocity": 1.0}
+    )
+    terms = {"reconstruction": torch.ones(3), "velocity": torch.ones(3)}
+    total = objective.combine(terms, torch.tensor([0.9, 1.0, 10.0]))
+    torch.testing.assert_close(total, torch.tensor([2.0, 2.0 + 3.0 / 5, 5.0]))
+
+
 def test_gradient_norms_are_each_losss_own():
     prediction = make_prediction()
     scale = torch.nn.Parameter(torch.ones(3, 1, 1))
@@ -193,3 +231,7 @@ def test_bad_objectives_are_refused():
         only("velocity", huber_delta={"velocity": 0.0})
     with pytest.raises(ValueError, match="loss_warmup_steps"):
         only("velocity", warmup_steps={"velocity": -1})
+    with pytest.raises(ValueError, match=r"snr_from is .* at least 0"):
+        only("velocity", snr_from={"velocity": -1.0})
+    with pytest.raises(ValueError, match="'velocityy' is unknown"):
+        only("velocity", snr_from={"velocityy": 1.0})

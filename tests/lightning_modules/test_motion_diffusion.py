@@ -183,9 +183,9 @@ def test_arms_with_other_losses_see_the_same_randomness(tmp_path, monkeypatch):
     seen = {}
 
     class Spy(MotionDiffusion):
-        def _predict_clean(self, network, batch, steps, text, noise):
+        def _predict_clean(self, network, batch, steps, text, noise, coarse=None):
             seen.setdefault(self.objective.active, []).append((steps, text.embedding, noise))
-            return super()._predict_clean(network, batch, steps, text, noise)
+            return super()._predict_clean(network, batch, steps, text, noise, coarse)
 
     for weights in ({"reconstruction": 1.0}, {"reconstruction": 1.0, "acc_joints": 1.0}):
         model = Spy(**DIMENSIONS, loss_weights=weights, cond_drop_prob=0.5)

@@ -104,7 +104,9 @@ def test_gradient_equals_finite_differences(clips):
         return errors[readings.inside].sum()
 
     def features_to_joints64(features):
-        return Prediction(features, features, mask, features.new_zeros(263), features.new_ones(263)).decoded.joints
+        return Prediction(
+            features, features, mask, features.new_zeros(263), features.new_ones(263)
+        ).decoded.chosen.joints
 
     predicted.requires_grad_()
     (gradient,) = torch.autograd.grad(loss(predicted), predicted)

@@ -109,9 +109,18 @@ def tabulate_paired(results: HarEvalResults) -> str:
             for other in references
             for kind in ("relative_rmse", "relative_mse")
         ]
-        overall.append([name, f"{entry['all']['rmse']:.3f}", f"{entry['all']['mse']:.3f}", *relative])
+        by_positions = entry["all"].get("rmse_positions")
+        overall.append(
+            [
+                name,
+                f"{entry['all']['rmse']:.3f}",
+                f"{entry['all']['mse']:.3f}",
+                "·" if by_positions is None else f"{by_positions:.3f}",
+                *relative,
+            ]
+        )
         single.append([name, *(f"{entry['by_activity'][activity]['rmse']:.2f}" for activity in activities)])
-    header = ["arm", "RMSE [m/s²]", "MSE [(m/s²)²]"]
+    header = ["arm", "RMSE [m/s²]", "MSE [(m/s²)²]", "RMSE by positions alone [m/s²]"]
     header += [f"{kind} relative to {other}" for other in references for kind in ("RMSE", "MSE")]
     by_activity = table(["RMSE [m/s²] by activity", *activities], single)
     return table(header, overall) + f"<details><summary>By activity</summary>{by_activity}</details>"

@@ -18,7 +18,7 @@ from experiments.pipeline.tasks import Inputs, Task
 from lightning_modules.training.randomness import derive_seed
 from sim.body import Body
 from sim.conventions import FEATURE_FPS, JOINT_INDEX
-from sim.features import features_to_motion
+from sim.features import check_decoder, features_to_motion
 from sim.motion import Motion
 from sim.trajectory import resample_motion
 
@@ -61,6 +61,7 @@ class Generate(Task):
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Sample features, decode them, fit poses."""
+        decoder = check_decoder(self.config.decoder)
         model = load_arm(self.checkpoint, inputs, cache_dir=self.cache_dir).to(self.device)
         frames = round(self.config.seconds * FEATURE_FPS)
         for activity in self.activities:
@@ -80,7 +81,10 @@ class Generate(Task):
                 for start in range(0, count, BATCH)
             ]
             with torch.no_grad():
-                features_to_motion(torch.cat(features), text=texts).save(output / f"{activity}.npz")
+                motion = features_to_motion(
+                    torch.cat(features), text=texts, decoder=decoder, std=model.statistics.std.cpu()
+                )
+            motion.save(output / f"{activity}.npz")
         describe_motions(output, self.activities)
 
 

@@ -27,9 +27,10 @@ ERRORS = "errors.npz"
 class PairedError(Task):
     """Squared acceleration errors of one arm on the test split: ``errors.npz``.
 
-    ``squared (N, L)`` holds sums over frames and joints of squared distances [(m/s^2)^2] for each window and
-    noise level, ``counts (N,)`` the number of vectors behind each, ``activity (N,)`` the name and ``recording (N,)``
-    what the window was cut from: windows of one recording are not independent.
+    ``squared (N, L)`` holds sums over frames and joints of squared distances [(m/s^2)^2] for each window and noise
+    level, decoded consistently, ``squared_positions`` the same by positions alone, ``counts (N,)`` the number of
+    vectors behind each, ``activity (N,)`` the name and ``recording (N,)`` what the window was cut from: windows of one
+    recording are not independent.
 
     Attributes:
         arm: name of the arm, for the reader; weights alone count.
@@ -56,14 +57,14 @@ class PairedError(Task):
         """Denoise the held-out clips in one step from each noise level."""
         model = load_arm(self.checkpoint, inputs, cache_dir=self.cache_dir)
         windows = HeldOut("test", self.window_s, self.motion_root)
-        squared: list[Tensor] = []
-        counts: list[Tensor] = []
+        found: dict[str, list[Tensor]] = {"squared": [], "squared_positions": [], "counts": []}
         names: dict[str, list[str]] = {"activity": [], "recording": []}
         for batch, activity, recording in windows.batches(self.cache_dir):
-            errors, vectors = paired_errors(model, batch)
-            squared.append(errors)
-            counts.append(vectors)
+            errors = paired_errors(model, batch)
+            found["squared"].append(errors["acc_joints"].sums)
+            found["squared_positions"].append(errors["acc_joints_positions"].sums)
+            found["counts"].append(errors["acc_joints"].counts)
             names["activity"] += activity
             names["recording"] += recording
-        numbers = {"squared": torch.cat(squared).numpy(), "counts": torch.cat(counts).numpy()}
+        numbers = {name: torch.cat(parts).numpy() for name, parts in found.items()}
         save_arrays(output / ERRORS, numbers | {name: np.array(value, dtype=np.str_) for name, value in names.items()})

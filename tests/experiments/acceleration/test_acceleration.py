@@ -16,6 +16,7 @@ from experiments.acceleration.config import load_acceleration_config
 from experiments.acceleration.measure import Measured, read_measured
 from experiments.acceleration.page import NUMBERS
 from experiments.acceleration.plan import Arm
+from experiments.acceleration.sensors import Sensed
 from experiments.acceleration.summarise import ALL, Groups, compare_errors, compute_rmse, measure_distance
 from experiments.arms.fine_tune import WEIGHTS
 from experiments.arms.paired_errors import SPACES, paired_errors_in_all_spaces
@@ -42,7 +43,7 @@ def config(tmp_path_factory, cache_dir):
     save_prior(model, folder / "tiny.safetensors", {})
     content = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
     content |= {
-        "original": str(folder / "tiny.safetensors"),
+        "originals": {"tiny": str(folder / "tiny.safetensors")},
         "config": str(SHIPPED.parents[1] / content["config"]),
         "motion_root": None,
         "steps": 2,
@@ -67,18 +68,26 @@ def page(config):
 
 
 def test_every_arm_is_swept_compared_and_drawn(page):
-    numbers = json.loads((page.parent / NUMBERS).read_text(encoding="utf-8"))
+    numbers = json.loads((page.parent / NUMBERS).read_text(encoding="utf-8"))["tiny"]
     assert [(row["arm"], row["weight"]) for row in numbers["sweep"]] == [
         ("original", None), ("continued", None), ("acc_joints", 1e-4), ("acc_joints", 1e-3),
     ]  # fmt: skip
     compared = {(entry["arm"], entry["against"]) for entry in numbers["changes"]}
     assert compared == {("continued", "original"), ("acc_joints", "original"), ("acc_joints", "continued")}
     assert {entry["space"] for entry in numbers["changes"]} == set(SPACES)
+    assert {(entry["arm"], entry["against"]) for entry in numbers["sensors"]} == compared | {
+        ("original", None), ("continued", None), ("acc_joints", None)
+    }  # fmt: skip
+    assert all(entry["low"] <= entry["high"] for entry in numbers["sensors"])
+    assert {row["arm"] for row in numbers["sensor_ratios"]} == {"original", "continued", "acc_joints"}
+    assert {row["run"] for row in numbers["sensor_ratios"]} == {0, 1}
     assert {"all", "still", "low", "high"} <= {entry["group"] for entry in numbers["changes"]}
     for entry in numbers["changes"]:
         assert entry["low"] <= entry["change"] <= entry["high"] or entry["low"] == pytest.approx(entry["high"])
     text = page.read_text(encoding="utf-8")
     assert "reached" in text
+    assert "## Sensor output, generated over recorded: acc_joints" in text
+    assert "sensor output of generated motion, mean |ln ratio| to recorded motion against the control" in text
     for picture in ("acceleration_sweep.png", "acceleration_distributions.png"):
         assert f"({picture})" in text
         assert (page.parent / picture).stat().st_size > 10_000
@@ -118,6 +127,7 @@ def make_measured(*, scale=1.0, peak=(0.1, 5.0, 20.0, 30.0)):
     squares = {space: scale**2 * generator.gamma(2.0, size=(4, 5)) for space in SPACES}
     recorded = generator.gamma(2.0, size=(4, 40, 22)).astype(np.float32)
     recorded[3, 20:] = np.nan
+    sensed = Sensed(*np.zeros((2, 4, 1, 36, 1)), *np.zeros((2, 4, 36, 1)), ("waist",))
     return Measured(
         squares,
         {space: np.full(4, 10.0) for space in SPACES},
@@ -127,6 +137,7 @@ def make_measured(*, scale=1.0, peak=(0.1, 5.0, 20.0, 30.0)):
         np.array(["a", "b", "c", "c"]),
         scale * recorded[:, None],
         recorded,
+        sensed,
     )
 
 
@@ -199,6 +210,7 @@ def test_peak_acceleration_of_a_shaken_body():
         ("still_m_s2=20", "expected 0 < still_m_s2 < high_m_s2"),
         ("motion_root=/nowhere", "/nowhere not found"),
         ("sampler=euler", "must be one of"),
+        ("placements=[left_paw]", "unknown placement 'left_paw'"),
         ("stepz=3", "nearest valid one is 'steps'"),
     ],
 )
@@ -217,4 +229,10 @@ def test_measurements_are_read_as_they_were_written(page, cache_dir):
     windows, frames = measured.recorded.shape[:2]
     assert measured.generated.shape == (windows, 1, frames, 22)
     assert np.array_equal(np.isnan(measured.recorded[..., 0]).sum(axis=1), frames + 2 - measured.length)
+    sensed = measured.sensed
+    assert sensed.placements == ("waist", "chest", "left_wrist", "left_thigh")
+    assert sensed.force_generated.shape == sensed.rate_generated.shape == (windows, 1, frames + 2, 4)
+    inside = np.maximum(measured.length - 6, 0)  # three frames at either end are the spline's
+    assert np.array_equal((~np.isnan(sensed.force_recorded[..., 0])).sum(axis=1), inside)
+    assert np.array_equal((~np.isnan(sensed.rate_generated[:, 0, :, 3])).sum(axis=1), inside)
     assert json.loads((folder / "stage.json").read_text(encoding="utf-8"))["stage"] == "measure"

@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_named() -> None:
     x, timesteps, text, lengths = inputs()
     with pytest.raises(ValueError, match=r"Narrow returned shape \(2, 6, 1\), expected that of x, \(2, 6, 263\)"):
         MotionDiffusion(denoiser=Narrow()).denoiser(x, timesteps, text, lengths)
-    with pytest.raises(ValueError, match="expected 'all': the layers of a network of your own are unknown"):
+    with pytest.raises(ValueError, match="expected 'all' or 'skip': the layers of a network of your own are unknown"):
         MotionDiffusion(denoiser=Scaled(), trainable="lora")
     with pytest.raises(ValueError, match="network is Scaled, which no file can describe"):
         save_prior(MotionDiffusion(denoiser=Scaled()), "prior.safetensors", {})

@@ -71,5 +71,5 @@ def test_a_prior_that_predicts_noise_is_saved_as_such(tmp_path):
         MotionDiffusion(**SIZES, init_from=str(tmp_path / "noise.safetensors"))
     with pytest.raises(ValueError, match="MDM's layout holds its own architectures"):
         save_mdm(model, tmp_path / "model.pt")
-    with pytest.raises(ValueError, match="'epsilon', must be one of"):
+    with pytest.raises(ValueError, match="'epsilon', expected one of"):
         MotionDiffusion(**SIZES, predicts="epsilon")

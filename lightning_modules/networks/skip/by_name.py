@@ -1,0 +1,51 @@
+"""The skips that a denoiser can have, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from lightning_modules.diffusion import Schedule
+from lightning_modules.networks.skip.detail_skip import DetailSkip
+from lightning_modules.networks.skip.filter_skip import FilterSkip
+from sim.conventions import NUM_FEATURES
+from sim.names import check_name
+
+Skip: TypeAlias = FilterSkip | DetailSkip
+
+SKIPS: Final = ("none", "filter", "detail")
+_FRAMES: Final = {"filter": 7, "detail": 32}
+
+
+@dataclass(frozen=True)
+class SkipOptions:
+    """A road from x_t to the output.
+
+    Attributes:
+        kind: ``none``, ``filter`` (a temporal filter per time step and feature) or ``detail`` (a Wiener filter of what
+            the network leaves out).
+        frames: taps of the filter or frames of a window; None takes 7 and 32.
+    """
+
+    kind: str = "none"
+    frames: int | None = None
+
+
+def build_skip(options: SkipOptions, schedule: Schedule, *, text_dim: int) -> Skip | None:
+    """Return the skip that is asked for, or None.
+
+    Args:
+        options: which, and how long.
+        schedule: the process that the network is trained on.
+        text_dim: width of a caption's embedding.
+
+    Raises:
+        ValueError: the kind is unknown, or the number of frames does not fit it.
+    """
+    check_name(options.kind, SKIPS, "skip")
+    if options.kind == "none":
+        return None
+    frames = _FRAMES[options.kind] if options.frames is None else options.frames
+    if options.kind == "filter":
+        return FilterSkip(schedule, taps=frames, num_features=NUM_FEATURES)
+    return DetailSkip(schedule, window=frames, text_dim=text_dim)

@@ -1,0 +1,1 @@
+"""What losses compare in place of differences in time: power spectra of sensors, frequencies of an error."""
