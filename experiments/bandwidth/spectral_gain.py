@@ -34,9 +34,9 @@ MIN_DENSITY: Final = 0.05
 """Least mean power density of a joint's acceleration at 1 and 2 Hz [(m/s^2)^2/Hz]; below, the person hardly moves."""
 
 SMOOTHED: Final = -0.75
-JITTERY: Final = 1.2
+JITTERY: Final = 1.0
 """Mean log10 of power over the reference's from 6 to 9 Hz, below which a motion is called smoothed and above which
-jittery: about one recorded file in twenty-five lies below, one in fifty above (docs/bandwidth.md)."""
+jittery: about one recorded file in twenty lies below, one in a hundred above (docs/bandwidth.md)."""
 
 JOINTS: Final = tuple(
     JOINT_INDEX[name]
