@@ -80,7 +80,7 @@ class Judged:
         side: what it made.
         table: every ratio of generated to recorded.
         error: mean of ``|ln ratio|`` over the quantities that decide, with a 95% interval over motions.
-        seconds: of sampling for each motion [s].
+        seconds: of the processor, sampling each motion [s].
     """
 
     sampler: str
@@ -147,9 +147,9 @@ def judge_samplers(
     yield reference
     for calls in options.calls:
         for sampler in options.samplers:
-            start = time.perf_counter()
+            start = time.process_time()  # of one thread; whatever else the machine does is no part of it
             motions = sample_motions(model, prompts, sampler, calls, options)
-            seconds = (time.perf_counter() - start) / (options.motions * len(prompts))
+            seconds = (time.process_time() - start) / (options.motions * len(prompts))
             side = Side.of(motions, options.decoder, std, sensors)
             table = tabulate(side.sensors, reference.sensors, options.placements)
             yield Judged(sampler, calls, side, table, _resample(side, reference, options.placements, table), seconds)

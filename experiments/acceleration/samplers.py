@@ -70,7 +70,7 @@ def tabulate_samplers(recorded: Side, found: Sequence[Judged], options: argparse
         f"{', '.join(options.placements)} (and, in the first table, activities); 1 is right. Error: mean |ln ratio| of "
         f"{', '.join(DECIDING)}, with a 95% interval over motions. {describe_machine()}."
     )
-    header = ["sampler", "calls", "s a motion", "mean abs log ratio", *SHOWN, "joints [m/s^2]", "feet slide"]
+    header = ["sampler", "calls", "CPU s a motion", "mean abs log ratio", *SHOWN, "joints [m/s^2]", "feet slide"]
     return [
         BenchTable("Samplers beside recorded motion", header, rows, note),
         BenchTable(f"By activity: {' / '.join(SHOWN)}", ["sampler", "calls", *activities], by_activity),
@@ -131,7 +131,7 @@ def main(args: Sequence[str] | None = None) -> int:
                 recorded = one
             else:
                 found.append(one)
-                console.print(f"{one.sampler} {one.calls}: {one.error.mean:.3f}, {one.seconds:.3f} s a motion")
+                console.print(f"{one.sampler} {one.calls}: {one.error.mean:.3f}, {one.seconds:.3f} CPU s a motion")
                 if options.csv is not None:  # after each, as they take minutes
                     write_csv(found, options.csv)
         if recorded is None:
