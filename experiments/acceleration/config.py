@@ -61,7 +61,7 @@ class AccelerationConfig:
         cache: folder of stage results.
     """
 
-    originals: dict[str, str] = field(default_factory=lambda: {"prior": "prior"})
+    originals: dict[str, str] = field(default_factory=dict)
     config: str = "experiments/finetune_acc.yaml"
     steps: int = 400
     options: list[str] = field(default_factory=list)
