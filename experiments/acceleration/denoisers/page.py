@@ -184,7 +184,7 @@ def _tabulate_levels(title: str, errors: dict[str, Array]) -> BenchTable:
     rows = []
     for name, values in errors.items():
         cells = [_spread(column) for column in values.T.tolist()]
-        better = (values < nothing).all(axis=0) & (name != SCALED)
+        better = np.all(values < nothing, axis=0).tolist()  # never true of the scaled input itself
         rows.append([name, *(f"**{cell}**" if wins else cell for cell, wins in zip(cells, better, strict=True))])
     return BenchTable(
         title,
