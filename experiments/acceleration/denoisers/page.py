@@ -171,7 +171,7 @@ def _tabulate_sampled(
     how = f"{config.sampler}, {config.sampling_steps or 'all'} steps, guidance {config.guidance:g}"
     return BenchTable(
         "What is sampled: how near sensor output comes to recorded",
-        ["arm", "mean |ln ratio|", "95% interval", *ACTIVITIES],
+        ["arm", "mean abs ln ratio", "95% interval", *ACTIVITIES],
         rows,
         f"{config.samples} motions for each test window ({how}), at {', '.join(config.placements)}; generated over "
         f"recorded {', '.join(DECIDING)}. 0 is best, 0.1 is ten percent off. Mean over seeds (least, greatest); the "
