@@ -12,7 +12,7 @@ MOCAP ?= ../shared/data/mocap
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.imuforge-installed
 
-.PHONY: help setup test lint format bench docs wheel doctor prior arms finetune har-eval clean
+.PHONY: help setup test lint format bench docs wheel doctor prior detail arms finetune har-eval clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,6 +58,10 @@ doctor: setup  ## say what is installed, who owns bin/lightning, and how to repa
 prior: setup  ## train the small text-to-motion prior on MOCAP=folder and package it (half an hour)
 	IMUFORGE_MOCAP=$(MOCAP) $(BIN)/lightning fit -c experiments/prior.yaml $(ARGS)
 	$(BIN)/python -m experiments.tools.export_prior runs/prior prior
+
+detail: setup  ## train the skip of the packaged prior on MOCAP=folder and package it (a few minutes)
+	IMUFORGE_MOCAP=$(MOCAP) $(BIN)/lightning fit -c experiments/finetune_detail.yaml $(ARGS)
+	$(BIN)/python -m experiments.tools.export_prior runs/finetune_detail detail
 
 arms: setup  ## fine-tune the packaged prior on MOCAP=folder with and without the acceleration loss, and package both
 	for arm in continued acc; do \

@@ -28,7 +28,7 @@ from lightning_modules.weights.mdm_args import write_mdm_args
 _ARCHITECTURE_KEYS: Final = (
     "arch", "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout", "text_dim",
     "mask_frames", "num_steps", "noise_schedule", "predicts", "cond_drop_prob", "text_encoder",
-    "skip", "skip_frames",
+    "skip", "skip_frames", "skip_until",
 )  # fmt: skip
 _VAE_KEYS: Final = ("width", "latent_tokens", "num_layers", "num_heads", "feedforward", "dropout", "kl_weight")
 _MDM_KIND: Final = {"predicts": "clean", "noise_schedule": "cosine", "skip": "none"}
@@ -175,7 +175,7 @@ def _write(
 
 
 def load_prior(name: str | Path, *, text_encoder: TextEncoder | None = None) -> MotionDiffusion:
-    """Load a prior, ready to generate: written by :func:`save_prior`, a ``.ckpt`` of ``lightning fit``, or MDM's ``.pt``.
+    """Load a prior, ready to generate: of :func:`save_prior`, a ``.ckpt`` of ``lightning fit``, or MDM's ``.pt``.
 
     Args:
         name: a path, or the name of packaged weights, such as ``prior``.

@@ -109,7 +109,9 @@ class MotionDiffusion(MotionGenerator):
         self.can_be_guided = process.cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
-        skip = build_skip(SkipOptions(network.skip, network.skip_frames), self.schedule, text_dim=network.text_dim)
+        skip = build_skip(
+            SkipOptions(network.skip, network.skip_frames, network.skip_until), self.schedule, text_dim=network.text_dim
+        )
         parameterisation = Parameterisation(process.predicts, self.schedule, skip)
         if denoiser is None:
             self.denoiser = build_network(network, parameterisation)

@@ -76,7 +76,7 @@ class _Fit(torch.autograd.Function):
         """Fit ``positions (B, T, K)`` and ``steps (B, T-1, K)``."""
         inside = _inside(lengths, positions)
         factors = _eliminate(weight, positions.shape[-2])
-        ctx.save_for_backward(weight, inside, lengths, *factors)
+        ctx.save_for_backward(weight, inside, lengths, *factors)  # type: ignore[arg-type]  # None is kept as None
         # Differences of what lies near are exact in any precision.
         error = _zero_outside(steps - positions.diff(dim=-2), None if inside is None else inside[:, 1:])
         # Solving for what is added to the positions leaves recorded features untouched to the last bit. In float64

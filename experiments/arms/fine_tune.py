@@ -24,6 +24,7 @@ DIMENSIONS = (
     "mask_frames",
     "skip",
     "skip_frames",
+    "skip_until",
 )
 
 

@@ -26,14 +26,17 @@ REFERENCE: Final = (-0.11, -0.36, -0.41, -0.44, -0.40, -0.54, -0.68)
 """log10 of the power density of joint accelerations at :data:`FREQUENCIES_HZ` over that at 1 and 2 Hz: the median of
 the embedded recorded clips (``imuforge bandwidth --reference`` prints it)."""
 
+JUMP_M_S2: Final = 1000.0
+"""Acceleration of a joint beyond which no person moves it; a foot that lands reaches 880 m/s^2."""
+
 MIN_FPS: Final = 19.0
 MIN_DENSITY: Final = 0.05
 """Least mean power density of a joint's acceleration at 1 and 2 Hz [(m/s^2)^2/Hz]; below, the person hardly moves."""
 
 SMOOTHED: Final = -0.75
-JITTERY: Final = 1.2
+JITTERY: Final = 1.0
 """Mean log10 of power over the reference's from 6 to 9 Hz, below which a motion is called smoothed and above which
-jittery: about one recorded file in twenty-five lies below, one in fifty above (docs/bandwidth.md)."""
+jittery: about one recorded file in twenty lies below, one in a hundred above (docs/bandwidth.md)."""
 
 JOINTS: Final = tuple(
     JOINT_INDEX[name]
@@ -84,7 +87,7 @@ def compare_spectrum(joints: Joints, fps: float) -> SpectralGain | str:
         fps: frame rate [Hz].
 
     Returns:
-        The comparison, or in words why there is none: too low a rate, too short, hardly any movement.
+        The comparison, or in words why there is none: too low a rate, too short, jumps all along, hardly any movement.
     """
     shape = spectral_shape(joints, fps)
     return shape if isinstance(shape, str) else SpectralGain(shape - np.array(REFERENCE))
@@ -108,10 +111,15 @@ def spectral_shape(joints: Joints, fps: float) -> NDArray[np.float64] | str:
     if len(joints) < window + 2:
         return f"too short to tell whether it was smoothed: {len(joints)} frames, expected at least {window + 2}"
     series = torch.from_numpy(np.ascontiguousarray(joints[:, list(JOINTS)], dtype=np.float64)).movedim(0, -1)
-    frequency, density = power_spectrum(series.diff(n=2) * fps**2, rate_hz=fps, window=window)
+    segments = (series.diff(n=2) * fps**2).unfold(-1, window, window - window // 2)
+    # A jump, such as from a T-pose put in front, would count as slow movement: its window's mean is far from the rest.
+    possible = torch.linalg.vector_norm(segments, dim=1).amax(dim=(0, -1)) < JUMP_M_S2
+    if not bool(possible.any()):
+        return "jumps too often to tell whether it was smoothed"
+    frequency, density = power_spectrum(segments[:, :, possible], rate_hz=fps, window=window)
     phase = 2 * math.pi * frequency / fps
     lost = torch.where(phase > 0, ((2 - 2 * torch.cos(phase)) / phase.square().clamp_min(1e-12)).square(), 1.0)
-    power = (density.sum(dim=(0, 1)) / lost).numpy()
+    power = (density.mean(dim=2).sum(dim=(0, 1)) / lost).numpy()
     level, *higher = (
         np.interp(np.array(wanted, dtype=np.float64), frequency.numpy(), power)
         for wanted in ((1.0, 2.0), FREQUENCIES_HZ)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from experiments.bench.accelerator import accelerator_table
 from experiments.bench.body import full_mesh_table, gradient_table, long_recording_table, scaling_table
+from experiments.bench.decoding import decoding_table
 from experiments.bench.losses import loss_table
 from experiments.bench.number_table import number_table
 from experiments.bench.real_sensors import real_sensor_table
@@ -51,6 +52,7 @@ def run_command(options: argparse.Namespace) -> int:
         long_recording_table,
         training_table,
         loss_table,
+        decoding_table,
         number_table,
         window_stream_table,
         real_sensor_table,

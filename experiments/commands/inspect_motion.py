@@ -15,15 +15,12 @@ from datamodules.clips.mocap_research_sets import find_declared
 from datamodules.motion_files import read_motion
 from datamodules.motion_files.motion_file import MotionFile, ReadOptions, move_skeleton
 from datamodules.retargeting.retarget import LEGS, SIDES
-from experiments.bandwidth.spectral_gain import compare_spectrum
+from experiments.bandwidth.spectral_gain import JUMP_M_S2, compare_spectrum
 from sim.body import Body
 from sim.conventions import JOINT_INDEX, JOINT_NAMES, PARENTS
 from sim.motion import Motion
 from sim.placements import Placement
 from sim.show import DEFAULT_PLACEMENTS, write_page
-
-JUMP_M_S2: Final[float] = 1000.0
-"""Acceleration of a joint beyond which no person moves it; a foot that lands reaches 880 m/s^2."""
 
 LEG_M: Final[tuple[float, float]] = (0.55, 1.1)
 """Lengths of a person's leg, hip to ankle [m]; others mean another unit."""

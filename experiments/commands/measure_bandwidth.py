@@ -24,7 +24,7 @@ from experiments.bandwidth.spectral_gain import (
 from experiments.commands.inspect_motion import read_declared
 from experiments.pipeline.tables import BenchTable
 
-PAGE, PICTURE = "bandwidth.md", "bandwidth.png"
+PAGE, PICTURE = "bandwidth_table.md", "bandwidth.png"
 
 
 def audit_stages(out: Path | None) -> Iterator[str]:

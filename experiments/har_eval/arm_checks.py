@@ -52,6 +52,11 @@ def _check_source(name: str, arm: ArmConfig) -> None:
         raise ValueError(f"arms.{name} names nothing to train on, expected one of {list(SOURCES)}")
     if len({SOURCES[source] for source in sources}) > 1:
         raise ValueError(f"arms.{name} names {' and '.join(sources)}, expected one of them; make two arms of it")
+    if arm.motion_root is not None and not arm.recorded:
+        raise ValueError(
+            f"arms.{name} names a motion_root but does not say recorded: true; motion to train priors on is given as "
+            "fine_tuning.motion_root"
+        )
     if arm.decoder is not None:
         check_name(arm.decoder, DECODERS, f"decoder in arms.{name}.decoder")
         if arm.kind != "prior":

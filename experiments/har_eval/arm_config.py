@@ -23,6 +23,8 @@ class ArmConfig:
     Attributes:
         weights: of a prior whose motions are simulated: the name of packaged weights, or the path of a file.
         recorded: simulate from the recorded clips themselves, without any generation.
+        motion_root: folder of motion files whose clips count as recorded besides the embedded ones; null takes that of
+            ``fine_tuning``, if any.
         real_people: train on the real set's own training people, without any simulation.
         config: YAML for ``lightning fit`` that trains the prior here, once for each seed: where ``fine_tuning`` says
             so, or where there are no weights.
@@ -35,6 +37,7 @@ class ArmConfig:
 
     weights: str | None = None
     recorded: bool = False
+    motion_root: str | None = None
     real_people: bool = False
     config: str | None = None
     start: str | None = None

@@ -6,9 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from datamodules.clips.sources import list_items
+from datamodules.har.real_module import check_placements
+from datamodules.har.recordings.reading import Reading
 from datamodules.har.registry import READERS
 from experiments.har_eval.arm_checks import check_arms
-from experiments.har_eval.config import MOUNTINGS, GenerationConfig, HarEvalConfig, SetConfig, SimulationConfig
+from experiments.har_eval.config import (
+    MOUNTINGS,
+    SPLITS,
+    GenerationConfig,
+    HarEvalConfig,
+    SetConfig,
+    SimulationConfig,
+)
 from experiments.har_eval.options import DEFAULT_CONFIG
 from experiments.har_eval.short_forms import spell_out
 from experiments.pipeline.typed_config import read_typed
@@ -17,6 +26,7 @@ from lightning_modules.sampling.samplers import check_sampler
 from sim.features import DECODERS
 from sim.names import check_name
 from sim.placements import PLACEMENT_NAMES
+from sim.placements.mountings import check_mounting
 
 
 def load_config(path: Path = DEFAULT_CONFIG, overrides: Sequence[str] = ()) -> HarEvalConfig:
@@ -36,7 +46,8 @@ def check_config(config: HarEvalConfig) -> None:
     if not config.seeds or len(set(config.seeds)) != len(config.seeds):
         raise ValueError(f"seeds are {config.seeds}, expected at least one and none twice")
     check_arms(config)
-    for root in (config.fine_tuning.motion_root, config.paired.motion_root):
+    recorded = (arm.motion_root for arm in config.arms.values())
+    for root in dict.fromkeys((config.fine_tuning.motion_root, config.paired.motion_root, *recorded)):
         if root is not None:
             list_items(root)  # only to hear now, not in the middle, that it is absent or holds no motion
     _check_generation(config.generation)
@@ -48,6 +59,7 @@ def check_config(config: HarEvalConfig) -> None:
         raise ValueError(f"{len(config.sets)} sets and {len(config.classifiers)} classifiers, expected one of each")
     for name, real in config.sets.items():
         _check_set(name, real, config.generation)
+        _check_recordings(name, config)
     for name, classifier in config.classifiers.items():
         check_name(name, CLASSIFIERS, "classifier in classifiers")
         for key in ("steps", "batch_size"):
@@ -74,7 +86,7 @@ def _check_simulation(simulation: SimulationConfig) -> None:
 
 
 def _check_set(name: str, real: SetConfig, generation: GenerationConfig) -> None:
-    check_name(name, tuple(READERS), "data set in sets")
+    check_name(real.reader or name, tuple(READERS), "data set in sets")
     if len(real.classes) < 2:
         raise ValueError(f"sets.{name}.classes are {real.classes}, expected at least two activities")
     for activity in real.classes:
@@ -83,13 +95,41 @@ def _check_set(name: str, real: SetConfig, generation: GenerationConfig) -> None
         raise ValueError(f"sets.{name}.placements is empty, expected one or more of {list(PLACEMENT_NAMES)}")
     for placement in real.placements:
         check_name(placement, PLACEMENT_NAMES, f"placement in sets.{name}.placements")
-    check_name(real.mounting, MOUNTINGS, f"sets.{name}.mounting")
+    _check_mounting(name, real.mounting)
     _check_positive(f"sets.{name}.rate_hz", real.rate_hz)
     _check_positive(f"sets.{name}.window_s", real.window_s)
     if real.window_s > generation.seconds:
         raise ValueError(
             f"sets.{name}.window_s is {real.window_s} s, expected at most generation.seconds, {generation.seconds} s"
         )
+
+
+def _check_mounting(name: str, mounting: str) -> None:
+    if mounting in MOUNTINGS:
+        return
+    try:
+        check_mounting(mounting, name)
+    except ValueError as error:
+        raise ValueError(f"sets.{name}.mounting: {error}; or {' or '.join(MOUNTINGS)}") from error
+
+
+def _check_recordings(name: str, config: HarEvalConfig) -> None:
+    """Make sure that the real people of an entry are there and can be parted as it says."""
+    entry, reader, root = config.sets[name], config.reader(name), config.root(name)
+    real = READERS[reader]
+    check_name(entry.split, SPLITS, f"sets.{name}.split")
+    try:
+        if entry.split == "official" and real.is_test is None:
+            raise ValueError(f"{reader} has no official split; give split: loso")
+        check_placements(tuple(entry.recorded_at) or real.placements, real, reader)
+        if entry.split == "loso" and not real.subject_independent:
+            raise ValueError(f"{reader} does not say who wore the sensors, so nobody can be left out; split otherwise")
+        if not real.sources(root):
+            next(iter(real.read(root, Reading())), None)  # only to hear now what the reader says of it
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"sets.{name}: {error}; its root is given as roots.{reader}=PATH") from error
+    except ValueError as error:
+        raise ValueError(f"sets.{name}: {error}") from error
 
 
 def _check_positive(name: str, value: float) -> None:

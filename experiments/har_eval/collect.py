@@ -54,7 +54,7 @@ def collect_results(
         return outcomes[task_key(task)].folder
 
     scores = _score_all(config, {key: folder(task) for key, task in plan.classify.items()})
-    known = {name: READERS[name].subject_independent for name in config.sets}
+    known = {name: READERS[config.reader(name)].subject_independent for name in config.sets}
     weights = {arm: task.checkpoint for (arm, _), task in plan.paired.items()}
     return {
         "schema": SCHEMA,
@@ -160,7 +160,7 @@ def _describe_set(name: str, config: HarEvalConfig, folder: Path) -> SetEntry:
         "placements": list(entry.placements),
         "mounting": entry.mounting,
         "mounting_knowledge": entry.mounting_knowledge,
-        "subject_independent": READERS[name].subject_independent,
+        "subject_independent": READERS[config.reader(name)].subject_independent,
         "train_subjects": [str(subject) for subject in np.unique(train.subjects)],
         "test_subjects": [str(subject) for subject in np.unique(test.subjects)],
         "train_windows": dict(zip(train.classes, train.counts().tolist(), strict=True)),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from experiments.har_eval.arm_config import ArmConfig, ComparisonConfig, FineTuningConfig
 from sim.sensor_errors import SensorErrors, make_errors
 
 MOUNTINGS = ("declared", "axis_permutations")
+SPLITS = ("official", "loso")
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,12 @@ class SetConfig:
     Attributes:
         classes: activities to tell apart; each needs prompts.
         placements: where virtual sensors are worn, mixed in equal parts.
-        root: folder that holds the set; null for one that a pip package brings.
+        reader: name of the real set, of :data:`datamodules.har.registry.READERS`, where the entry has a name of its
+            own: several entries may ask different things of one set. Null takes the entry's name.
+        root: folder or file that holds the set; null takes that of the reader in ``roots``.
+        recorded_at: the set's sites that windows of real people are cut from, together; empty takes the reader's.
+        split: ``official``, the set's own training and test people; or ``loso``, where everybody is tested: a
+            classifier of real people is trained once for each person on all others, of virtual sensors once.
         label_map: the set's label -> class.
         channels: which of ``accel``, ``gyro``, ``linear_accel``.
         rate_hz: samples per second of the windows [Hz].
@@ -116,16 +123,21 @@ class SetConfig:
         overlap: share of a window that the next one repeats.
         purity: share of a window's samples that must carry its label.
         turn_about_deg: displacement of the sensor about the bone from the placement's own angle [deg].
+        move_along_mm: displacement of the sensor along the bone, away from the trunk [mm].
         around_deg: overrides the simulation's ``around_deg`` for this set.
         train_windows_per_class: training windows of each class, real or virtual, drawn for each seed; null: all.
         turned_copies: turned copies of each virtual window where the mounting is unknown.
-        mounting: ``declared`` (axes lie as the reader says) or ``axis_permutations`` (unknown: all 24 equally likely).
+        mounting: ``declared`` (axes are those of the site), named directions such as ``x_proximal_z_in``
+            (:mod:`sim.placements.mountings`), or ``axis_permutations`` (unknown: all 24 equally likely).
         mounting_knowledge: where that knowledge comes from, in words for the report.
     """
 
     classes: list[str] = field(default_factory=list)
     placements: list[str] = field(default_factory=list)
+    reader: str | None = None
     root: str | None = None
+    recorded_at: list[str] = field(default_factory=list)
+    split: str = "official"
     label_map: dict[str, str] = field(default_factory=dict)
     channels: list[str] = field(default_factory=lambda: ["accel", "gyro"])
     rate_hz: float = 50.0
@@ -133,6 +145,7 @@ class SetConfig:
     overlap: float = 0.5
     purity: float = 0.9
     turn_about_deg: float = 0.0
+    move_along_mm: float = 0.0
     around_deg: float | None = None
     train_windows_per_class: int | None = None
     turned_copies: int = 4
@@ -166,7 +179,9 @@ class HarEvalConfig:
         paired: how the paired acceleration error is measured.
         generation: what is generated, and how.
         simulation: how motions become sensor streams.
-        sets: real data sets by name.
+        sets: what is asked of real people: of one set each, by its name or by a name of one's own.
+        roots: folder or file that holds a real set, by its reader, for the sets without a root of their own; null, or
+            none, for one that a pip package brings.
         classifiers: by name, of :data:`lightning_modules.har_evaluation.CLASSIFIERS`.
         resamples: bootstrap resamples behind each interval.
         processes: tasks run at the same time.
@@ -184,6 +199,7 @@ class HarEvalConfig:
     generation: GenerationConfig = field(default_factory=GenerationConfig)
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
     sets: dict[str, SetConfig] = field(default_factory=dict)
+    roots: dict[str, str | None] = field(default_factory=dict)
     classifiers: dict[str, ClassifierConfig] = field(default_factory=dict)
     resamples: int = 2000
     processes: int = 2
@@ -195,6 +211,15 @@ class HarEvalConfig:
     def all_comparisons(self) -> list[ComparisonConfig]:
         """The primary comparison, if there is one, and then the others."""
         return [*([] if self.primary is None else [self.primary]), *self.comparisons]
+
+    def reader(self, name: str) -> str:
+        """The real set that an entry of ``sets`` is about."""
+        return self.sets[name].reader or name
+
+    def root(self, name: str) -> Path | None:
+        """Where the real set of an entry of ``sets`` lies; None for one that a pip package brings."""
+        root = self.sets[name].root or self.roots.get(self.reader(name))
+        return None if root is None else Path(root).expanduser()
 
     def decodes(self, arm: str) -> str:
         """Return how a prior's features are decoded: the arm's own way, or that of all."""

@@ -60,7 +60,7 @@ def make_plan(config: HarEvalConfig) -> Plan:
     motions: dict[tuple[str, int], Motions] = {
         (arm, seed): task for arm in config.arms for seed in config.seeds if (task := plan_motions(config, arm, seed))
     }
-    real = {name: RealWindows.of(name, entry) for name, entry in config.sets.items()}
+    real = {name: RealWindows.of(name, config) for name in config.sets}
     windows = {
         (arm, name, seed): Simulate(task, name, entry, config.simulation, seed)
         for (arm, seed), task in motions.items()
@@ -94,8 +94,9 @@ def plan_motions(config: HarEvalConfig, arm: str, seed: int) -> Motions | None:
             own = replace(generation, decoder=config.decodes(arm))
             return Generate(arm, seed, checkpoint, own, activities, device, Path(config.cache))
         case "recorded":
-            count, root = generation.motions_per_activity, _path(config.fine_tuning.motion_root)
-            return Recorded(arm, seed, generation.seconds, count, activities, root)
+            root = config.arms[arm].motion_root or config.fine_tuning.motion_root
+            count = generation.motions_per_activity
+            return Recorded(arm, seed, generation.seconds, count, activities, _path(root))
         case "real_people":
             return None
 

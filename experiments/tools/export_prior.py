@@ -33,7 +33,9 @@ from sim.options import flatten
 ROOT: Final = Path(__file__).resolve().parents[2]
 MAX_BYTES: Final = 5_000_000
 CURVES: Final = ("val/reconstruction", "val/paired_acc/rmse")
-OBJECTIVE: Final = ("skip", "level_weights", "snr_from", "snr_weighted", "huber_delta", "loss_warmup_steps", "sensor_loss", "trainable")
+OBJECTIVE: Final = (
+    "skip", "level_weights", "snr_from", "snr_weighted", "huber_delta", "loss_warmup_steps", "sensor_loss", "trainable",
+)  # fmt: skip
 """Arguments of the model that say how it was trained; the card lists those that were set."""
 PLATEAU_SHARE: Final = 0.2
 """The last fifth of the steps, in which a prior at its plateau improves by under 1% (docs/architecture.md, rule 2)."""

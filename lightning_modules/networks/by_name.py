@@ -42,6 +42,7 @@ class NetworkOptions:
             (:mod:`lightning_modules.networks.skip`). It changes nothing until it is trained. Networks of the user's own
             take it, too.
         skip_frames: taps of a ``filter`` (7), frames of the windows of ``detail`` (32).
+        skip_until: share of the schedule, from its clean end, in which the skip acts.
     """
 
     arch: str = "trans_enc"
@@ -55,6 +56,7 @@ class NetworkOptions:
     mask_frames: bool = True
     skip: str = "none"
     skip_frames: int | None = None
+    skip_until: float = 1.0
 
 
 _LOGGER = logging.getLogger(__name__)

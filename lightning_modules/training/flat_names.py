@@ -23,7 +23,7 @@ SAMPLING: Final = _group("sampling", "guidance", "sampler", sampling_steps="step
 MOTION_DIFFUSION: Final = {
     **_group(
         "network", "arch", "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout",
-        "text_dim", "mask_frames", "skip", "skip_frames",
+        "text_dim", "mask_frames", "skip", "skip_frames", "skip_until",
     ),
     **PROCESS, **LOSSES, **OPTIMISER, **RECIPE, **SAMPLING,
 }  # fmt: skip

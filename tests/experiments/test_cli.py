@@ -53,10 +53,11 @@ def test_a_motion_at_rest_reads_gravity_and_no_rotation(still, tmp_path, capsys)
 def test_a_prompt_gives_the_same_recording_for_the_same_seed(prior, tmp_path, monkeypatch, cache_dir):
     monkeypatch.chdir(tmp_path)
 
-    def synth(name, seed):
+    def synth(name, seed, *more):
         path = tmp_path / name
         arguments = ["--prompt", "a person walks", "--placement", "waist", "--rate-hz", "25", "--seconds", "2"]
-        main(["synth", *arguments, "--prior", str(prior), "--seed", str(seed), "--out", str(path), "--steps", "3"])
+        arguments += ["--prior", str(prior), "--seed", str(seed), "--out", str(path), "--steps", "3", *more]
+        main(["synth", *arguments])
         return ImuRecording.load(path)
 
     first, again, other = synth("a.csv", 0), synth("b.parquet", 0), synth("c.parquet", 1)
@@ -64,6 +65,9 @@ def test_a_prompt_gives_the_same_recording_for_the_same_seed(prior, tmp_path, mo
     assert first.rate_hz == 25.0
     assert torch.equal(first.accel, again.accel)
     assert not torch.equal(first.accel, other.accel)
+    by_positions = synth("d.csv", 0, "--decoder", "positions")
+    assert (first.decoder, by_positions.decoder) == ("consistent", "positions")
+    assert not torch.allclose(first.accel, by_positions.accel)
 
 
 def test_sensor_errors_are_added(still, tmp_path):

@@ -11,7 +11,6 @@ import pytest
 import torch
 import yaml
 
-from datamodules import MotionDataModule
 from lightning_modules import MotionDiffusion
 from lightning_modules.checkpoints import load_prior, save_prior
 from lightning_modules.cli import main
@@ -40,33 +39,6 @@ def read(name: str) -> dict[str, dict[str, dict[str, object]]]:
 def read_flat(name: str) -> dict[str, object]:
     """The arguments of a YAML's MotionDiffusion, under their flat names."""
     return flatten(read(name)["model"]["init_args"], MOTION_DIFFUSION)
-
-
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where runs go: IMUFORGE_RUNS is the one knob that moves all of them."""
-    monkeypatch.setenv("IMUFORGE_RUNS", str(tmp_path))
-    monkeypatch.delenv("IMUFORGE_MOCAP", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
-def caches(cache_dir: Path) -> list[str]:
-    return [f"--data.cache_dir={cache_dir / 'motion'}", f"--model.cache_dir={cache_dir / 'text'}"]
-
-
-@pytest.fixture(scope="module")
-def tiny_prior(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An untrained prior of the real class, with the statistics of the embedded clips."""
-    data = MotionDataModule(cache_dir=str(cache_dir / "motion"), samples_per_epoch=16)
-    data.prepare_data()
-    data.setup()
-    torch.manual_seed(0)
-    model = MotionDiffusion(**SMALL)
-    model.statistics.set(*data.feature_statistics())
-    path = tmp_path_factory.mktemp("prior") / "tiny.safetensors"
-    save_prior(model, path, {"data": "none, untrained"})
-    return path
 
 
 @pytest.mark.parametrize("name", ARMS)
@@ -246,6 +218,9 @@ def test_recipes_here_are_all_there_are() -> None:
         "last_layers",
         "gpu",
         "evaluate",
+        "acc_spectrum",
+        "frequency",
+        "rollout",
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from lightning_modules import MotionDiffusion
 from lightning_modules.decoded_motion import joint_acceleration
 from lightning_modules.losses import LOSSES, Prediction, reduce_residual, stencil_mask
 from lightning_modules.networks.denoiser import Denoiser
@@ -84,20 +85,23 @@ def test_acc_joints_by_hand(decoder):
 
 
 def test_sensors_are_on_the_joints_that_the_decoder_gives():
-    prediction = make_prediction()
-    found = {
-        decoder: only("acc_sensors").compute_terms(replace(prediction, decoder=decoder))["acc_sensors"][:2]
-        for decoder in DECODERS
-    }
-    assert bool((found["consistent"] < 0.7 * found["positions"]).all())
-    joints = features_to_joints(
-        prediction.predicted * prediction.std, "consistent", std=prediction.std, lengths=LENGTHS
-    )
-    torch.testing.assert_close(prediction.decoded.chosen.joints, joints)
-    assert prediction.decoded.chosen is prediction.decoded.consistent
-    assert replace(prediction, decoder="positions").decoded.chosen.joints.equal(
-        features_to_joints(prediction.predicted * prediction.std)
-    )
+    losses = []
+    for decoder in DECODERS:
+        prediction = replace(make_prediction(), decoder=decoder)
+        features = prediction.predicted * prediction.std
+        joints = features_to_joints(features, decoder, std=prediction.std, lengths=LENGTHS)
+        expected = prediction.sensors.read(joints, prediction.mask)
+        torch.testing.assert_close(prediction.decoded.chosen.readings.accel, expected.accel)
+        losses.append(only("acc_sensors").compute_terms(prediction)["acc_sensors"][:2])
+    assert not torch.allclose(*losses)
+
+
+def test_a_model_decodes_as_its_flat_option_says_and_consistently_without_one():
+    sizes = {"width": 16, "num_layers": 1, "num_heads": 2, "feedforward": 16, "num_steps": 4}
+    assert MotionDiffusion(**sizes).objective.decoder == "consistent"
+    model = MotionDiffusion(**sizes, loss_decoder="positions")
+    assert model.objective.decoder == "positions"
+    assert MotionDiffusion(**model.hparams_initial).objective.decoder == "positions"
 
 
 @pytest.mark.parametrize("name", ["positions", "foot_contact"])

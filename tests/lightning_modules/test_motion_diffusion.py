@@ -111,7 +111,7 @@ def test_validation_reports_each_activity_and_is_repeatable(tmp_path):
         make_trainer(tmp_path, limit_val_batches=1).validate(model, Clips(), verbose=False)[0] for _ in "ab"
     )
     assert first == pytest.approx(second, rel=0, abs=0, nan_ok=True)  # no clip here is of low dynamics
-    names = ("loss", "acc_joints", "paired_acc/rmse", "paired_acc/mse")
+    names = ("loss", "acc_joints", "paired_acc/rmse", "paired_acc/mse", "paired_acc_positions/rmse")
     for name in (*names, "acc_sensors", "paired_sensors_accel/rmse", "paired_sensors_gyro/rmse"):
         assert {f"val/{name}", f"val/{name}/walking", f"val/{name}/jumping"} <= first.keys()
     # Two clips walk and one jumps.
@@ -288,6 +288,7 @@ def test_generate_needs_statistics_and_a_dropped_condition():
         ({"loss_weights": {"acc_sensor": 1.0}}, "'acc_sensor' is unknown.*'acc_sensors'"),
         ({"loss_warmup_steps": {"acc": 5}}, "'acc' is unknown"),
         ({"sensor_loss": {"placements": ["left_wirst"]}}, "did you mean 'left_wrist'"),
+        ({"loss_decoder": "steps"}, "unknown loss_decoder 'steps'"),
         ({"lr_schedule": "linear"}, "lr_schedule 'linear'"),
         ({"sampler": "euler"}, "sampler 'euler'"),
         ({"cond_drop_prob": 1.5}, "cond_drop_prob is 1.5"),

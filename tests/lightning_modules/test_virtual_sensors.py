@@ -51,7 +51,7 @@ def through_public_doors(predicted, target, sensors):
     placements = [Placement.preset(name) for name in sensors.placements]
     one, other = (
         simulate(
-            features_to_motion(features), Body.default(), placements,
+            features_to_motion(features, std=features.new_ones(263)), Body.default(), placements,
             rate_hz=sensors.rate_hz, cutoff_hz=sensors.cutoff_hz,
         )
         for features in (predicted, target)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
 
 from sim import Body, ImuRecording, Motion, Placement, SensorErrors, TimingErrors, simulate
+from sim.conventions import DECODERS
 from sim.placements.soft_tissue import SoftTissue
 
 QUANTITIES = ("accel", "gyro", "linear_accel", "orientation", "position")
@@ -39,6 +41,32 @@ def test_round_trip_is_exact(tmp_path, suffix, dtype, batch):
     assert loaded.rate_hz == recording.rate_hz
     assert loaded.names == recording.names
     assert torch.equal(loaded.time_s, recording.time_s)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_the_decoder_of_the_motion_comes_back(tmp_path, suffix):
+    turn, place = torch.eye(3).expand(30, 22, 3, 3), torch.tensor([0.0, 0.9, 0.0]).expand(30, 3)
+    for decoder in (None, *DECODERS):
+        motion = Motion(turn, place, 20.0, decoder=decoder)
+        motion.save(tmp_path / "motion.npz")
+        assert Motion.load(tmp_path / "motion.npz").decoder == decoder
+        read = simulate(motion.frames(2), Body.default(), [Placement.preset("chest")], rate_hz=20.0)
+        assert read.decoder == decoder
+        read.every(2).save(tmp_path / f"recording{suffix}")
+        assert ImuRecording.load(tmp_path / f"recording{suffix}").decoder == decoder
+
+
+def test_files_from_before_there_was_a_choice_open(tmp_path):
+    turn, place = np.broadcast_to(np.eye(3), (5, 22, 3, 3)), np.zeros((5, 3))
+    np.savez(tmp_path / "old.npz", rotations=turn, translation=place, fps=np.float64(20), text=np.array("null"))
+    assert Motion.load(tmp_path / "old.npz").decoder is None
+    recording = _recording()
+    recording.save(tmp_path / "new.csv")
+    head, rest = (tmp_path / "new.csv").read_text(encoding="utf-8").split("\n", 1)
+    metadata = json.loads(head.removeprefix("# "))
+    del metadata["decoder"]
+    (tmp_path / "old.csv").write_text(f"# {json.dumps(metadata)}\n{rest}", encoding="utf-8")
+    assert ImuRecording.load(tmp_path / "old.csv").decoder is None
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sim.step_fit import fit_positions_and_steps
+from sim.step_fit import _eliminate, fit_positions_and_steps
 
 WEIGHTS = (0.0, 1.0, 37.7, 4000.0)
 
@@ -65,6 +65,19 @@ def test_padding_that_is_no_number_stays_outside() -> None:
     fitted[0, :12].sum().backward()
     assert positions.grad is not None
     assert bool(torch.isfinite(positions.grad).all())
+
+
+@pytest.mark.parametrize("count", [2, 3, 400])
+def test_pivots_known_at_once_are_those_of_the_elimination(count: int) -> None:
+    weight = torch.tensor([0.0, 1e-6, 1.0, 37.7, 4000.0, 1e8], dtype=torch.float64)
+    found = _eliminate(weight, count)
+    pivot = 1 + weight
+    for step in range(count):
+        torch.testing.assert_close(found.pivots[step], 1 / pivot, rtol=1e-10, atol=0)
+        torch.testing.assert_close(found.factors[step], weight / pivot, rtol=1e-10, atol=1e-300)
+        last = torch.ones_like(weight) if step == 0 else 1 / (1 + weight - weight * found.factors[step - 1])
+        torch.testing.assert_close(found.last[step], last, rtol=1e-10, atol=0)
+        pivot = 1 + 2 * weight - weight.square() / pivot
 
 
 def test_the_weight_is_a_constant() -> None:

@@ -1,7 +1,8 @@
 """DSADS: Daily and Sports Activities, five Xsens MTx units, 19 activities, 8 people, 25 Hz.
 
 Altun, Barshan, Tunçel 2010, Comparative study on classifying human activities with miniature inertial and magnetic
-sensors, doi 10.1016/j.patcog.2010.04.019; UCI data set 256, CC BY 4.0. The user downloads it.
+sensors, doi 10.1016/j.patcog.2010.04.019; UCI data set 256, CC BY 4.0. The user downloads it, or has a selection of its
+segments as one file of arrays (:mod:`datamodules.har.readers.dsads_pack`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from datamodules.har.parsing.number_table import read_number_table
+from datamodules.har.readers.dsads_pack import UNITS, find_pack, read_pack
 from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading, SetFiles
 from datamodules.har.recordings.real_set import RealSet
@@ -37,15 +42,16 @@ ACTIVITIES: Mapping[str, str] = {f"a{number + 1:02d}": label for number, label i
 """Folder -> activity."""
 
 MOUNTING = (
-    "chest: x up, z forward; wrists: x towards the elbow; thighs, on the outer side: x down the thigh, z outward. "
-    "Read off gravity in standing (x near +9.0 to +9.5 on the chest and wrists, -9.7 on the thighs), lying on the back "
-    "(z +9.7 on the chest) and lying on the right side (z -9.8 right thigh, +9.5 left thigh) of subjects p1 and p2; "
-    "single readings differ by up to 30 deg"
+    "chest: x up, z forward; wrists: x towards the elbow, y towards the thumb on the right and away from it on the "
+    "left, so that z points to the palm's side; thighs, on the outer side: x down the thigh, z outward. Read off "
+    "gravity in standing (x near +9.0 to +9.5 on the chest and wrists, -9.7 on the thighs), running with bent arms, "
+    "thumbs up (y +9 to +12 right wrist, -9 to -11 left), lying on the back (z +9.7 on the chest) and lying on the "
+    "right side (z -9.8 right thigh, +9.5 left thigh) of subjects p1 and p2; single readings differ by up to 30 deg"
 )
 
 FILES = SetFiles(
     r"a(\d+)/(p\d+)/(s\d+)\.txt",
-    "data/aNN/pN/sNN.txt of DSADS",
+    "data/aNN/pN/sNN.txt and no dsads*.npz of DSADS",
     "https://archive.ics.uci.edu/dataset/256/daily+and+sports+activities",
 )
 
@@ -58,37 +64,50 @@ def read_dsads(root: Path | None, reading: Reading) -> Iterator[Recording]:
     windows must be 5 s or shorter. The accelerometers include gravity. The magnetometers are left out.
 
     Args:
-        root: folder that holds ``data/aNN/pN/sNN.txt``, or ``aNN/pN/sNN.txt``.
+        root: folder that holds ``data/aNN/pN/sNN.txt``, or ``aNN/pN/sNN.txt``; or a ``dsads*.npz`` of segments, or the
+            folder that holds one.
         reading: rules of this pass.
 
     Yields:
-        One recording for each file, by activity, person and segment.
+        One recording for each file or segment, by activity, person and segment.
 
     Raises:
-        FileNotFoundError: there are no such files; says where to get them.
-        ValueError: a file does not hold 45 columns of numbers.
+        FileNotFoundError: there is neither; says where to get them.
+        ValueError: a file does not hold 45 columns of numbers, or the arrays that belong together.
     """
-    yield from reading.each(FILES.find(root), lambda found: _parse(*found, reading), lambda found: str(found[0]))
+    pack = find_pack(root, FILES)
+    if pack is not None:
+
+        def record(
+            accel: NDArray[np.float64], gyro: NDArray[np.float64], folder: str, subject: str, segment: str, file: str
+        ) -> Recording:
+            return _record(accel, gyro, folder, subject, segment, f"{file}, {folder}/{subject}/{segment}", reading)
+
+        yield from read_pack(pack, reading, rate_hz=RATE_HZ, record=record)
+    else:
+        yield from reading.each(FILES.find(root), lambda found: [_parse(*found, reading)], lambda found: str(found[0]))
 
 
-def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording]:
-    activity, subject, segment = int(match.group(1)), match.group(2), match.group(3)
-    if not 1 <= activity <= len(LABELS):
-        raise ValueError(f"{path} lies in activity folder {path.parent.parent.name}, expected a01 to a19")
-    table = read_number_table(path, columns=45, take=range(45), delimiter=",")
-    units = table.reshape(len(table), len(PLACEMENTS), 9)
-    facts = RecordingFacts(subject, f"dsads/a{activity:02d}/{subject}/{segment}", MOUNTING, str(path))
-    return [
-        record_even(
-            units[:, :, 0:3],
-            units[:, :, 3:6],
-            LABELS[activity - 1],
-            facts,
-            placements=PLACEMENTS,
-            rate_hz=RATE_HZ,
-            reading=reading,
-        )
-    ]
+def _parse(path: Path, match: re.Match[str], reading: Reading) -> Recording:
+    folder = f"a{int(match.group(1)):02d}"
+    table = read_number_table(path, columns=9 * len(UNITS), take=range(9 * len(UNITS)), delimiter=",")
+    units = table.reshape(len(table), len(UNITS), 9)
+    return _record(units[:, :, 0:3], units[:, :, 3:6], folder, match.group(2), match.group(3), str(path), reading)
+
+
+def _record(
+    accel: NDArray[np.float64],
+    gyro: NDArray[np.float64],
+    folder: str,
+    subject: str,
+    segment: str,
+    source: str,
+    reading: Reading,
+) -> Recording:
+    if folder not in ACTIVITIES:
+        raise ValueError(f"{source} lies in activity folder {folder}, expected a01 to a19")
+    facts = RecordingFacts(subject, f"dsads/{folder}/{subject}/{segment}", MOUNTING, source)
+    return record_even(accel, gyro, ACTIVITIES[folder], facts, placements=PLACEMENTS, rate_hz=RATE_HZ, reading=reading)
 
 
 SET = RealSet(read_dsads, ACTIVITIES, PLACEMENTS)

@@ -201,9 +201,9 @@ def _state_wins(found: dict[str, dict[str, dict[str, Array]]], denoisers: Sequen
     for arm in denoisers:
         parts = []
         for space in ("reconstruction", "acc_joints"):
-            better = (spaces[space][arm.name] < spaces[space][SCALED]).all(axis=0)
+            better = np.all(spaces[space][arm.name] < spaces[space][SCALED], axis=0).tolist()
             levels = [level for level, wins in zip(_percents(), better, strict=True) if wins]
-            at = "every level" if better.all() else f"{', '.join(levels)}" if levels else "no level"
+            at = "every level" if all(better) else ", ".join(levels) or "no level"
             parts.append(f"{SHOWN[space]} at {at}")
         sentences.append(f"`{arm.name}`, {group}, better than {SCALED} with every seed: {'; '.join(parts)}.")
     return sentences

@@ -29,7 +29,7 @@ from experiments.har_eval.report.tables import (
     tabulate_scores,
     tabulate_stages,
 )
-from experiments.har_eval.report.text import list_limits, state_findings
+from experiments.har_eval.report.text import describe_decoding, list_limits, state_findings
 from experiments.har_eval.results import HarEvalResults, SetEntry
 
 TEMPLATE = Path(__file__).with_name("template.html")
@@ -51,7 +51,7 @@ def render_report(results: HarEvalResults, drawings: Drawings) -> str:
         findings="".join(f"<li>{escape(sentence)}</li>" for sentence in findings[1:]),
         sets=sets,
         paired=tabulate_paired(results) + draw_paired(results),
-        motions=tabulate_motions(results),
+        motions=f'<p class="note">{escape(describe_decoding(results))}</p>{tabulate_motions(results)}',
         limits="".join(f"<li>{escape(limit)}</li>" for limit in list_limits(results)),
         provenance=_provenance(results),
         config=escape(json.dumps(results["config"], indent=1)),
@@ -94,11 +94,12 @@ def _section(results: HarEvalResults, real: SetEntry, drawings: Drawings) -> str
 
 
 def _describe_set(real: SetEntry) -> str:
-    people = (
-        f"{len(real['train_subjects'])} training and {len(real['test_subjects'])} test people"
-        if real["subject_independent"]
-        else "training and test series of the same, unnamed people"
-    )
+    if not real["subject_independent"]:
+        people = "training and test series of the same, unnamed people"
+    elif real["train_subjects"] == real["test_subjects"]:
+        people = f"{len(real['test_subjects'])} people, each in turn recognised by a classifier of the others"
+    else:
+        people = f"{len(real['train_subjects'])} training and {len(real['test_subjects'])} test people"
     return (
         f"{people}; sensor on {' or '.join(real['placements'])}; {len(real['channels'])} channels at "
         f"{real['rate_hz']:g} Hz, windows of {real['window_s']:g} s; "

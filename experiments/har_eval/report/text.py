@@ -177,6 +177,17 @@ def _state_seeds(results: HarEvalResults) -> str:
     return f"{count} seed{'s' if count > 1 else ''}; each repeats {repeated}{few}."
 
 
+def describe_decoding(results: HarEvalResults) -> str:
+    """Say how each prior's features became joints; nothing of results from before there was a choice."""
+    words = {"consistent": "positions and steps together (consistent)", "positions": "positions alone"}
+    by_decoder: dict[str, list[str]] = {}
+    for arm in results["arms"]:
+        if (decoder := arm.get("decoder")) is not None:
+            by_decoder.setdefault(decoder, []).append(name_arm(results, arm["name"]))
+    parts = [f"{_join(arms)} by {words[decoder]}" for decoder, arms in by_decoder.items()]
+    return f"Generated features were decoded to joints: {'; '.join(parts)}." if parts else ""
+
+
 def _overall(results: HarEvalResults, set_name: str) -> dict[str, float]:
     """Macro-F1 of each arm over all classifiers."""
     mine = [entry for entry in results["summaries"] if entry["set"] == set_name]

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from datamodules.har.windows.splitting import list_subjects
 from datamodules.har.windows.turning import turned_copies
 from datamodules.har.windows.window_set import WindowSet
 from experiments.har_eval.config import ClassifierConfig
@@ -15,7 +16,7 @@ from experiments.har_eval.stages.real import RealWindows, draw_per_class, load_r
 from experiments.har_eval.stages.simulate import WINDOWS, Simulate
 from experiments.pipeline.files import load_windows, save_arrays
 from experiments.pipeline.tasks import Inputs, Task
-from lightning_modules.har_evaluation import train_and_predict
+from lightning_modules.har_evaluation import Predictions, train_and_predict
 
 PREDICTIONS = "predictions.npz"
 
@@ -28,7 +29,8 @@ class Classify(Task):
         classifier: name of the classifier.
         config: how it is trained.
         real: the real set; its test windows are what is predicted.
-        virtual: what to train on; None trains on the real set's training people instead.
+        virtual: what to train on; None trains on the real set's training people instead, where
+            everybody is tested on all others.
         windows_per_class: training windows of each class; None for all.
         copies: copies of each virtual window, each turned by an axis permutation; 0 leaves the axes as they are.
         seed: of the experiment.
@@ -48,28 +50,37 @@ class Classify(Task):
     @property
     def title(self) -> str:
         """The set, the arm, the classifier and the seed."""
-        return f"{self.label or self.real.name} {self.classifier} seed {self.seed}"
+        return f"{self.label or self.real.title} {self.classifier} seed {self.seed}"
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Train and predict; whatever is fitted is fitted on training windows."""
         train, test = load_real(inputs[self.real])
         if self.virtual is not None:
-            train = load_windows(inputs[self.virtual] / WINDOWS)
-        predictions = train_and_predict(
+            found = [self._predict(load_windows(inputs[self.virtual] / WINDOWS), test)]
+        elif self.real.split == "loso":
+            people = list_subjects(test.subjects, what=self.real.name)
+            found = [
+                self._predict(train.select(train.subjects != person), test.select(test.subjects == person))
+                for person in people
+            ]
+        else:
+            found = [self._predict(train, test)]
+        save_arrays(
+            output / PREDICTIONS,
+            {
+                name: np.concatenate([getattr(predictions, name) for predictions in found])
+                for name in ("labels", "predictions", "subjects")
+            },
+        )
+
+    def _predict(self, train: WindowSet, test: WindowSet) -> Predictions:
+        return train_and_predict(
             self.classifier,
             self._training_windows(train),
             test,
             seed=self.seed,
             step_limits=(self.config.steps, self.config.steps),
             batch_size=self.config.batch_size,
-        )
-        save_arrays(
-            output / PREDICTIONS,
-            {
-                "labels": predictions.labels,
-                "predictions": predictions.predictions,
-                "subjects": predictions.subjects,
-            },
         )
 
     def _training_windows(self, windows: WindowSet) -> WindowSet:

@@ -1,6 +1,6 @@
 """How far virtual accelerations are from real ones, per activity: magnitudes, spectrum, peaks.
 
-The real side is the training people; nobody from the test set is looked at.
+The real side is the training people, and everybody where each is tested in turn. Nothing is fitted on it.
 """
 
 from __future__ import annotations

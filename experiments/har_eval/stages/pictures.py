@@ -44,7 +44,7 @@ class Pictures(Task):
     @property
     def title(self) -> str:
         """The set."""
-        return self.real.name
+        return self.real.title
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Pick typical windows and project all."""

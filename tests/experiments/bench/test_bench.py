@@ -12,6 +12,7 @@ from rich.console import Console
 from experiments.bench.acceleration import MotionAccelerations, compare_accelerations
 from experiments.bench.accelerator import count_flops, find_peak_flops, list_kernels, make_accelerated_step
 from experiments.bench.body import make_motion, make_placements, simulate_on_full_mesh
+from experiments.bench.decoding import decode, decoding_table, descend
 from experiments.bench.losses import make_prediction, prepare_step
 from experiments.bench.methods import all_methods
 from experiments.bench.number_table import number_table
@@ -22,7 +23,7 @@ from experiments.pipeline.tables import BenchTable, describe_machine, median_sec
 from lightning_modules.networks.denoiser import Denoiser
 from lightning_modules.networks.packing import mask_frames_of
 from sim import Body, simulate
-from sim.features import features_to_joints
+from sim.features import DECODERS, FEATURE_SLICES, features_to_joints
 
 
 def test_the_full_mesh_gives_the_same_readings():
@@ -133,6 +134,21 @@ def test_a_step_trains_the_network_it_is_given():
     before = peer.weight.detach().clone()
     prepare_step(make_prediction(2, num_frames=8, lengths=torch.tensor([8, 5])), Network())()
     assert not torch.equal(peer.weight, before)
+
+
+def test_consistent_decoding_is_set_beside_sampling_and_training():
+    table = decoding_table(batch=2, frames=12, steps=2, turns=1)
+    assert [(row[0], row[-1]) for row in table.rows] == [
+        ("sampling, DDPM, 2 steps", "3%"),
+        ("training step with acc_joints", "5%"),
+    ]
+    base = make_prediction(2, num_frames=12, lengths=torch.tensor([12, 12]))
+    for decoder in DECODERS:
+        assert torch.equal(decode(base.target, decoder)(), features_to_joints(base.target, decoder))
+    by_positions, consistent = (descend(base, decoder)()[0] for decoder in DECODERS)
+    # Only consistently do steps of joints have a part in accelerations.
+    assert not by_positions[..., FEATURE_SLICES.velocities].any()
+    assert bool(consistent[..., FEATURE_SLICES.velocities].any())
 
 
 def test_works_are_timed_in_turns():

@@ -1,5 +1,6 @@
 """The whole experiment on tiny priors: what is scored, compared, kept in the cache and refused."""
 
+import dataclasses
 import json
 import re
 from collections import Counter
@@ -18,6 +19,7 @@ from experiments.arms.fine_tune import WEIGHTS
 from experiments.har_eval.checks import DEFAULT_CONFIG, load_config
 from experiments.har_eval.command import main, run_experiment
 from experiments.har_eval.plan import make_plan
+from experiments.har_eval.report.text import describe_decoding
 from experiments.har_eval.results import read_results
 from experiments.har_eval.stages.generate import Recorded, load_motions
 from experiments.har_eval.stages.paired import paired_errors
@@ -25,6 +27,7 @@ from experiments.har_eval.stages.real import draw_per_class, load_real
 from experiments.pipeline.runner import Runner
 from experiments.pipeline.tasks import Cache, task_key
 from lightning_modules.checkpoints import load_prior
+from sim.conventions import DECODERS
 
 ARMS = ("original", "continued", "acc")
 
@@ -86,6 +89,9 @@ def test_paired_errors_agree_with_the_metric_of_the_module(weights, cache_dir, r
     [original] = [entry for entry in results["paired"] if entry["arm"] == "original"]
     assert original["all"]["rmse"] == pytest.approx(metrics["test/paired_acc/rmse"], rel=1e-4)
     assert original["all"]["mse"] == pytest.approx(metrics["test/paired_acc/mse"], rel=1e-4)
+    by_positions = original["all"]["rmse_positions"]
+    assert by_positions == pytest.approx(metrics["test/paired_acc_positions/rmse"], rel=1e-4)
+    assert by_positions > original["all"]["rmse"]
     for activity, error in original["by_activity"].items():
         assert error["rmse"] == pytest.approx(metrics[f"test/paired_acc/rmse/{activity}"], rel=1e-4)
     for level, error in original["by_level"].items():
@@ -96,10 +102,11 @@ def test_paired_noise_is_the_same_for_every_arm(weights, cache_dir):
     data = MotionDataModule(["embedded"], mirror=False, cache_dir=str(cache_dir / "motion"))
     data.setup("test")
     batch = next(iter(data.test_dataloader()))
-    once, again = (paired_errors(load_prior(weights / "acc.safetensors"), batch)[0] for _ in range(2))
-    assert torch.equal(once, again)
-    other = paired_errors(load_prior(weights / "original.safetensors"), batch)[0]
-    assert not torch.equal(once, other)
+    once, again = (paired_errors(load_prior(weights / "acc.safetensors"), batch) for _ in range(2))
+    other = paired_errors(load_prior(weights / "original.safetensors"), batch)
+    for space in ("acc_joints", "acc_joints_positions"):
+        assert torch.equal(once[space].sums, again[space].sums)
+        assert not torch.equal(once[space].sums, other[space].sums)
 
 
 def test_relative_errors_are_relative_to_what_an_arm_is_compared_with(results):
@@ -152,6 +159,33 @@ def test_the_cache_notices_other_weights_but_not_other_names(make_config, weight
     same = make_plan(make_config(f"arms.acc.weights={weights / 'continued.safetensors'}"))
     assert task_key(plan.motions["acc", 0]) != task_key(same.motions["acc", 0])
     assert task_key(same.motions["acc", 0]) == task_key(same.motions["continued", 0])
+
+
+def test_an_arm_may_decode_otherwise_than_the_rest(make_config, results):
+    assert {arm["name"]: arm["decoder"] for arm in results["arms"]} == {
+        **dict.fromkeys(ARMS, "consistent"), "mocap": None, "real": None
+    }  # fmt: skip
+    assert describe_decoding(results).endswith("positions and steps together (consistent).")
+    plan, mixed = make_plan(make_config()), make_plan(make_config("arms.acc.decoder=positions"))
+    changed = {
+        arm for (arm, seed), task in plan.motions.items() if task_key(task) != task_key(mixed.motions[arm, seed])
+    }
+    assert changed == {"acc"}
+    assert mixed.motions["acc", 0].config.decoder == "positions"
+    everything = make_plan(make_config("generation.decoder=positions", "arms.acc.decoder=consistent"))
+    assert task_key(everything.motions["acc", 0]) == task_key(plan.motions["acc", 0])
+    assert everything.motions["original", 0].config.decoder == "positions"
+
+
+def test_motions_are_decoded_as_the_arm_says(tmp_path, make_config):
+    for decoder in DECODERS:
+        task = make_plan(make_config(f"generation.decoder={decoder}")).motions["original", 0]
+        folder = tmp_path / decoder
+        folder.mkdir()
+        dataclasses.replace(task, activities=("standing",)).run({}, folder)
+        assert load_motions(folder, "standing").decoder == decoder
+    ours, theirs = (load_motions(tmp_path / decoder, "standing").translation for decoder in DECODERS)
+    assert not torch.allclose(ours, theirs, atol=1e-4)
 
 
 def test_arms_can_be_trained_live_once_for_each_seed_one_from_another(make_config, tmp_path, monkeypatch):
@@ -216,6 +250,9 @@ def test_the_default_configuration_holds():
         ("sets.hapt.classes=[walking,flying]", "unknown activity.*'flying', expected one of.*walking"),
         ("sets.pamap.classes=[walking]", "unknown data set.*'pamap', expected one of"),
         ("generation.sampler=euler", "sampler 'euler' is unknown, must be one of"),
+        ("generation.decoder=steps", "unknown decoder in generation.decoder 'steps', expected one of"),
+        ("arms.acc.decoder=steps", "unknown decoder in arms.acc.decoder 'steps', expected one of"),
+        ("arms.mocap.decoder=positions", "arms.mocap.decoder is 'positions', but nothing is generated for this arm"),
         ("simulation.errors=bmi", "unknown sensor preset 'bmi'"),
         ("classifiers.lstm.steps=3", "unknown classifier.*'lstm'.*'deepconvlstm'"),
         ("arms.acc.weights=nowhere.safetensors", "weights nowhere.safetensors not found"),

@@ -17,8 +17,8 @@ from datamodules.batches import MotionBatch
 from lightning_modules import MotionDiffusion
 from lightning_modules.callbacks.acceleration_figure import AccelerationFigure, joint_magnitudes
 from lightning_modules.metrics.acceleration_distance import magnitude_wasserstein
-from sim.conventions import NUM_JOINTS
-from sim.features import joints_to_features
+from sim.conventions import DECODERS, JOINT_INDEX, NUM_JOINTS
+from sim.features import features_to_joints, joints_to_features
 from sim.skeleton_t2m import retarget
 
 FPS = 20.0
@@ -75,6 +75,17 @@ def test_joint_magnitudes_of_a_known_motion() -> None:
     assert joint_magnitudes(wave(), [2], joint="head")[0].shape == (0,)
 
 
+def test_joint_magnitudes_are_of_the_decoder() -> None:
+    generator = torch.Generator().manual_seed(0)
+    noisy = wave() + 0.01 * torch.randn(wave().shape, generator=generator)
+    for decoder in DECODERS:
+        (values,) = joint_magnitudes(noisy, [60], joint="head", decoder=decoder)
+        joints = features_to_joints(noisy[0].double(), decoder)[:, JOINT_INDEX["head"]]
+        np.testing.assert_allclose(values, joints.diff(n=2, dim=0).norm(dim=-1) * FPS**2)
+    with pytest.raises(ValueError, match="unknown decoder 'position'"):
+        AccelerationFigure(decoder="position")
+
+
 def test_figure_and_distances_reach_tensorboard(tmp_path: Path, cache_dir: Path) -> None:
     model, logger = tiny_model(cache_dir), TensorBoardLogger(tmp_path, name="", version="")
     trainer = Trainer(
@@ -94,7 +105,7 @@ def test_figure_and_distances_reach_tensorboard(tmp_path: Path, cache_dir: Path)
     logged = events.Scalars("generated/wasserstein_m_s2")[-1].value
     # Training has ended: the weights are those of the last figure.
     generated = model.generate(CAPTIONS, num_frames=[60, 40], guidance=1.0, seeds=[0, 1])
-    ours = np.concatenate(joint_magnitudes(generated, [60, 40], joint="head"))
+    ours = np.concatenate(joint_magnitudes(generated, [60, 40], joint="head", std=model.statistics.std))
     theirs = np.concatenate(joint_magnitudes(wave(clips=2), [60, 40], joint="head"))
     assert logged == pytest.approx(magnitude_wasserstein(ours, theirs), rel=1e-4)
 

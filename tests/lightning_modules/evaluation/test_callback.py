@@ -152,7 +152,10 @@ def test_numbers_follow_from_generate(tmp_path: Path, cache_dir: Path, evaluator
     joints = [JOINT_INDEX[name] for name in SENSOR_JOINTS]
 
     def accelerations(features: torch.Tensor, rows: list[int]) -> np.ndarray:
-        positions = features_to_joints(features)[:, :, joints]
+        decoded = features_to_joints(
+            features, "consistent", std=model.statistics.std, lengths=torch.tensor(LENGTHS, device=features.device)
+        )
+        positions = decoded[:, :, joints]
         values = (positions.diff(n=2, dim=1) * 400).norm(dim=-1)
         return np.concatenate([values[row, : LENGTHS[row] - 2].flatten().numpy() for row in rows])
 

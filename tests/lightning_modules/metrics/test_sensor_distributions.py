@@ -104,11 +104,11 @@ def test_a_lost_mode_shows(kept: range, tamer: bool) -> None:
 
 
 def test_one_wild_clip_moves_the_spread_and_not_its_median() -> None:
-    truth = walkers()
+    truth = walkers().take(range(12, 24))  # all alike
     force = truth.force.copy()
     force[5] = 9.8 + 30 * (force[5] - 9.8)
     scores = change(truth, force)
-    assert (scores["std"] > 1.2).all()
+    assert (scores["std"] > 3).all()
     assert scores["std_median"] == pytest.approx([1, 1], rel=0.1)
 
 

@@ -12,9 +12,10 @@ import torch
 
 import sim.show.page
 from sim import Body, Motion, simulate
-from sim.features import joints_to_features
+from sim.features import features_to_motion, joints_to_features
 from sim.placements import resolve_all, site_poses
 from sim.show import main, write_page
+from sim.show.clip import read_clip
 
 pytest.importorskip("plotly", reason="plotly is not installed; pip install 'imuforge[report]'")
 
@@ -127,6 +128,20 @@ def test_the_command_reads_motions_features_and_joints(tmp_path, capsys, monkeyp
     first = read_data(tmp_path / "both.npz.html")[1]["joint_poses"][0, 16, :9]
     arm_down = motion.rotations[-1, 0] @ motion.rotations[-1, 16]
     np.testing.assert_allclose(first, arm_down.flatten().numpy(), atol=1e-5)
+
+
+def test_features_are_decoded_consistently_member_by_member(tmp_path, shown_motion):
+    features = joints_to_features(Body.default().joints(shown_motion)).repeat(2, 1, 1)
+    features += 0.01 * torch.randn(features.shape, generator=torch.Generator().manual_seed(0))
+    features[1, 25:] = 0  # shorter, and so padded
+    np.save(tmp_path / "two.npy", features.numpy())
+    read = read_clip(tmp_path / "two.npy")
+    assert read.decoder == "consistent"
+    alone = features_to_motion(features[1, :25])
+    torch.testing.assert_close(read.translation[1, :25], alone.translation)
+    by_positions = read_clip(tmp_path / "two.npy", decoder="positions")
+    assert by_positions.decoder == "positions"
+    assert not torch.allclose(by_positions.translation[0], read.translation[0], atol=1e-4)
 
 
 @pytest.mark.parametrize(

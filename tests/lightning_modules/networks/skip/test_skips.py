@@ -123,6 +123,20 @@ def test_recipes_train_the_skip(recipe):
     assert (len(trained) == len(skip)) == (recipe == "skip")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_acts_at_the_clean_end_alone_if_asked(kind):
+    model, plain = _build(skip=kind, skip_until=0.5), _build()
+    plain.average.load_state_dict(
+        {key: value for key, value in model.average.state_dict().items() if "skip" not in key}
+    )
+    open_up(model)
+    with torch.no_grad():
+        change = (model.average(*inputs()) - plain.average(*inputs())).abs().amax(dim=(1, 2))
+    assert change[0] > 0
+    assert change[1] > 0
+    assert change[2] == 0
+
+
 def test_readable_refusals():
     with pytest.raises(ValueError, match="unknown skip 'detial', expected one of"):
         _build(skip="detial")
@@ -130,6 +144,8 @@ def test_readable_refusals():
         _build(skip="filter", skip_frames=4)
     with pytest.raises(ValueError, match="trainable is 'skip', but the network has none"):
         _build(trainable="skip")
+    with pytest.raises(ValueError, match="skip_until is 0"):
+        _build(skip="detail", skip_until=0.0)
     with pytest.raises(ValueError, match="skip_lr_factor is 0"):
         _build(skip_lr_factor=0.0)
     with pytest.raises(ValueError, match="unknown level weight 'snr'"):
