@@ -17,8 +17,8 @@ from experiments.acceleration.summarise import MOVING, Groups, collect_series, s
 from sim.files import whole_file
 
 # Okabe and Ito's colours, which the colour-blind can tell apart (jfly.uni-koeln.de/color).
-_COLOURS: Final = ("#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#F0E442", "#999999")
-_RECORDED: Final = "#1b2733"
+COLOURS: Final = ("#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#F0E442", "#999999")
+RECORDED: Final = "#1b2733"
 SWEEP: Final = "acceleration_sweep.png"
 DISTRIBUTIONS: Final = "acceleration_distributions.png"
 
@@ -41,7 +41,7 @@ def draw_sweep(rows: Sequence[SweepRow]) -> Figure:
     figure = Figure(figsize=(7.5, 4.6), layout="constrained")
     axes = figure.subplots()
     names = list(dict.fromkeys(row.arm.name for row in rows))
-    for name, colour in zip(names, _COLOURS, strict=False):
+    for name, colour in zip(names, COLOURS, strict=False):
         mine = [row for row in rows if row.arm.name == name]
         axes.plot(
             [row.balance for row in mine], [row.rmse["acc_joints"] for row in mine], "o-", color=colour, label=name
@@ -50,7 +50,7 @@ def draw_sweep(rows: Sequence[SweepRow]) -> Figure:
             if row.arm.weight is not None:
                 place = (row.balance, row.rmse["acc_joints"])
                 axes.annotate(f"{row.arm.weight:g}", place, textcoords="offset points", xytext=(5, 4), fontsize=8)
-    axes.axvline(1.0, color=_RECORDED, linestyle=":", linewidth=1)
+    axes.axvline(1.0, color=RECORDED, linestyle=":", linewidth=1)
     axes.set(
         xlabel="generated over recorded peaks, moving groups (1 is best)",
         ylabel="paired error of joint accelerations [m/s²]",
@@ -71,9 +71,9 @@ def draw_distributions(runs: Mapping[Arm, Sequence[Measured]], groups: Groups) -
         windows = groups.select(first, group)
         if not windows.any():
             continue
-        _draw_exceedance(exceeded, collect_series(first.recorded, windows), "recorded", _RECORDED)
-        spectrum.semilogy(*spectrum_of(first.recorded, windows), color=_RECORDED, label="recorded", linewidth=2)
-        for (arm, items), colour in zip(runs.items(), _COLOURS, strict=False):
+        _draw_exceedance(exceeded, collect_series(first.recorded, windows), "recorded", RECORDED)
+        spectrum.semilogy(*spectrum_of(first.recorded, windows), color=RECORDED, label="recorded", linewidth=2)
+        for (arm, items), colour in zip(runs.items(), COLOURS, strict=False):
             pooled = [series for item in items for series in collect_series(item.generated, windows)]
             _draw_exceedance(exceeded, pooled, arm.label, colour)
             found = [spectrum_of(item.generated, windows) for item in items]

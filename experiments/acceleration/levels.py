@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,26 @@ from lightning_modules.metrics.denoising_scores import PAIRED_FRACTIONS
 _SHOWN: Final = ("reconstruction", "acc_joints", "acc_joints_positions", "sensors_accel")
 
 
-def level_rmse(measured: Measured, space: str) -> NDArray[np.float64]:
-    """Return the root-mean-square error ``(L,)`` at each noise level, all windows."""
-    return np.asarray((measured.squares[space].sum(axis=0) / measured.counts[space].sum()) ** 0.5)
+class PairedSquares(Protocol):
+    """Squared errors of N windows at L noise levels in each of :data:`SPACES`."""
+
+    @property
+    def squares(self) -> Mapping[str, NDArray[np.float64]]:
+        """Sums of each window and level ``(N, L)``."""
+        ...
+
+    @property
+    def counts(self) -> Mapping[str, NDArray[np.float64]]:
+        """What each window's sums are over ``(N,)``."""
+        ...
+
+
+def level_rmse(
+    measured: PairedSquares, space: str, windows: NDArray[np.bool_] | slice = slice(None)
+) -> NDArray[np.float64]:
+    """Return the root-mean-square error ``(L,)`` at each noise level, over some windows or all."""
+    sums, counts = measured.squares[space][windows], measured.counts[space][windows]
+    return np.asarray((sums.sum(axis=0) / counts.sum()) ** 0.5)
 
 
 def tabulate_levels(runs: Mapping[Arm, Sequence[Measured]]) -> BenchTable:

@@ -30,7 +30,7 @@ DIMENSIONS = (
 
 @dataclass(frozen=True)
 class FineTune(Task):
-    """One arm trained from the weights of another: ``weights.safetensors``.
+    """One arm trained from the weights of another, or from scratch: ``weights.safetensors``.
 
     Arms of one seed see the same steps, data order and noise: :class:`lightning_modules.MotionDiffusion` draws them
     from its ``train_seed`` and the step alone.
@@ -38,7 +38,7 @@ class FineTune(Task):
     Attributes:
         arm: name of the arm, for the reader; the configuration alone counts.
         seed: of the experiment.
-        init_from: weights to start from, a file or another training.
+        init_from: weights to start from, a file or another training; None starts from scratch.
         config: YAML for ``lightning fit``.
         steps: optimiser steps; None takes the YAML's.
         motion_root: folder of motion files to train on besides the embedded clips.
@@ -46,10 +46,10 @@ class FineTune(Task):
     """
 
     stage: ClassVar[str] = "fine_tune"
-    stage_title: ClassVar[str] = "fine-tuning arms"
+    stage_title: ClassVar[str] = "training arms"
     arm: str = field(metadata={"key": False})
     seed: int
-    init_from: Path | FineTune
+    init_from: Path | FineTune | None
     config: Path
     steps: int | None
     motion_root: Path | None
@@ -62,25 +62,17 @@ class FineTune(Task):
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Train through the very command a user would type."""
-        start = weights_file(self.init_from, inputs)
-        origin = read_weights(start)
-        # The YAML is for the packaged prior; whatever prior was given has dimensions of its own.
-        dimensions = [
-            f"--model.init_args.{key}={origin.hyper_parameters[key]}"
-            for key in DIMENSIONS
-            if origin.hyper_parameters.get(key) is not None
-        ]
+        start = None if self.init_from is None else weights_file(self.init_from, inputs)
         arguments = [
             "fit",
             f"--config={self.config}",
             f"--seed_everything={self.seed}",
-            f"--model.init_args.init_from={start}",
             f"--model.init_args.train_seed={self.seed}",
             f"--data.init_args.seed={self.seed}",
             f"--trainer.default_root_dir={output}",
             "--trainer.enable_progress_bar=false",
             "--trainer.devices=1",
-            *dimensions,
+            *([] if start is None else start_from(start)),
         ]
         if self.steps is not None:
             arguments.append(f"--trainer.max_steps={self.steps}")
@@ -95,6 +87,14 @@ class FineTune(Task):
             output / WEIGHTS,
             {"arm": self.arm, "seed": self.seed, "config": self.config.name},
         )
+
+
+def start_from(weights: Path) -> list[str]:
+    """Return the arguments of ``lightning fit`` that start from weights, in their own dimensions."""
+    found = read_weights(weights).hyper_parameters
+    # The YAML is for the packaged prior; whatever prior was given has dimensions of its own.
+    dimensions = [f"--model.init_args.{key}={found[key]}" for key in DIMENSIONS if found.get(key) is not None]
+    return [f"--model.init_args.init_from={weights}", *dimensions]
 
 
 def weights_file(checkpoint: Path | FineTune, inputs: Inputs) -> Path:

@@ -6,8 +6,8 @@ resampling.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -38,20 +38,41 @@ class Squares(NamedTuple):
     counts: Tensor
 
 
+Predict: TypeAlias = Callable[[MotionDiffusion, MotionBatch, Tensor, Tensor], Tensor]
+"""From a prior, a batch, x_t ``(B, T, 263)`` and indices of time steps ``(B,)`` to the normalised motion predicted."""
+
+
+def denoise(model: MotionDiffusion, batch: MotionBatch, noisy: Tensor, steps: Tensor) -> Tensor:
+    """Return what the prior's averaged weights predict."""
+    text = model.texts(batch.captions)
+    timesteps = model.schedule.timestep_map[steps]
+    predicted: Tensor = model.average(noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask)
+    return predicted
+
+
+def scale_input(model: MotionDiffusion, batch: MotionBatch, noisy: Tensor, steps: Tensor) -> Tensor:
+    """Return a x_t with a = sqrt(alpha-bar_t): what somebody gives back who has learned nothing."""
+    return model.schedule.alphas_cumprod[steps].sqrt().to(noisy)[:, None, None] * noisy
+
+
 @torch.no_grad()
-def predict_levels(model: MotionDiffusion, batch: MotionBatch) -> Iterator[Prediction]:
-    """Yield the one-step predictions of a batch from each of :data:`PAIRED_FRACTIONS`, by the averaged weights."""
+def predict_levels(model: MotionDiffusion, batch: MotionBatch, predict: Predict = denoise) -> Iterator[Prediction]:
+    """Yield the one-step predictions of a batch from each of :data:`PAIRED_FRACTIONS`, by the averaged weights.
+
+    Args:
+        model: the prior.
+        batch: clips of raw features.
+        predict: who predicts in its place.
+    """
     lengths = batch.lengths.tolist()
     mask = mask_frames_of(batch.lengths, batch.features.shape[1])
     clean = model.statistics.normalise(batch.features, mask)
-    text = model.texts(batch.captions)
     truth = None
     for level, fraction in enumerate(PAIRED_FRACTIONS):
         steps = torch.full((len(lengths),), round(fraction * (model.schedule.num_steps - 1)))
         noise = paired_noise(batch.sample_id.tolist(), lengths, *clean.shape[1:], level=level)
         noisy = model.schedule.add_noise(clean, steps, noise)
-        timesteps = model.schedule.timestep_map[steps]
-        predicted = model.average(noisy, timesteps, text.embedding, batch.lengths, text_mask=text.mask)
+        predicted = predict(model, batch, noisy, steps)
         prediction = Prediction(
             predicted, clean, mask, model.statistics.mean, model.statistics.std, model.objective.sensors, truth
         )
@@ -100,9 +121,11 @@ def paired_errors(model: MotionDiffusion, batch: MotionBatch) -> dict[str, Squar
     return _by_level([joint_squares(prediction) for prediction in predict_levels(model, batch)])
 
 
-def paired_errors_in_all_spaces(model: MotionDiffusion, batch: MotionBatch) -> dict[str, Squares]:
-    """Return the same in each of :data:`SPACES`; float64."""
-    return _by_level([all_squares(prediction) for prediction in predict_levels(model, batch)])
+def paired_errors_in_all_spaces(
+    model: MotionDiffusion, batch: MotionBatch, predict: Predict = denoise
+) -> dict[str, Squares]:
+    """Return the same in each of :data:`SPACES`, for whoever predicts; float64."""
+    return _by_level([all_squares(prediction) for prediction in predict_levels(model, batch, predict)])
 
 
 def _by_level(levels: Sequence[Mapping[str, tuple[Tensor, Tensor]]]) -> dict[str, Squares]:

@@ -1,0 +1,1 @@
+"""Denoisers compared on equal compute (``python -m experiments.acceleration.denoisers``)."""
