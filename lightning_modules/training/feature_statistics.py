@@ -54,8 +54,13 @@ class FeatureStatistics(nn.Module):
             ValueError: a shape is another one, a value is not finite, or a deviation is not above 0.
         """
         for name, value in (("mean", mean), ("std", std)):
-            if value.shape != (NUM_FEATURES,) or not bool(value.isfinite().all()):
+            if value.shape != (NUM_FEATURES,):
                 raise ValueError(f"{name} has shape {tuple(value.shape)}, expected {NUM_FEATURES} finite numbers")
+            if not bool(value.isfinite().all()):
+                raise ValueError(
+                    f"{name} is not finite for {int((~value.isfinite()).sum())} of {NUM_FEATURES} features, expected "
+                    "finite numbers; measure the statistics again, or give HumanML3D's Mean.npy and Std.npy"
+                )
         if not bool((std > 0).all()):
             raise ValueError(
                 f"std is 0 for {int((std <= 0).sum())} of {NUM_FEATURES} features, expected above 0; "

@@ -155,8 +155,10 @@ def _step_weight(std: Tensor | None) -> Tensor:
     """
     if std is None:
         return torch.full((3 * NUM_JOINTS,), (POSITION_STD_M / STEP_STD_M) ** 2, dtype=torch.float64)
-    if std.shape != (FEATURE_SLICES.foot_contacts.stop,) or not bool((std > 0).all()):
-        raise ValueError(f"std has shape {tuple(std.shape)}, expected (263,) of numbers above 0, the normalisation's")
+    if std.shape != (FEATURE_SLICES.foot_contacts.stop,) or not bool(((std > 0) & std.isfinite()).all()):
+        raise ValueError(
+            f"std has shape {tuple(std.shape)}, expected (263,) of finite numbers above 0, the normalisation's"
+        )
     position, step = (
         std[part].double().unflatten(-1, (-1, 3)).square().mean(dim=-1)
         for part in (FEATURE_SLICES.positions, FEATURE_SLICES.velocities)

@@ -306,6 +306,8 @@ def test_bad_statistics_and_encoders_are_refused():
         model.statistics.set(torch.zeros(263), torch.cat([torch.ones(262), torch.zeros(1)]))
     with pytest.raises(ValueError, match="expected 263 finite numbers"):
         model.statistics.set(torch.zeros(5), torch.ones(5))
+    with pytest.raises(ValueError, match="mean is not finite for 2 of 263"):
+        model.statistics.set(torch.cat([torch.zeros(261), torch.tensor([torch.nan, torch.inf])]), torch.ones(263))
     encoder = WordHashEncoder()
     encoder.dim = 9
     with pytest.raises(ValueError, match="gives 9 numbers"):
