@@ -153,7 +153,7 @@ def test_virtual_boxes_lie_as_the_reader_says(
         ("sets.six_chest.recorded_at=[chst]", r"unknown placement 'chst'.*did you mean chest"),
         ("sets.six_chest.mounting=x_upp_z_out", r"sets\.six_chest\.mounting: .*'upp'.*did you mean 'up'.*declared"),
         ("sets.six_chest.reader=dsad", r"unknown data set.*'dsad'.*did you mean dsads"),
-        ("arms.detail.motion_root=clips", r"arms\.acc names a motion_root but does not say recorded: true"),
+        ("arms.detail.motion_root=clips", r"arms\.detail names a motion_root but does not say recorded: true"),
         ("arms.mocap.motion_root=clips", r"motion source 'clips' is not a folder"),
     ],
 )
