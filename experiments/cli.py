@@ -13,10 +13,9 @@ from pathlib import Path
 from experiments.commands.bandwidth_commands import add_bandwidth
 from experiments.commands.motion_commands import add_motion_inspection
 from experiments.commands.recording_commands import add_recording_inspection
-from experiments.commands.table_names import motion_suffixes, sampler_names, sensor_names
+from experiments.commands.table_names import decoder_names, motion_suffixes, sampler_names, sensor_names
 from experiments.pipeline.one_line_errors import OneLineArgumentParser, one_line_errors, print_line
 from experiments.pipeline.own_packages import require_own_packages
-from sim.conventions import DECODERS
 
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 
@@ -88,11 +87,11 @@ def _add_synth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prior", default="prior", help="packaged weights or a file (default: prior)")
     parser.add_argument("--guidance", type=float, default=2.5, help="classifier-free guidance (default 2.5)")
     parser.add_argument("--sampler", default="ddim", choices=sampler_names())
-    parser.add_argument("--steps", type=int, default=None, help="network calls of the sampler; default: all")
+    parser.add_argument("--steps", type=int, default=10, help="network calls of the sampler (default 10)")
     parser.add_argument(
         "--decoder",
         default="consistent",
-        choices=DECODERS,
+        choices=decoder_names(),
         help="joints of a generated motion: by positions and steps (consistent, default) or by positions alone",
     )
     parser.set_defaults(command=_synth)

@@ -25,6 +25,13 @@ def sampler_names() -> list[str]:
     return _keys("lightning_modules.sampling.samplers", "_SAMPLERS")
 
 
+def decoder_names() -> tuple[str, ...]:
+    """Return :data:`sim.conventions.DECODERS`; imported here, so that a foreign ``sim`` is told of first."""
+    from sim.conventions import DECODERS
+
+    return DECODERS
+
+
 def set_names() -> list[str]:
     """Return the real data sets, as the keys of :data:`datamodules.har.READERS`."""
     return _keys("datamodules.har.registry", "READERS")

@@ -67,7 +67,7 @@ def test_a_density_is_scipys_and_does_not_depend_on_how_the_box_is_turned():
 def test_the_loss_is_the_squared_distance_of_the_logarithms_of_the_averages():
     prediction = make_prediction()
     spectra = prediction.spectra
-    powers = [spectra.measure(side.readings, SENSORS)[0] for side in (prediction.decoded, prediction.truth)]
+    powers = [spectra.measure(side.chosen.readings, SENSORS)[0] for side in (prediction.decoded, prediction.truth)]
     means = [torch.stack([power[:2].mean(dim=0), power[2:].mean(dim=0)]) for power in powers]
     logs = [(mean + 1e-3).log() for mean in means]
     expected = (logs[0] - logs[1]).square().mean(dim=(1, 2))[[0, 0, 1, 1]]
@@ -76,7 +76,7 @@ def test_the_loss_is_the_squared_distance_of_the_logarithms_of_the_averages():
 
 
 def test_a_motion_twice_as_strong_is_log_four_away_above_the_floor():
-    readings = make_prediction().truth.readings
+    readings = make_prediction().truth.chosen.readings
     spectra = SensorSpectra(floor=1e-30)
     one, _ = spectra.measure(readings, SENSORS)
     two, _ = spectra.measure(readings._replace(accel=2 * readings.accel, gyro=2 * readings.gyro), SENSORS)
