@@ -28,7 +28,7 @@ from lightning_modules.weights.mdm_args import write_mdm_args
 _ARCHITECTURE_KEYS: Final = (
     "arch", "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout", "text_dim",
     "mask_frames", "num_steps", "noise_schedule", "predicts", "cond_drop_prob", "text_encoder",
-    "skip", "skip_frames", "skip_until",
+    "skip", "skip_frames", "skip_until", "activities",
 )  # fmt: skip
 _VAE_KEYS: Final = ("width", "latent_tokens", "num_layers", "num_heads", "feedforward", "dropout", "kl_weight")
 _MDM_KIND: Final = {"predicts": "clean", "noise_schedule": "cosine", "skip": "none"}

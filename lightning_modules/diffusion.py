@@ -30,19 +30,24 @@ class ProcessOptions:
         predicts: what the network computes, the ``clean`` signal or the ``noise``, see
             :mod:`lightning_modules.networks.parameterisation`; train the latter on the loss ``noise``.
         cond_drop_prob: share of clips trained without their caption, for classifier-free guidance.
+        part_drop_prob: share of clips trained without their activity, and another without their caption, where the
+            network is told both, so that either is enough.
 
     Raises:
-        ValueError: ``cond_drop_prob`` is no fraction.
+        ValueError: ``cond_drop_prob`` is no fraction, or ``part_drop_prob`` none up to a half.
     """
 
     num_steps: int = 50
     noise_schedule: str = "cosine"
     predicts: str = "clean"
     cond_drop_prob: float = 0.1
+    part_drop_prob: float = 0.15
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.cond_drop_prob <= 1.0:
             raise ValueError(f"cond_drop_prob is {self.cond_drop_prob}, expected a number between 0 and 1")
+        if not 0.0 <= self.part_drop_prob <= 0.5:
+            raise ValueError(f"part_drop_prob is {self.part_drop_prob}, expected a number between 0 and 0.5")
 
 
 @dataclass(frozen=True)

@@ -110,13 +110,13 @@ class LatentMotionDiffusion(MotionGenerator):
         # Which sensors scores read is part of the objective, so it exists without any loss on decoded motion too.
         self.decodes = any((losses.weights or {}).values())
         self.objective = Objective.of(losses if self.decodes else replace(losses, weights=None))
-        self.cond_drop_prob = process.cond_drop_prob
+        self.cond_drop_prob, self.part_drop_prob = process.cond_drop_prob, process.part_drop_prob
         self.can_be_guided = process.cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
         self.denoiser = LatentDenoiser(
             width=network.width, num_layers=network.num_layers, num_heads=network.num_heads,
-            feedforward=network.feedforward, text_dim=network.text_dim, dropout=network.dropout,
+            feedforward=network.feedforward, text_dim=network.condition_dim, dropout=network.dropout,
             parameterisation=Parameterisation(process.predicts, self.schedule),
         )  # fmt: skip
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False).eval()
@@ -128,7 +128,9 @@ class LatentMotionDiffusion(MotionGenerator):
         self.vae = autoencoder.build().requires_grad_(False).eval()
         self.register_buffer("latent_std", torch.zeros(()))
         self.statistics = FeatureStatistics()
-        self.texts = TextLookup(text_encoder, dim=network.text_dim, cache_dir=cache_dir)
+        self.texts = TextLookup(
+            text_encoder, dim=network.text_dim, cache_dir=cache_dir, activities=network.activities or ()
+        )
         self.scores = self.make_scores(["all"])
         self._load(init_from, vae_from)
 
@@ -170,7 +172,7 @@ class LatentMotionDiffusion(MotionGenerator):
         """Return the objective at random time steps."""
         mask, clean, latent = self._encode(batch)
         draw = self.draw_step(latent.shape, batch_idx, num_steps=self.schedule.num_steps)
-        text = self.texts(batch.captions).drop(draw.uniform < self.cond_drop_prob)
+        text = self.drop_condition(self.embed_captions(batch), draw.uniform)
         with seeded_dropout(draw.dropout_seed, self.device):
             predicted = self._denoise(self.denoiser, latent, draw.steps, text, draw.noise)
         error = self._latent_error(predicted, latent, draw.steps)
@@ -217,7 +219,7 @@ class LatentMotionDiffusion(MotionGenerator):
     def score(self, batch: MotionBatch) -> None:
         """Add one-step predictions of the averaged network at fixed time steps, decoded."""
         mask, clean, latent = self._encode(batch)
-        text = self.texts(batch.captions)
+        text = self.embed_captions(batch)
         ids, sizes = batch.sample_id.tolist(), [latent.shape[1]] * len(latent)
         truth: DecodedMotion | None = None
         for level, fraction in enumerate(PAIRED_FRACTIONS):

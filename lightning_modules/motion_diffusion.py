@@ -105,24 +105,28 @@ class MotionDiffusion(MotionGenerator):
             if process.cond_drop_prob == 0 and rollout.guidance != 1.0:
                 raise ValueError(f"rollout.guidance is {rollout.guidance}, but cond_drop_prob is 0; use guidance 1")
             self.rollout = Rollout(rollout, self.schedule, self.objective.sensors, self.objective.spectra)
-        self.cond_drop_prob = process.cond_drop_prob
+        self.cond_drop_prob, self.part_drop_prob = process.cond_drop_prob, process.part_drop_prob
         self.can_be_guided = process.cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
         skip = build_skip(
-            SkipOptions(network.skip, network.skip_frames, network.skip_until), self.schedule, text_dim=network.text_dim
+            SkipOptions(network.skip, network.skip_frames, network.skip_until),
+            self.schedule,
+            text_dim=network.condition_dim,
         )
         parameterisation = Parameterisation(process.predicts, self.schedule, skip)
         if denoiser is None:
             self.denoiser = build_network(network, parameterisation)
         else:
-            self.denoiser = OwnNetwork(denoiser, parameterisation, text_dim=network.text_dim)
+            self.denoiser = OwnNetwork(denoiser, parameterisation, text_dim=network.condition_dim)
         self.average = copy.deepcopy(self.denoiser).requires_grad_(False).eval()
         apply_recipe(self.denoiser, recipe, seed=train_seed)
         if recipe.compile:
             compile_forward(self.denoiser)
         self.statistics = FeatureStatistics()
-        self.texts = TextLookup(text_encoder, dim=network.text_dim, cache_dir=cache_dir)
+        self.texts = TextLookup(
+            text_encoder, dim=network.text_dim, cache_dir=cache_dir, activities=network.activities or ()
+        )
         self.scores = self.make_scores(["all"])
         if init_from is not None:
             self.load_weights(read_weights(init_from), source=init_from)
@@ -163,8 +167,7 @@ class MotionDiffusion(MotionGenerator):
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
         """Return the objective at random time steps."""
         draw = self.draw_step(batch.features.shape, batch_idx, num_steps=self.schedule.num_steps)
-        dropped = draw.uniform < self.cond_drop_prob
-        text = self.texts(batch.captions).drop(dropped)
+        text = self.drop_condition(self.embed_captions(batch), draw.uniform)
         coarse: list[Coarse] = []
         with seeded_dropout(draw.dropout_seed, self.device):
             prediction = self._predict_clean(self.denoiser, batch, draw.steps, text, draw.noise, coarse)
@@ -236,7 +239,7 @@ class MotionDiffusion(MotionGenerator):
 
     def score(self, batch: MotionBatch) -> None:
         """Add one-step predictions of the averaged network at fixed time steps."""
-        text = self.texts(batch.captions)
+        text = self.embed_captions(batch)
         ids, lengths = batch.sample_id.tolist(), batch.lengths.tolist()
         truth: DecodedMotion | None = None
         for level, fraction in enumerate(PAIRED_FRACTIONS):

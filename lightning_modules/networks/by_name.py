@@ -6,6 +6,7 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import Final, TypeAlias
 
+from lightning_modules.networks.conformer import Conformer
 from lightning_modules.networks.denoiser import ARCHITECTURES, DENOISER_ARGUMENTS, Denoiser
 from lightning_modules.networks.latent import LatentDenoiser
 from lightning_modules.networks.motiondiffuse import MotionDiffuse
@@ -13,14 +14,14 @@ from lightning_modules.networks.own import OwnNetwork
 from lightning_modules.networks.parameterisation import Parameterisation
 from sim.names import suggest
 
-MotionNetwork: TypeAlias = Denoiser | MotionDiffuse | OwnNetwork
+MotionNetwork: TypeAlias = Denoiser | Conformer | MotionDiffuse | OwnNetwork
 """A denoiser of features ``(B, T, 263)``; see :meth:`lightning_modules.networks.denoiser.Denoiser.forward`."""
 
 Network: TypeAlias = MotionNetwork | LatentDenoiser
 """A denoiser of features, or of latents by the same door."""
 
-NETWORKS: Final = (*ARCHITECTURES, MotionDiffuse.arch)
-"""Every value of ``arch``; all but the last are MDM's."""
+NETWORKS: Final = (*ARCHITECTURES, Conformer.arch, MotionDiffuse.arch)
+"""Every value of ``arch``; all but the last two are MDM's."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class NetworkOptions:
         attention_dropout: of the attention weights; MDM uses ``dropout`` there too, 0 lets fused kernels be used.
             ``motiondiffuse`` has no such weights.
         text_dim: width of the text encoder's embeddings; also of those that a network of the user's own is given.
+        activities: names of activities that the network is told beside the text, each by a number of its own behind the
+            text's; None tells none (:mod:`lightning_modules.text.activities`).
         mask_frames: hide padding from the attention.
         skip: a road from the noisy motion to the output: ``none``, ``filter`` or ``detail``
             (:mod:`lightning_modules.networks.skip`). It changes nothing until it is trained. Networks of the user's own
@@ -53,10 +56,16 @@ class NetworkOptions:
     dropout: float = 0.1
     attention_dropout: float = 0.0
     text_dim: int = 384
+    activities: list[str] | None = None
     mask_frames: bool = True
     skip: str = "none"
     skip_frames: int | None = None
     skip_until: float = 1.0
+
+    @property
+    def condition_dim(self) -> int:
+        """Width of what the network is told of a motion: its text's embedding, and its activity."""
+        return self.text_dim + len(self.activities or [])
 
 
 _LOGGER = logging.getLogger(__name__)
@@ -75,12 +84,15 @@ def build_network(options: NetworkOptions, parameterisation: Parameterisation) -
     Raises:
         ValueError: ``arch`` is unknown, or sizes do not fit each other.
     """
-    arch, values = options.arch, asdict(options)
+    arch, values = options.arch, {**asdict(options), "text_dim": options.condition_dim}
     if arch not in NETWORKS:
         raise ValueError(f"arch is {arch!r}, must be one of {list(NETWORKS)}{suggest(arch, NETWORKS)}")
-    maker, names = (
-        (MotionDiffuse, _MOTIONDIFFUSE_ARGUMENTS) if arch == MotionDiffuse.arch else (Denoiser, DENOISER_ARGUMENTS)
-    )
+    maker: type[Denoiser] | type[Conformer] | type[MotionDiffuse] = Denoiser
+    names: tuple[str, ...] = DENOISER_ARGUMENTS
+    if arch == Conformer.arch:
+        maker, names = Conformer, (*_MOTIONDIFFUSE_ARGUMENTS, "attention_dropout")
+    elif arch == MotionDiffuse.arch:
+        maker, names = MotionDiffuse, _MOTIONDIFFUSE_ARGUMENTS
     network: MotionNetwork = maker(**{name: values[name] for name in names}, parameterisation=parameterisation)
     width, features = options.width, network.num_features
     if parameterisation.predicts != "clean" and width < features:

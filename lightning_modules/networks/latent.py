@@ -56,6 +56,7 @@ class LatentDenoiserOptions:
         feedforward: hidden width of the denoiser's layers.
         dropout: of the denoiser.
         text_dim: width of the text encoder's embeddings.
+        activities: as of :class:`lightning_modules.networks.NetworkOptions`.
     """
 
     width: int = 128
@@ -65,6 +66,12 @@ class LatentDenoiserOptions:
     feedforward: int = 256
     dropout: float = 0.1
     text_dim: int = 384
+    activities: list[str] | None = None
+
+    @property
+    def condition_dim(self) -> int:
+        """Width of what the network is told of a motion."""
+        return self.text_dim + len(self.activities or [])
 
 
 class Posterior(NamedTuple):

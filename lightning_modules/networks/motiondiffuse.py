@@ -22,7 +22,7 @@ from lightning_modules.networks.dropout import Dropout
 from lightning_modules.networks.packing import mask_frames_of
 from lightning_modules.networks.parameterisation import Coarse, Condition, Parameterisation
 from lightning_modules.networks.positions import PositionalEncoding
-from lightning_modules.networks.transformer import Encoder, EncoderLayer
+from lightning_modules.networks.transformer import Encoder, EncoderLayer, zero_linear
 from sim.conventions import NUM_FEATURES
 
 TEXT_LAYERS: Final = 4
@@ -70,7 +70,7 @@ class Stylisation(nn.Module):
         self.style = nn.Linear(style_width, 2 * width)
         self.norm = nn.LayerNorm(width)
         self.dropout = Dropout(dropout)
-        self.out = _zero(nn.Linear(width, width))
+        self.out = zero_linear(nn.Linear(width, width))
 
     def forward(self, sequence: Tensor, style: Tensor) -> Tensor:
         """Return what the block adds ``(B, L, D)``, given ``style (B, S)``."""
@@ -167,7 +167,7 @@ class MotionDiffuse(nn.Module):
         self.motionDecoder = StyledDecoder(
             [StyledLayer(width, num_heads, feedforward, dropout, style_width) for _ in range(num_layers)]
         )
-        self.output_process = nn.ModuleDict({"poseFinal": _zero(nn.Linear(width, num_features))})
+        self.output_process = nn.ModuleDict({"poseFinal": zero_linear(nn.Linear(width, num_features))})
         self.parameterisation = parameterisation or Parameterisation()
 
     def forward(
@@ -203,9 +203,3 @@ class MotionDiffuse(nn.Module):
             self.output_process["poseFinal"](hidden), x, timesteps, condition, coarse=coarse
         )
         return predicted
-
-
-def _zero(linear: nn.Linear) -> nn.Linear:
-    nn.init.zeros_(linear.weight)
-    nn.init.zeros_(linear.bias)
-    return linear

@@ -157,3 +157,10 @@ class Decoder(nn.Module):
         for layer in self.layers:
             sequence = layer(sequence, memory, attend, attend_memory)
         return sequence
+
+
+def zero_linear(linear: nn.Linear) -> nn.Linear:
+    """Set a layer to zero, so that what it adds begins as nothing, and return it."""
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from datamodules.batches import PromptBatch
+from datamodules.batches import MotionBatch, PromptBatch
 from lightning_modules.diffusion import Schedule
 from lightning_modules.networks import Network
 from lightning_modules.sampling.inpainting import KnownFeatures, resolve_known
@@ -31,6 +31,8 @@ class MotionGenerator(TrainedPrior):
         average: the network that samples.
         schedule: the process that it was trained on.
         texts: embeddings of prompts.
+        cond_drop_prob: share of clips that are trained without any condition.
+        part_drop_prob: share of clips that are trained without their activity, and without their caption.
         can_be_guided: whether the weights were trained with dropped conditions, without which there is no guidance.
         sampling: how predict samples.
     """
@@ -38,8 +40,30 @@ class MotionGenerator(TrainedPrior):
     average: Network
     schedule: Schedule
     texts: TextLookup
+    cond_drop_prob: float
+    part_drop_prob: float
     can_be_guided: bool
     sampling: SamplingOptions
+
+    def embed_captions(self, batch: MotionBatch) -> TextBatch:
+        """Return what the network is told of clips: captions, and activities if it knows any."""
+        known = self.activity_names
+        names = [known[number] if known else None for number in batch.activity.tolist()]
+        return self.texts(batch.captions, names)
+
+    def drop_condition(self, text: TextBatch, uniform: Tensor) -> TextBatch:
+        """Return a batch without the condition of some clips, and without a part of it of others.
+
+        Args:
+            text: what the network is told.
+            uniform: a draw for each clip ``(B,)`` in [0, 1).
+        """
+        none, part = self.cond_drop_prob, self.part_drop_prob
+        text = text.drop(uniform < none)
+        if text.num_activities:
+            text = text.drop_activity((uniform >= none) & (uniform < none + part))
+            text = text.drop_words((uniform >= none + part) & (uniform < none + 2 * part))
+        return text
 
     def predict_step(self, batch: PromptBatch, batch_idx: int) -> GeneratedMotions:
         """Generate motions for prompts as :attr:`sampling` says."""
@@ -50,6 +74,7 @@ class MotionGenerator(TrainedPrior):
             sampler=self.sampling.sampler,
             steps=self.sampling.steps,
             seeds=batch.seeds,
+            activities=batch.activities,
         )
         return GeneratedMotions(features, batch.lengths, batch.index)
 
@@ -63,6 +88,7 @@ class MotionGenerator(TrainedPrior):
         sampler: str = "ddpm",
         steps: int | None = None,
         seeds: Sequence[int] | None = None,
+        activities: Sequence[str | None] | None = None,
         known: Tensor | None = None,
         known_mask: Tensor | None = None,
     ) -> Tensor:
@@ -76,6 +102,8 @@ class MotionGenerator(TrainedPrior):
             steps: network calls per motion; None takes all of the schedule.
             seeds: one per motion: text, length and seed decide the motion, to rounding, whatever else is in the batch.
                 None draws them from torch's global generator.
+            activities: the activity of each, for weights that are told it (:attr:`texts`); without them what the texts
+                speak of. One that the weights do not know is left to the text.
             known: raw features ``(B, T, 263)`` to in-paint around, see :mod:`lightning_modules.sampling.inpainting`.
             known_mask: which of them are kept, bool, whole frames ``(B, T)`` or single features ``(B, T, 263)``:
                 ``mask[:, :20] = True`` continues a clip.
@@ -93,7 +121,7 @@ class MotionGenerator(TrainedPrior):
         if guidance != 1.0 and not self.can_be_guided:
             raise ValueError(f"guidance is {guidance}, but the model was trained with cond_drop_prob=0; use guidance=1")
         self.statistics.require()
-        text = self.texts(texts).to(self.device)
+        text = self.texts(texts, activities).to(self.device)
         lengths = resolve_lengths(num_frames, len(texts))
         raw = resolve_known(known, known_mask, lengths, NUM_FEATURES, text.embedding.device)
         known_part = None

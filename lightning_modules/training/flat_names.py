@@ -9,7 +9,7 @@ def _group(group: str, *fields: str, **renamed: str) -> dict[str, str]:
     return {field: f"{group}.{field}" for field in fields} | {name: f"{group}.{to}" for name, to in renamed.items()}
 
 
-PROCESS: Final = _group("process", "num_steps", "noise_schedule", "predicts", "cond_drop_prob")
+PROCESS: Final = _group("process", "num_steps", "noise_schedule", "predicts", "cond_drop_prob", "part_drop_prob")
 LOSSES: Final = _group(
     "losses", "huber_delta", "snr_weighted", "snr_from", "level_weights", "log_gradient_norms_every",
     loss_weights="weights", loss_warmup_steps="warmup_steps", sensor_loss="sensors",
@@ -23,7 +23,7 @@ SAMPLING: Final = _group("sampling", "guidance", "sampler", sampling_steps="step
 MOTION_DIFFUSION: Final = {
     **_group(
         "network", "arch", "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout",
-        "text_dim", "mask_frames", "skip", "skip_frames", "skip_until",
+        "text_dim", "activities", "mask_frames", "skip", "skip_frames", "skip_until",
     ),
     **PROCESS, **LOSSES, **OPTIMISER, **RECIPE, **SAMPLING,
 }  # fmt: skip
@@ -32,7 +32,8 @@ MOTION_VAE: Final = {
     **LOSSES, **OPTIMISER,
 }  # fmt: skip
 LATENT_MOTION_DIFFUSION: Final = {
-    **_group("network", "width", "latent_tokens", "num_layers", "num_heads", "feedforward", "dropout", "text_dim"),
+    **_group("network", "width", "latent_tokens", "num_layers", "num_heads", "feedforward", "dropout", "text_dim",
+        "activities"),
     **_group("vae", vae_layers="layers", vae_feedforward="feedforward"),
     **PROCESS, **LOSSES, **OPTIMISER, **RECIPE, **SAMPLING,
 }  # fmt: skip

@@ -32,6 +32,7 @@ class TrainedPrior(PlainHyperParameters):
         average: the averaged network.
         statistics: of the features.
         texts: embeddings of captions; None where the model takes no text.
+        activity_names: what the activities in a batch are called; empty before :meth:`setup`.
         scores: what validation and test add up.
         losses: what is minimised.
         objective: the same, ready to be computed.
@@ -50,6 +51,7 @@ class TrainedPrior(PlainHyperParameters):
     optimiser: OptimiserOptions
     ema_decay: float
     train_seed: int
+    activity_names: Sequence[str] = ()
     network_name: ClassVar[str] = "denoiser"
 
     @property
@@ -80,7 +82,8 @@ class TrainedPrior(PlainHyperParameters):
             if not self.statistics.known:
                 self.statistics.set(*data.feature_statistics())
             if self.texts is not None:
-                self.texts(data.captions())
+                self.texts.encode_ahead(data.captions())
+            self.activity_names = list(data.activities)
             self.scores = self.make_scores(data.activities)
         self.statistics.require()
 

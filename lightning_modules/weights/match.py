@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,9 @@ _MODEL_KEYS: Final = (
 )  # fmt: skip
 
 _SKIP: Final = "parameterisation.skip."
+_TOLD: Final = frozenset({"embed_text.weight", "parameterisation.skip.tell_condition.weight"})
+"""What reads a caption's embedding, and the activities behind it."""
+
 _TEXT_PROJECTION: Final = ("embed_text.weight", "embed_text.bias")
 
 
@@ -54,6 +57,8 @@ def match_parameters(
         **weights.hyper_parameters,
         **dimensions,
     }
+    known, own_known = (_activities_of(one) for one in (theirs, hyper_parameters))
+    theirs["text_dim"] = dimensions["text_dim"] - len(known)
     encoder, own_encoder = (
         str(arguments.get("text_encoder", hyper_parameters["text_encoder"])).partition(":")[0]
         for arguments in (theirs, hyper_parameters)
@@ -71,6 +76,9 @@ def match_parameters(
             f"weights in {source} have {', '.join(differing)}; set the model's arguments to the weights' values"
         )
     own, parameters = denoiser.state_dict(), dict(weights.parameters)
+    if known != own_known:
+        _LOGGER.info("%s is told other activities; those that both know are taken over by name", source)
+        parameters = _fit_activities(parameters, known, own_known)
     if theirs["skip"] == "none" != hyper_parameters["skip"]:
         _LOGGER.info("the skip starts anew, closed: %s is of a model without one", source)
         parameters |= {key: value for key, value in own.items() if key.startswith(_SKIP)}
@@ -90,6 +98,22 @@ def match_parameters(
             "the file is cut or of another model"
         )
     return parameters
+
+
+def _activities_of(arguments: Mapping[str, object]) -> list[str]:
+    found = arguments.get("activities")
+    return [str(name) for name in found] if isinstance(found, list) else []
+
+
+def _fit_activities(parameters: Mapping[str, Tensor], known: Sequence[str], wanted: Sequence[str]) -> dict[str, Tensor]:
+    """Return parameters whose last columns stand for other activities; a new one changes nothing before training."""
+    fitted = dict(parameters)
+    for key in _TOLD & parameters.keys():
+        words, told = parameters[key].split([parameters[key].shape[1] - len(known), len(known)], dim=1)
+        by_name = dict(zip(known, told.unbind(dim=1), strict=True))
+        columns = [by_name.get(name, torch.zeros_like(words[:, 0])) for name in wanted]
+        fitted[key] = torch.cat([words, *(column[:, None] for column in columns)], dim=1)
+    return fitted
 
 
 def match_same_network(
