@@ -24,6 +24,7 @@ _EDM_CUT: Final = 20.0  # the least noisy steps would else outweigh all others
 LEVEL_WEIGHTS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
     "min_snr": lambda ratio: ratio.clamp_max(_SNR_CUT),
     "edm": lambda ratio: (1 + ratio).clamp_max(_EDM_CUT),
+    "v": lambda ratio: 1 + ratio,
 }
 """What a squared error of the clean motion counts for at a signal-to-noise ratio, by the name that YAML uses."""
 
@@ -49,8 +50,9 @@ class LossOptions:
         snr_weighted: losses that count less at noisy time steps.
         snr_from: losses that count only from a signal-to-noise ratio on.
         level_weights: losses that count differently at each time step: ``min_snr``, min(SNR, 5) (Hang et al. 2023,
-            arXiv:2303.09556), or ``edm``, 1 + SNR up to 20 (Karras et al. 2022, arXiv:2206.00364, table 1, for data of
-            unit variance), which weighs an error as that of v.
+            arXiv:2303.09556), ``v``, 1 + SNR, which makes of it the squared error of v (Salimans and Ho 2022,
+            arXiv:2202.00512), or ``edm``, the same up to 20 (for data of unit variance it is the weight of Karras et
+            al. 2022, arXiv:2206.00364, table 1).
         warmup_steps: losses whose weight rises from 0 over so many optimiser steps; scores take the whole weight.
         sensors: what ``acc_sensors`` and ``acc_spectrum`` read, see :mod:`lightning_modules.virtual_sensors`.
         spectrum: how ``acc_spectrum`` takes spectra, see :mod:`lightning_modules.spectra.sensor_spectra`.

@@ -89,15 +89,19 @@ def match_parameters(
             source, encoder, own_encoder,
         )  # fmt: skip
         parameters |= {key: own[key] for key in _TEXT_PROJECTION}
-    shapes, own_shapes = ({key: tuple(value.shape) for key, value in state.items()} for state in (parameters, own))
-    odd = sorted(key for key in shapes.keys() | own_shapes.keys() if shapes.get(key) != own_shapes.get(key))
+    _check_shapes(parameters, own, source=source)
+    return parameters
+
+
+def _check_shapes(parameters: Mapping[str, Tensor], own: Mapping[str, Tensor], *, source: str | Path) -> None:
+    shapes, expected = ({key: tuple(value.shape) for key, value in state.items()} for state in (parameters, own))
+    odd = sorted(key for key in shapes.keys() | expected.keys() if shapes.get(key) != expected.get(key))
     if odd:
         raise ValueError(
             f"weights in {source} do not fit: {odd[0]} has shape {shapes.get(odd[0])}, expected "
-            f"{own_shapes.get(odd[0])} (None: no such parameter), and {len(odd) - 1} more; "
-            "the file is cut or of another model"
+            f"{expected.get(odd[0])} (None: no such parameter), and {len(odd) - 1} more; the file is cut or of "
+            "another model"
         )
-    return parameters
 
 
 def _activities_of(arguments: Mapping[str, object]) -> list[str]:
@@ -124,15 +128,7 @@ def match_same_network(
     Raises:
         ValueError: they are of a network of other dimensions; the message names the first parameter that differs.
     """
-    own = network.state_dict()
-    shapes, expected = ({key: tuple(value.shape) for key, value in state.items()} for state in (parameters, own))
-    odd = sorted(key for key in shapes.keys() | expected.keys() if shapes.get(key) != expected.get(key))
-    if odd:
-        raise ValueError(
-            f"weights in {source} do not fit: {odd[0]} has shape {shapes.get(odd[0])}, expected "
-            f"{expected.get(odd[0])} (None: no such parameter), and {len(odd) - 1} more; the file is cut or of "
-            "another model"
-        )
+    _check_shapes(parameters, network.state_dict(), source=source)
     return dict(parameters)
 
 

@@ -239,3 +239,15 @@ def test_bad_objectives_are_refused():
         only("velocity", snr_from={"velocity": -1.0})
     with pytest.raises(ValueError, match="'velocityy' is unknown"):
         only("velocity", snr_from={"velocityy": 1.0})
+
+
+def test_reconstruction_weighed_as_v_is_the_squared_error_of_v():
+    # v = a eps - s x_0 and x_0 = a x_t - s v: an error of the clean motion is s times that of v, and 1 + SNR is 1 / s^2.
+    prediction = make_prediction()
+    signal = torch.tensor([0.9, 0.5, 0.1])
+    ratio = signal.square() / (1 - signal.square())
+    objective = only("reconstruction", level_weights={"reconstruction": "v"})
+    terms = objective.compute_terms(prediction)
+    error_of_v = (prediction.predicted - prediction.target) / (1 - signal.square()).sqrt()[:, None, None]
+    expected = [error_of_v[clip, :length].square().mean() for clip, length in enumerate(LENGTHS.tolist())]
+    torch.testing.assert_close(objective.combine(terms, ratio), torch.stack(expected), rtol=1e-4, atol=1e-6)
