@@ -27,7 +27,7 @@ from datamodules.splits import Split
 from sim.body import Body
 from sim.motion import Motion
 
-CONVERSION_VERSION: Final[int] = 6
+CONVERSION_VERSION: Final[int] = 7
 """To be raised whenever readers, rules or retargeting change what comes out, so that caches are made anew."""
 
 MIN_SECONDS: Final[float] = 1.0
@@ -124,7 +124,7 @@ def _make_loader(file: MocapFile, rules: MocapSet, descriptions: dict[str, str])
         pieces = cut_at_breaks(motion)
         names = [file.name] if len(pieces) == 1 else [f"{file.name}#{number}" for number in range(len(pieces))]
         clips = [
-            Clip(name, piece, file.activity, captions, rules.folder, licence=rules.licence, ships=rules.ships)
+            Clip(name, piece, file.activity, captions, rules.folder, licence=file.licence, ships=rules.ships)
             for name, piece in zip(names, pieces, strict=True)
         ]
         if file.activity in LOOPED_ACTIVITIES:
