@@ -46,7 +46,9 @@ def label_clips(
     for span in spans:
         whole = len(spans) == 1 and span.end_s - span.start_s > 0.95 * motion.duration_s
         first, last = round(span.start_s * motion.fps), round(span.end_s * motion.fps) + 1
-        captions = caption_clip(span.activity, description=description if label.cut is None else None, extra=span.captions)
+        captions = caption_clip(
+            span.activity, description=description if label.cut is None else None, extra=span.captions
+        )
         clips.append(
             Clip(
                 name if whole else f"{name}@{span.start_s:.2f}",
@@ -61,6 +63,5 @@ def label_clips(
     return clips + [
         replace(clip, name=f"{clip.name}~loop", motion=longer, looped=True)
         for clip in clips
-        if clip.activity in LOOPED_ACTIVITIES
-        and (longer := loop_gait(clip.motion, seconds=LOOPED_SECONDS)) is not None
+        if clip.activity in LOOPED_ACTIVITIES and (longer := loop_gait(clip.motion, seconds=LOOPED_SECONDS)) is not None
     ]

@@ -28,7 +28,7 @@ from datamodules.splits import Split
 from sim.body import Body
 from sim.motion import Motion
 
-CONVERSION_VERSION: Final[int] = 6
+CONVERSION_VERSION: Final[int] = 7
 """To be raised whenever readers, rules or retargeting change what comes out, so that caches are made anew."""
 
 MIN_SECONDS: Final[float] = 1.0
@@ -134,7 +134,7 @@ def _make_loader(
                 label,
                 description=description,
                 source=rules.folder,
-                licence=rules.licence,
+                licence=file.licence,
                 ships=rules.ships,
             )
         ]

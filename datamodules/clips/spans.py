@@ -46,7 +46,11 @@ _UPRIGHT: Final = "upright"
 _QUIET: Final = frozenset({"standing", "sitting", *LYING})
 _TRANSITIONS: Final = frozenset({"sitting_down", "standing_up", "lying_down", "getting_up", "falling"})
 _SAYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "fast/running": ("a person runs across a basketball court.", "a basketball player runs.", "someone runs at a game."),
+    "fast/running": (
+        "a person runs across a basketball court.",
+        "a basketball player runs.",
+        "someone runs at a game.",
+    ),
     "slope/up": ("a person walks up a slope.", "someone walks uphill.", "the person climbs a ramp on foot."),
     "slope/down": ("a person walks down a slope.", "someone walks downhill.", "the person comes down a ramp on foot."),
 }
@@ -150,7 +154,7 @@ def _cut_directions(posture: Posture, label: ClipLabel) -> tuple[Names, float]:
 def _cut_fast(posture: Posture, label: ClipLabel) -> tuple[Names, float]:
     names = _fill(posture, label.rest)
     names[posture.speed > RUN_M_S] = "running"
-    return names, 0.7
+    return names, 1.0
 
 
 def _cut_jumps(posture: Posture, label: ClipLabel) -> tuple[Names, float]:
@@ -163,14 +167,16 @@ def _cut_jumps(posture: Posture, label: ClipLabel) -> tuple[Names, float]:
 
 def _cut_low(posture: Posture, label: ClipLabel) -> tuple[Names, float]:
     names = _fill(posture, label.rest)
-    names[posture.height < 0.78] = label.activity or _DROP
+    names[posture.height < (0.88 if label.activity == "crouching" else 0.78)] = label.activity or _DROP
     return names, 0.5
 
 
 def _cut_seat(posture: Posture, label: ClipLabel) -> tuple[Names, float]:
     names = _fill(posture, _BETWEEN)
     upright = (posture.height > 0.95) & (posture.thighs < -0.85)
-    names[upright] = _split_steps(posture, label.rest if label.rest not in (None, label.activity) else _UPRIGHT)[upright]
+    names[upright] = _split_steps(posture, label.rest if label.rest not in (None, label.activity) else _UPRIGHT)[
+        upright
+    ]
     seated = (posture.height < 0.94) & (posture.thighs > -0.85) & (posture.speed < 0.3) & (np.abs(posture.rise) < 0.1)
     names[seated] = "sitting"
     return names, 0.4
@@ -241,13 +247,15 @@ def _merge_short(names: Names, shortest: int) -> list[tuple[int, int, str]]:
 
 
 def _join_transitions(segments: list[tuple[int, int, str]], posture: Posture) -> list[tuple[int, int, str]]:
-    """Name what lies between two postures by them."""
-    found = []
+    """Name what lies between two postures by them; what is of one kind with its neighbour becomes one with it."""
+    found: list[tuple[int, int, str]] = []
     for number, (start, stop, name) in enumerate(segments):
         if name == _BETWEEN:
             before = segments[number - 1][2] if number else _DROP
             after = segments[number + 1][2] if number + 1 < len(segments) else _DROP
             name = _transition(before, after, posture.rise[start:stop])
+        if found and found[-1][2] == name:
+            start = found.pop()[0]
         found.append((start, stop, name))
     return found
 

@@ -123,7 +123,7 @@ class Recorded(Task):
         clips = load_clips(self.motion_root)
         report: dict[str, Json] = {}
         for activity in self.activities:
-            mine = [clip for clip in clips if clip.activity == activity]
+            mine = [clip for clip in clips if includes(activity, clip.activity)]
             resampled = [(clip, resample_motion(clip.motion, fps=FEATURE_FPS)) for clip in mine]
             long_enough = [(clip, motion) for clip, motion in resampled if motion.num_frames >= frames]
             report[activity] = {
