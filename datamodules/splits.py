@@ -37,10 +37,11 @@ def assign_splits(requests: Sequence[SplitRequest]) -> list[Split]:
     """Choose a side for each clip.
 
     Declared sides hold for a whole group; where they disagree, test wins over validation and validation over training.
-    The other groups go by the rarest of the activities that make up a fifth of their time, rare activities first: within
-    each they are put in the order of a hash of their names and fill test up to 15% of the activity's time, then
-    validation up to 10%, then training. Clips of other activities in a group count for those. An activity of two groups has none for validation, one of
-    a single group is for training only (and so cannot be reported, see :func:`reported_activities`).
+    The other groups go by the rarest of the activities that make up a fifth of their time, rare activities first:
+    within each they are put in the order of a hash of their names and fill test up to 15% of the activity's time, then
+    validation up to 10%, then training. Clips of other activities in a group count for those. An activity of two groups
+    has none for validation, one of a single group is for training only (and so cannot be reported, see
+    :func:`reported_activities`).
 
     Returns:
         A side for each request; the same for the same clips, in whatever order.

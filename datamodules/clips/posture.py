@@ -1,4 +1,4 @@
-"""Posture and speed of a motion frame by frame, as far as they tell activities apart: on the default body, at 20 fps."""
+"""Posture and speed of each frame, as far as they tell activities apart: on the default body, at 20 fps."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class Posture:
 def measure_posture(motion: Motion) -> Posture:
     """Measure a motion ``(T, 22, 3, 3)`` that stands on y = 0."""
     motion = resample_motion(motion, fps=FEATURE_FPS)
-    joints_t, turns = Body.default().forward_kinematics(motion)
-    joints, turns = joints_t.double().numpy(), turns.double().numpy()
+    where, axes = Body.default().forward_kinematics(motion)
+    joints, turns = where.double().numpy(), axes.double().numpy()
     pelvis = joints[:, 0]
     velocity = _smooth(_rate(pelvis))
     across = joints[:, JOINT_INDEX["left_hip"]] - joints[:, JOINT_INDEX["right_hip"]]

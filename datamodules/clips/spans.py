@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -229,7 +230,7 @@ def _mean(values: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
 
 def _segments(names: Names) -> list[tuple[int, int, str]]:
     edges = [0, *(np.flatnonzero(names[1:] != names[:-1]) + 1).tolist(), len(names)]
-    return [(a, b, str(names[a])) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    return [(a, b, str(names[a])) for a, b in pairwise(edges) if b > a]
 
 
 def _merge_short(names: Names, shortest: int) -> list[tuple[int, int, str]]:

@@ -66,7 +66,7 @@ class Denoiser:
 
 def select_groups(measured: Measured) -> dict[str, NDArray[np.bool_]]:
     """Return which windows ``(N,)`` belong to each group; a group without windows is left out."""
-    moving = ~np.isin(measured.activity, POSTURES) & np.char.startswith(measured.recording, _EMBEDDED)
+    moving = ~np.isin(measured.activity, (*POSTURES, *LYING)) & np.char.startswith(measured.recording, _EMBEDDED)
     groups = {DYNAMIC: moving, ALL: np.ones(len(moving), dtype=bool)}
     return {name: windows for name, windows in groups.items() if windows.any()}
 

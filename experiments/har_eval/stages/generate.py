@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from datamodules.clips.clip import includes
 from experiments.arms.clips import load_clips
 from experiments.arms.fine_tune import FineTune, load_arm
 from experiments.har_eval.config import GenerationConfig
