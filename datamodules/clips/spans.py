@@ -175,9 +175,8 @@ def _cut_low(posture: Posture, label: ClipLabel) -> tuple[Names, float]:
 def _cut_seat(posture: Posture, label: ClipLabel) -> tuple[Names, float]:
     names = _fill(posture, _BETWEEN)
     upright = (posture.height > 0.95) & (posture.thighs < -0.85)
-    names[upright] = _split_steps(posture, label.rest if label.rest not in (None, label.activity) else _UPRIGHT)[
-        upright
-    ]
+    rest = label.rest if label.rest not in (None, label.activity) else _UPRIGHT
+    names[upright] = _split_steps(posture, rest)[upright]
     seated = (posture.height < 0.94) & (posture.thighs > -0.85) & (posture.speed < 0.3) & (np.abs(posture.rise) < 0.1)
     names[seated] = "sitting"
     return names, 0.4

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.clips.clip import LYING
 from experiments.acceleration.denoisers.config import DenoisersConfig
 from experiments.acceleration.denoisers.draw import draw_levels
 from experiments.acceleration.denoisers.plan import Budget, InputErrors
