@@ -55,7 +55,7 @@ class MotionDataModule(LightningDataModule):
         balance: 1 draws activities in proportion to their minutes, 0 draws all alike.
         cache_dir: where converted clips are kept.
         seed: decides the order of the training data.
-        activities: keep only these; None keeps all.
+        activities: keep only these, ``lying`` for all four ways of lying; None keeps all.
         eval_windows_per_activity: most fixed windows of an activity in validation and test.
         ships_only: leave out clips from which no shipped weights may be trained.
 

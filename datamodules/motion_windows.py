@@ -73,9 +73,10 @@ def collate_windows(windows: Sequence[MotionWindow]) -> MotionBatch:
     )
 
 
-def swap_sides(caption: str) -> str:
-    """Exchange the words left and right, for a mirrored clip."""
-    return re.sub(r"\b(left|right)\b", lambda word: "right" if word[0] == "left" else "left", caption)
+def swap_sides(text: str) -> str:
+    """Exchange the words left and right, for the caption or the activity of a mirrored clip."""
+    swap = {"left": "right", "right": "left"}
+    return re.sub(r"(?<![A-Za-z])(left|right)(?![A-Za-z])", lambda word: swap[word[0]], text)
 
 
 def hash_sample(*parts: object) -> int:
@@ -148,14 +149,16 @@ class TrainingWindows(Dataset[MotionWindow]):
         choice = int(np.searchsorted(self._cumulative, generator.random(), side="right"))
         clip = self._clips[min(choice, len(self._clips) - 1)]
         start = int(generator.integers(max(1, len(clip.features) - self._width + 1)))
-        mirrored = bool(generator.random() < 0.5) and self._plan.mirror
+        # A clip whose mirror image is of an activity that was not asked for is not mirrored.
+        other = self._index.get(swap_sides(clip.activity))
+        mirrored = bool(generator.random() < 0.5) and self._plan.mirror and other is not None
         caption = clip.captions[int(generator.integers(len(clip.captions)))]
         features, length = _cut(clip.mirrored if mirrored else clip.features, start, self._width)
         return MotionWindow(
             features,
             length,
             swap_sides(caption) if mirrored else caption,
-            self._index[clip.activity],
+            other if mirrored and other is not None else self._index[clip.activity],
             hash_sample(clip.name, start, mirrored),
         )
 

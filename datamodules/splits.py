@@ -37,9 +37,11 @@ def assign_splits(requests: Sequence[SplitRequest]) -> list[Split]:
     """Choose a side for each clip.
 
     Declared sides hold for a whole group; where they disagree, test wins over validation and validation over training.
-    Within each activity the other groups are put in the order of a hash of their names and fill test up to 15% of the
-    activity's time, then validation up to 10%, then training. An activity of two groups has none for validation, one of
-    a single group is for training only (and so cannot be reported, see :func:`reported_activities`).
+    The other groups go by the rarest of the activities that make up a fifth of their time, rare activities first:
+    within each they are put in the order of a hash of their names and fill test up to 15% of the activity's time, then
+    validation up to 10%, then training. Clips of other activities in a group count for those. An activity of two groups
+    has none for validation, one of a single group is for training only (and so cannot be reported, see
+    :func:`reported_activities`).
 
     Returns:
         A side for each request; the same for the same clips, in whatever order.
@@ -47,28 +49,26 @@ def assign_splits(requests: Sequence[SplitRequest]) -> list[Split]:
     members: dict[int, list[SplitRequest]] = defaultdict(list)
     for request in requests:
         members[request.group].append(request)
+    totals: dict[str, float] = defaultdict(float)
+    for request in requests:
+        totals[request.activity] += request.seconds
     sides: dict[int, Split] = {}
     free: dict[str, list[int]] = defaultdict(list)
     spent: dict[tuple[str, str], float] = defaultdict(float)
     for group, clips in members.items():
-        activity = max(clips, key=lambda clip: (clip.seconds, clip.name)).activity
         declared = {clip.declared for clip in clips}
         side: Split | None = next((side for side in ("test", "val", "train") if side in declared), None)
         if side is None:
-            free[activity].append(group)
+            free[_rarest(clips, totals)].append(group)
         else:
             sides[group] = side
-            spent[activity, side] += _seconds(clips)
-    for activity, groups in free.items():
-        ordered = sorted(groups, key=lambda group: _rank(members[group]))
-        total = sum(_seconds(members[group]) for group in groups) + sum(
-            seconds for (name, _), seconds in spent.items() if name == activity
-        )
+            _spend(spent, clips, side)
+    for activity in sorted(free, key=lambda name: (totals[name], name)):
+        ordered = sorted(free[activity], key=lambda group: _rank(members[group]))
         for position, group in enumerate(ordered):
-            left = len(ordered) - position
-            side = _choose(activity, total, spent, left)
+            side = _choose(activity, totals[activity], spent, len(ordered) - position)
             sides[group] = side
-            spent[activity, side] += _seconds(members[group])
+            _spend(spent, members[group], side)
     return [sides[request.group] for request in requests]
 
 
@@ -92,8 +92,18 @@ def _choose(activity: str, total: float, spent: dict[tuple[str, str], float], le
     return "train"
 
 
-def _seconds(clips: Sequence[SplitRequest]) -> float:
-    return sum(clip.seconds for clip in clips)
+def _rarest(clips: Sequence[SplitRequest], totals: dict[str, float]) -> str:
+    """The activity of a group that is rarest over all groups, of those that make up a fifth of its time."""
+    own: dict[str, float] = defaultdict(float)
+    for clip in clips:
+        own[clip.activity] += clip.seconds
+    least = 0.2 * sum(own.values())
+    return min((name for name in own if own[name] >= least), key=lambda name: (totals[name], name))
+
+
+def _spend(spent: dict[tuple[str, str], float], clips: Sequence[SplitRequest], side: Split) -> None:
+    for clip in clips:
+        spent[clip.activity, side] += clip.seconds
 
 
 def _rank(clips: Sequence[SplitRequest]) -> str:

@@ -12,25 +12,56 @@ ACTIVITIES: tuple[str, ...] = (
     "standing",
     "sitting",
     "lying",
+    "lying_on_back",
+    "lying_on_left_side",
+    "lying_on_right_side",
+    "lying_face_down",
+    "sitting_down",
+    "standing_up",
+    "lying_down",
+    "getting_up",
     "jumping",
     "hopping",
+    "stairs_up",
+    "stairs_down",
+    "slope_walking",
+    "walking_backwards",
+    "sidestepping",
     "turning",
+    "styled_walking",
+    "crouching",
+    "crawling",
     "kicking",
     "punching",
-    "dancing",
     "martial_arts",
+    "dancing",
     "basketball",
     "basketball_signals",
+    "tennis",
+    "table_tennis",
     "soccer",
+    "everyday",
+    "picking_up",
+    "throwing",
+    "reaching",
+    "gesturing",
     "directing_traffic",
     "washing",
-    "crawling",
+    "pushed",
+    "falling",
+    "climbing",
     "rolling",
-    "getting_up",
     "acrobatics",
-    "styled_walking",
 )
 """The canonical vocabulary of activities; sources map their own words to it."""
+
+LYING: tuple[str, ...] = ("lying_on_back", "lying_on_left_side", "lying_on_right_side", "lying_face_down")
+"""The four ways of lying, all of which the word ``lying`` stands for."""
+
+
+def includes(wanted: str, activity: str) -> bool:
+    """Say whether a word that a user gives stands for an activity: ``lying`` does for all four ways of lying."""
+    return activity == wanted or (wanted == "lying" and activity in LYING)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from datamodules.clips.cache import CachedClip
+from datamodules.clips.clip import includes
 from datamodules.clips.duplicates import Duplicate, find_duplicates, group_duplicates
 from datamodules.motion_windows import swap_sides
 from datamodules.splits import Split, SplitRequest, assign_splits, reported_activities
@@ -89,7 +90,7 @@ def build_library(
     Args:
         clips: converted clips.
         cache_dir: where the duplicates found are kept.
-        activities: which to keep; None keeps all.
+        activities: which to keep, ``lying`` for all four ways of lying; None keeps all.
         ships_only: leave out clips from which no shipped weights may be trained.
 
     Raises:
@@ -105,8 +106,9 @@ def build_library(
     ]
     sides = assign_splits(requests)
     known = sorted({clip.activity for clip in clips})
-    wanted = known if activities is None else sorted(activities)
-    unknown = sorted(set(wanted) - set(known))
+    words = known if activities is None else list(activities)
+    wanted = [name for name in known if any(includes(word, name) for word in words)]
+    unknown = sorted(word for word in words if not any(includes(word, name) for name in known))
     if unknown:
         raise ValueError(f"unknown activities {unknown}, the sources hold {', '.join(known)}")
     kept = [index for index, clip in enumerate(clips) if clip.activity in wanted]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from datamodules.clips.caption_files import TABLE, open_captions
-from datamodules.clips.captions import caption_clip, read_cmu_descriptions
+from datamodules.clips.captions import caption_clip, paraphrase, read_cmu_descriptions
 from datamodules.clips.clip import Clip
 from datamodules.clips.embedded import embedded_split, load_embedded
-from datamodules.clips.gait_loops import loop_gait
+from datamodules.clips.labelled import label_clips
+from datamodules.clips.labels import ClipLabel, label_of
 from datamodules.clips.mocap_sets import MOCAP_SETS, MocapFile, MocapSet
 from datamodules.motion_files import known_suffixes, read_motion
 from datamodules.motion_files.folder_rules import PATHS, read_folder_rules
@@ -27,7 +28,7 @@ from datamodules.splits import Split
 from sim.body import Body
 from sim.motion import Motion
 
-CONVERSION_VERSION: Final[int] = 6
+CONVERSION_VERSION: Final[int] = 7
 """To be raised whenever readers, rules or retargeting change what comes out, so that caches are made anew."""
 
 MIN_SECONDS: Final[float] = 1.0
@@ -37,10 +38,6 @@ MAX_JOINT_ACCELERATION_M_S2: Final[float] = 1000.0
 MAX_TRUNK_RATE_RAD_S: Final[float] = 20.0
 """Beyond these no person moves: a marker swap or a broken Euler angle. The fastest honest values in the collection are
 14 m/s (a football kick), 880 m/s^2 (a foot that lands) and 15 rad/s (a pirouette)."""
-
-LOOPED_ACTIVITIES: Final = ("walking", "running")
-LOOPED_SECONDS: Final[float] = 8.0
-"""Runs and many walks were recorded for 1 to 4 s; a model that never saw a longer one cannot make one."""
 
 _HOW_TO_GET: Final[str] = (
     "give the folder of a motion collection (sub-folders cmu_expmap8, cmu35_asfamc, ... and clips.tsv) or of motion "
@@ -57,7 +54,8 @@ class SourceItem:
         key: hash of what determines the result: conversion version, file size and time, options.
         group: items of one group (takes recorded together) always lie on the same side of the split.
         split: declared side, or None where the split is to choose.
-        load: makes the clips; a recording is cut where it breaks.
+        load: makes the clips; a recording is cut where it breaks, and where its activity changes.
+        person: who moves, by a name that is one in all sets, or None where it is not known.
     """
 
     name: str
@@ -65,6 +63,7 @@ class SourceItem:
     group: str
     split: Split | None
     load: Callable[[], list[Clip]]
+    person: str | None = None
 
 
 def list_items(source: str) -> list[SourceItem]:
@@ -106,34 +105,39 @@ def _collection_items(root: Path) -> Iterator[SourceItem]:
         folder = root / rules.folder
         if folder.is_dir():
             for file in rules.list_files(folder):
-                stat = file.path.stat()
+                label = label_of(rules.folder, file.name.partition("/")[2])
+                if label.activity is None:
+                    continue
+                stat, description = file.path.stat(), descriptions.get(file.trial or "")
                 yield SourceItem(
                     file.name,
-                    _hash(file.name, stat.st_size, stat.st_mtime_ns, descriptions.get(file.trial or "")),
-                    file.group,
-                    None,
-                    _make_loader(file, rules, descriptions),
+                    _hash(file.name, stat.st_size, stat.st_mtime_ns, description, *paraphrase(label.activity), label),
+                    label.session or file.group,
+                    label.split,
+                    _make_loader(file, rules, label, description),
+                    label.person,
                 )
 
 
-def _make_loader(file: MocapFile, rules: MocapSet, descriptions: dict[str, str]) -> Callable[[], list[Clip]]:
+def _make_loader(
+    file: MocapFile, rules: MocapSet, label: ClipLabel, description: str | None
+) -> Callable[[], list[Clip]]:
     def load() -> list[Clip]:
-        motion = retarget(file.read(), file.skeleton)
-        # CMU's description of a trial, and of a stretch of it what its activity says.
-        captions = caption_clip(file.activity, description=descriptions.get(file.trial or ""), extra=file.captions)
-        pieces = cut_at_breaks(motion)
+        pieces = cut_at_breaks(retarget(file.read(), file.skeleton))
         names = [file.name] if len(pieces) == 1 else [f"{file.name}#{number}" for number in range(len(pieces))]
-        clips = [
-            Clip(name, piece, file.activity, captions, rules.folder, licence=rules.licence, ships=rules.ships)
+        return [
+            clip
             for name, piece in zip(names, pieces, strict=True)
+            for clip in label_clips(
+                name,
+                piece,
+                label,
+                description=description,
+                source=rules.folder,
+                licence=file.licence,
+                ships=rules.ships,
+            )
         ]
-        if file.activity in LOOPED_ACTIVITIES:
-            clips += [
-                replace(clip, name=f"{clip.name}~loop", motion=longer, looped=True)
-                for clip in clips
-                if (longer := loop_gait(clip.motion, seconds=LOOPED_SECONDS)) is not None
-            ]
-        return clips
 
     return load
 

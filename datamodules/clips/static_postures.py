@@ -4,6 +4,11 @@ A posture is a set of joint angles with a slow sway and breathing on it. Amplitu
 millimetres below 1 Hz (Prieto et al., IEEE Trans. Biomed. Eng. 43(9), 1996, doi 10.1109/10.532130); quiet breathing is
 12 to 20 breaths a minute and moves the chest by a few millimetres, here a pitch of the upper trunk of 0.3 degrees.
 They are plausible, not measured: every clip is flagged ``constructed``.
+
+People who stand, sit or lie also fidget. Variants for training and validation have the movement of neck, trunk and arms
+that was measured on recorded spans (six people standing idle in ReActIdle, two sitting in CMU's trials), by joint and
+with its spectrum, times a share that each variant draws. Variants for test keep the sway alone, as in earlier
+releases, so that errors on them stay comparable.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from datamodules.clips.clip import LYING
 from datamodules.retargeting.retarget import put_on_floor
 from sim.body import Body
 from sim.conventions import JOINT_INDEX, NUM_JOINTS
@@ -28,6 +34,27 @@ SECONDS: Final[float] = 20.0
 FPS: Final[float] = 30.0
 _SWAY_RMS_DEG: Final[float] = 0.3
 _BREATH_DEG: Final[float] = 0.3
+
+_FIDGET_DEG: Final = {
+    "spine1": (0.9, 2.1),
+    "spine2": (0.7, 1.5),
+    "spine3": (0.7, 1.4),
+    "neck": (3.2, 5.4),
+    "head": (0.9, 5.0),
+    "left_shoulder": (3.9, 7.9),
+    "right_shoulder": (3.9, 7.9),
+    "left_elbow": (6.8, 9.9),
+    "right_elbow": (6.8, 9.9),
+    "left_wrist": (2.0, 5.3),
+    "right_wrist": (2.0, 5.3),
+}
+"""RMS of a joint's turn about its mean above 0.25 Hz, all three axes together: standing, sitting [deg]."""
+
+_FIDGET_FALL: Final[float] = 3.0
+"""Power falls with frequency to this power (recorded: 3.5 standing, 2.7 sitting)."""
+
+_FIDGET_SHARE: Final = {"standing": (0.2, 1.0), "sitting": (0.1, 0.7), "lying": (0.05, 0.4)}
+"""A variant's share of the recorded movement; log-uniform. Nobody lies as restless as people sit in a studio."""
 
 Angles = dict[str, tuple[float, float, float]]
 """Rotation vector of each joint [deg]; x pitches forward, y turns left, z leans to the right."""
@@ -50,8 +77,10 @@ def build_postures() -> list[Posture]:
         for number in range(VARIANTS):
             generator = np.random.default_rng([sum(map(ord, activity)), number])
             angles, captions = build(generator, number)
-            motion = _animate(angles, generator, upright=activity == "standing")
-            postures.append(Posture(f"{activity}/{number}", activity, captions, motion))
+            fidget = None if number % 5 == 4 else np.random.default_rng([sum(map(ord, activity)), number, 1])
+            motion = _animate(angles, generator, posture=activity, fidget=fidget)
+            name = LYING[number % 4] if activity == "lying" else activity
+            postures.append(Posture(f"{activity}/{number}", name, captions, motion))
     return postures
 
 
@@ -140,8 +169,11 @@ def _lie(generator: np.random.Generator, number: int) -> tuple[Angles, tuple[str
     return pose, (caption,)
 
 
-def _animate(angles: Angles, generator: np.random.Generator, *, upright: bool) -> Motion:
-    """Turn joint angles into a clip with sway and breathing, on the floor."""
+def _animate(
+    angles: Angles, generator: np.random.Generator, *, posture: str, fidget: np.random.Generator | None
+) -> Motion:
+    """Turn joint angles into a clip with sway and breathing, on the floor, and with fidgeting where it is asked for."""
+    upright = posture == "standing"
     times = np.arange(round(SECONDS * FPS)) / FPS
     vectors = np.zeros((len(times), NUM_JOINTS, 3))
     for name, values in angles.items():
@@ -157,6 +189,8 @@ def _animate(angles: Angles, generator: np.random.Generator, *, upright: bool) -
     breath = _BREATH_DEG * np.sin(2 * np.pi * (generator.uniform(0.2, 0.33) * times + generator.uniform()))
     chest = JOINT_INDEX["spine3"]
     local[:, chest] = local[:, chest] @ Rotation.from_rotvec(np.outer(-breath, [1, 0, 0]), degrees=True).as_matrix()
+    if fidget is not None:
+        _add_fidget(local, times, fidget, posture)
     rotations = torch.from_numpy(local).float()
     still = Motion(rotations, torch.zeros(len(times), 3), FPS)
     if upright:
@@ -165,6 +199,29 @@ def _animate(angles: Angles, generator: np.random.Generator, *, upright: bool) -
         ankles = joints[:, [JOINT_INDEX["left_ankle"], JOINT_INDEX["right_ankle"]]].mean(dim=1)
         still = Motion(rotations, ankles[:1] - ankles, FPS)
     return put_on_floor(still)
+
+
+def _add_fidget(
+    local: NDArray[np.float64], times: NDArray[np.float64], generator: np.random.Generator, posture: str
+) -> None:
+    """Turn neck, trunk and arms as recorded people do, by a share drawn for the variant, in place."""
+    low, high = _FIDGET_SHARE[posture]
+    share = float(np.exp(generator.uniform(np.log(low), np.log(high))))
+    for name, (standing, seated) in _FIDGET_DEG.items():
+        rms = share * (standing if posture == "standing" else seated) / np.sqrt(3)
+        turn = np.stack([_fidget(times, generator) for _ in range(3)], axis=-1) * rms
+        joint = JOINT_INDEX[name]
+        local[:, joint] = local[:, joint] @ Rotation.from_rotvec(turn, degrees=True).as_matrix()
+
+
+def _fidget(times: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
+    """Random movement of RMS 1 above 0.25 Hz with the recorded spectrum: sines, evenly spread over log frequency."""
+    frequencies = np.geomspace(0.08, 8.0, 40) * np.exp(generator.uniform(-0.05, 0.05, 40))
+    # Power in a band of constant width on the log scale is density times frequency.
+    power = frequencies ** (1 - _FIDGET_FALL) / (1 + (0.15 / frequencies) ** _FIDGET_FALL)
+    amplitudes = np.sqrt(2 * power / power[frequencies > 0.25].sum())
+    phases = generator.uniform(0, 2 * np.pi, 40)
+    return np.asarray(np.sin(2 * np.pi * np.outer(times, frequencies) + phases) @ amplitudes)
 
 
 def _drift(times: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:

@@ -38,14 +38,15 @@ class _Skeleton:
 
 
 def read_acclaim(
-    amc: str | Path, asf: str | Path, *, fps: float, unit_m: float | None = None, drop_first: int = 0
+    amc: str | Path, asf: str | Path, *, fps: float | None = None, unit_m: float | None = None, drop_first: int = 0
 ) -> SkeletonMotion:
     """Read an AMC file over its ASF skeleton.
 
     Args:
         amc: the motion, plain or ``.xz``.
         asf: the skeleton, plain or ``.xz``.
-        fps: frames per second [Hz], which the format does not state (CMU: 120).
+        fps: frames per second [Hz]; None takes the header's ``SAMPLES-PER-SECOND``, which few programs write (CMU's
+            files have none, and are of 120 Hz).
         unit_m: metres per unit; None takes the ASF's ``length`` as a fraction of an inch, as CMU's files mean it.
         drop_first: frames to leave out at the beginning.
 
@@ -55,12 +56,16 @@ def read_acclaim(
 
     Raises:
         FileNotFoundError: one of the files is missing.
-        ValueError: a file is not whole or names a bone that the skeleton lacks.
+        ValueError: a file is not whole, names a bone that the skeleton lacks, or nothing tells the rate.
     """
     skeleton = _parse_asf(read_text(asf), asf)
     scale = unit_m if unit_m is not None else INCH_M / skeleton.length_unit
     names, parents, offsets = _lay_out_joints(skeleton)
-    frames = _parse_amc(read_text(amc), skeleton, amc)[drop_first:]
+    text = read_text(amc)
+    rate = fps if fps is not None else _parse_rate(text)
+    if rate is None:
+        raise ValueError(f"{amc} states no rate (SAMPLES-PER-SECOND), expected one; pass fps=... (CMU: 120)")
+    frames = _parse_amc(text, skeleton, amc)[drop_first:]
     if not frames:
         raise ValueError(f"{amc} has no frame left after the first {drop_first} were dropped")
     local = np.broadcast_to(np.eye(3), (len(frames), len(names), 3, 3)).copy()
@@ -77,7 +82,21 @@ def read_acclaim(
             values = np.array([frame[name] for frame in frames])
             local[:, joint] = axis @ _rotate(list(bone.dof), values, skeleton.degrees) @ axis.T
     rotations, positions = run_forward_kinematics(parents, offsets * scale, local, root)
-    return SkeletonMotion(names, parents, offsets * scale, rotations, positions, fps)
+    return SkeletonMotion(names, parents, offsets * scale, rotations, positions, rate)
+
+
+def read_rate(amc: str | Path) -> float | None:
+    """Return the frame rate that an .amc states [Hz], None where it states none.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    return _parse_rate(read_text(amc))
+
+
+def _parse_rate(text: str) -> float | None:
+    found = re.search(r"^:SAMPLES-PER-SECOND\s+([\d.]+)", text, flags=re.MULTILINE | re.IGNORECASE)
+    return float(found[1]) if found and float(found[1]) > 0 else None
 
 
 def _rotate(dof: list[str], values: FloatArray, degrees: bool) -> FloatArray:

@@ -42,7 +42,9 @@ def read_trc(path: str | Path, *, fps: float | None = None, unit_m: float | None
     if not names or len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"{path}, line 4: {f'markers {twice} twice' if twice else 'no marker'}, expected each once")
-    times, positions = _parse_rows(lines, len(names), path)
+    real = _count_declared(header, lines[4], len(names))
+    computed, names = names[real:], names[:real]
+    times, positions = _parse_rows(lines, len(names), path, more=bool(computed))
     stated = header.get("NumFrames", "")
     if not text.endswith(("\n", "\r")) and stated.isdigit() and int(stated) > len(times):
         raise ValueError(
@@ -50,11 +52,21 @@ def read_trc(path: str | Path, *, fps: float | None = None, unit_m: float | None
         )
     scale = unit_m if unit_m is not None else unit_in_metres(header.get("Units", ""), path)
     notes = _contradictions(header, times, names)
+    if computed:
+        notes.append(
+            f"left out {len(computed)} computed points after the {real} markers: {', '.join(computed[:4])} ..."
+        )
     rate = fps if fps is not None else _read_rate(header, times, path)
     return MarkerRecording(names, mark_unseen(positions) * scale, rate, "y", tuple(notes))
 
 
-def _parse_rows(lines: list[str], count: int, path: str | Path) -> tuple[FloatArray, FloatArray]:
+def _count_declared(header: dict[str, str], labels: str, named: int) -> int:
+    """Return how many of the named points are markers: Cortex names its computed ones too, but labels no column."""
+    labelled = sum(cell.strip().startswith("X") for cell in labels.split("\t"))
+    return labelled if labelled < named and header.get("NumMarkers") == str(labelled) else named
+
+
+def _parse_rows(lines: list[str], count: int, path: str | Path, *, more: bool) -> tuple[FloatArray, FloatArray]:
     width = 2 + 3 * count
     rows = []
     for number, line in enumerate(lines[_HEADER_LINES:], start=_HEADER_LINES + 1):
@@ -62,7 +74,7 @@ def _parse_rows(lines: list[str], count: int, path: str | Path) -> tuple[FloatAr
         if not any(cells):
             continue
         # Cells at the end of a row may be left out, or be followed by empty ones.
-        if len(cells) < 3 or any(cells[width:]):
+        if len(cells) < 3 or (any(cells[width:]) and not more):
             raise ValueError(f"{path}, line {number} has {len(cells)} cells, expected {width} for {count} markers")
         try:
             rows.append([float(cell) if cell else np.nan for cell in (cells + [""] * width)[:width]])
@@ -85,9 +97,10 @@ def _read_rate(header: dict[str, str], times: FloatArray, path: str | Path) -> f
 
 
 def _rate_of(times: FloatArray) -> float:
-    steps = np.diff(times)
-    step = float(np.median(steps[np.isfinite(steps)])) if np.isfinite(steps).any() else 0.0
-    return 1.0 / step if step > 0 else float("nan")
+    # Over the whole column: its steps are rounded, 1/120 s to 0.008.
+    known = times[np.isfinite(times)]
+    whole = float(known[-1] - known[0]) if len(known) == len(times) else 0.0
+    return (len(known) - 1) / whole if whole > 0 else float("nan")
 
 
 def _contradictions(header: dict[str, str], times: FloatArray, names: tuple[str, ...]) -> list[str]:

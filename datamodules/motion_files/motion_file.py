@@ -114,6 +114,8 @@ def move_skeleton(
     """
     source, up = turn_up(source, skeleton, up=options.up)
     notes = ["z is up in the file; turned"] if up == "z" else []
+    if skeleton.declares_frames:
+        return MotionFile(retarget(source, skeleton), format_name, name, map_joints(source, skeleton), tuple(notes))
     if not is_standing(source, skeleton):
         notes.append("the rest pose is no pose of a person; joint frames were found from the motion")
     aligned = align_rest(source, skeleton)

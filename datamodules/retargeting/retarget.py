@@ -76,6 +76,11 @@ class SkeletonMap:
     sole_pitch_deg: float | None = None
     feet_with_legs: bool = False
 
+    @property
+    def declares_frames(self) -> bool:
+        """Whether every joint's frame is declared, so that the rest pose need not be one of a person."""
+        return set(JOINT_NAMES) <= set(self.frames_deg)
+
 
 def retarget(source: SkeletonMotion, skeleton: SkeletonMap, *, body: Body | None = None) -> Motion:
     """Move SMPL-22 as a source skeleton moves.
@@ -103,6 +108,21 @@ def retarget(source: SkeletonMotion, skeleton: SkeletonMap, *, body: Body | None
             local[:, joint] = rotations[:, parent].transpose(0, 2, 1) @ rotations[:, joint]
     motion = Motion(torch.from_numpy(local).float(), torch.from_numpy(translation).float(), source.fps)
     return put_on_floor(motion, body=body)
+
+
+def describe_skeleton(motion: Motion, body: Body) -> SkeletonMotion:
+    """Return a motion of a body of its own shape as a source to be retargeted ``(T, 22)``, joints named as SMPL's."""
+    positions, rotations = body.forward_kinematics(motion)
+    rest = body.rest_joints.detach().cpu().double().numpy().reshape(NUM_JOINTS, 3)
+    offsets = np.array([rest[joint] - (rest[parent] if parent >= 0 else 0.0) for joint, parent in enumerate(PARENTS)])
+    return SkeletonMotion(
+        tuple(JOINT_NAMES),
+        tuple(PARENTS),
+        offsets,
+        rotations.double().numpy(),
+        positions.double().numpy(),
+        motion.fps,
+    )
 
 
 def scale_of_legs(rest: FloatArray) -> float:
@@ -165,7 +185,8 @@ def _drive(source: SkeletonMotion, skeleton: SkeletonMap, joint: str) -> FloatAr
 def _align(source: SkeletonMotion, skeleton: SkeletonMap, joint: str, rest: FloatArray) -> FloatArray:
     """Constant rotation ``(3, 3)`` from SMPL's rest bone to the source's rest bone."""
     # Hand and toes have no bone of their own in 22 joints: a hand lies along the forearm, toes along the foot.
-    joint = joint.replace("wrist", "elbow").replace("foot", "ankle")
+    if joint not in skeleton.frames_deg:
+        joint = joint.replace("wrist", "elbow").replace("foot", "ankle")
     if joint in skeleton.frames_deg:
         return Rotation.from_euler("xyz", skeleton.frames_deg[joint], degrees=True).as_matrix().T
     if joint.endswith("ankle") and skeleton.feet_with_legs:

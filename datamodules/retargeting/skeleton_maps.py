@@ -9,8 +9,12 @@ from typing import Final
 
 from datamodules.formats.skeleton import SkeletonMotion
 from datamodules.retargeting.retarget import SIDES, SkeletonMap
+from sim.conventions import JOINT_NAMES
 
 TRUNK: Final[tuple[str, ...]] = ("pelvis", "spine1", "spine2", "spine3", "neck", "head")
+Turns = tuple[float, float, float]
+"""Turns about the fixed x, y and z [deg]."""
+
 LIMBS: Final[tuple[str, ...]] = ("hip", "knee", "ankle", "foot", "collar", "shoulder", "elbow", "wrist")
 
 
@@ -24,8 +28,11 @@ def _make_map(
     prefix: str = "",
     feet_with_legs: bool = False,
     sole_pitch_deg: float | None = None,
+    renamed: dict[str, str] | None = None,
 ) -> SkeletonMap:
     """Write a map for both sides; ``{}`` in a name stands for the source's word for left or right.
+
+    ``renamed`` gives the names that do not follow the pattern.
 
     ``forearm_twist`` is the joint that pronates where the forearm itself does not; ``prefix`` begins every name; the
     last two are those of :class:`datamodules.retargeting.retarget.SkeletonMap`.
@@ -43,7 +50,26 @@ def _make_map(
         if forearm_twist
         else {}
     )
-    return SkeletonMap(joints, driven, twists, feet_with_legs=feet_with_legs, sole_pitch_deg=sole_pitch_deg)
+    made = SkeletonMap(joints, driven, twists, feet_with_legs=feet_with_legs, sole_pitch_deg=sole_pitch_deg)
+    return rename_joints(made, renamed or {})
+
+
+def rename_joints(skeleton: SkeletonMap, names: dict[str, str]) -> SkeletonMap:
+    """Return a map for a source that calls some joints otherwise; ``names`` are new names by old ones."""
+
+    def rename(driver: str | tuple[str, str]) -> str | tuple[str, str]:
+        return (
+            names.get(driver, driver)
+            if isinstance(driver, str)
+            else (names.get(driver[0], driver[0]), names.get(driver[1], driver[1]))
+        )
+
+    return replace(
+        skeleton,
+        joints={joint: names.get(name, name) for joint, name in skeleton.joints.items()},
+        drivers={joint: rename(driver) for joint, driver in skeleton.drivers.items()},
+        twists={joint: names.get(name, name) for joint, name in skeleton.twists.items()},
+    )
 
 
 ACCLAIM = _make_map(
@@ -166,6 +192,64 @@ XSENS_MVNX = _make_map(
 )
 """The 23 segments of Xsens MVN, by the labels of its .mvnx files."""
 
+SNU = _make_map(
+    ("Hips", "Spine", "Spine", ("Spine", "Spine1"), ("Spine1", "Head"), "Head"),
+    ("{}UpLeg", "{}Leg", "{}Foot", "{}Toes", "{}Shoulder", "{}Arm", "{}ForeArm", "{}Hand"),
+    ("{}UpLeg", "{}Leg", "{}Foot", "{}Toes", "{}Shoulder", "{}Arm", "{}ForeArm", "{}Hand"),
+    sides=("Left", "Right"),
+    forearm_twist="{}Hand",
+    renamed={"LeftShoulder": "LeftShoulder1"},
+)
+"""Seoul National University's BVH: a short trunk, Spine1 at the base of the neck."""
+
+SNU_CAPITAL = rename_joints(SNU, {"Head": "HEad"})
+"""The same from the program that spells it so."""
+
+SNU_AMC = rename_joints(SNU_CAPITAL, {"Hips": "root"})
+"""Seoul National University's .asf skeletons."""
+
+
+def _declare_frames(
+    skeleton: SkeletonMap,
+    trunk: Turns,
+    arms: tuple[Turns, Turns],
+    hands: tuple[Turns, Turns],
+    legs: tuple[Turns, Turns],
+    toes: tuple[Turns, Turns],
+) -> SkeletonMap:
+    """Return a map that knows how every joint's frame is laid, left before right; forearms go with hands."""
+    frames = dict.fromkeys(TRUNK, trunk)
+    for side, arm, hand, leg, toe in zip(SIDES, arms, hands, legs, toes, strict=True):
+        frames |= {f"{side}_{name}": arm for name in ("collar", "shoulder")}
+        frames |= {f"{side}_{name}": hand for name in ("elbow", "wrist")}
+        frames |= {f"{side}_{name}": leg for name in ("hip", "knee", "ankle")} | {f"{side}_foot": toe}
+    return replace(skeleton, frames_deg=frames)
+
+
+SNU_SPORTS = _declare_frames(
+    LAFAN1,
+    trunk=(90.0, 0.0, 90.0),
+    arms=((-90.0, 0.0, 0.0), (-90.0, 0.0, 180.0)),
+    # Hands hang with their frames turned by 90 degrees from the forearms': zero is the supine hand.
+    hands=((180.0, 0.0, 0.0), (0.0, 0.0, 180.0)),
+    legs=((90.0, 0.0, -90.0), (90.0, 0.0, -90.0)),
+    toes=((0.0, -90.0, 0.0), (0.0, -90.0, 0.0)),
+)
+"""Seoul National University's basketball: LAFAN1's names, each bone along the x axis of its own frame."""
+
+SNU_MARTIAL = _declare_frames(
+    LAFAN1,
+    trunk=(-90.0, 0.0, 90.0),
+    arms=((-90.0, 0.0, 0.0), (90.0, 0.0, 0.0)),
+    hands=((180.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
+    legs=((-90.0, 0.0, 90.0), (90.0, 0.0, -90.0)),
+    toes=((0.0, -90.0, 0.0), (180.0, 90.0, 0.0)),
+)
+"""Seoul National University's martial arts: the same, with the left leg and the right arm along -x."""
+
+SMPL = SkeletonMap({name: name for name in JOINT_NAMES}, {name: name for name in JOINT_NAMES})
+"""SMPL-22 itself, of another body."""
+
 BVH_MAPS: Final = {
     "cgspeed": CGSPEED,
     "cgspeed with hanging arms": CGSPEED_POSER,
@@ -177,6 +261,8 @@ BVH_MAPS: Final = {
     "Mixamo": MIXAMO,
     "LAFAN1": LAFAN1,
     "Xsens": XSENS,
+    "SNU": SNU,
+    "SNU with a HEad": SNU_CAPITAL,
 }
 """Maps that a BVH file of unknown origin is tried on, by name."""
 

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.clips.clip import LYING
 from experiments.acceleration.denoisers.config import DenoisersConfig
 from experiments.acceleration.denoisers.draw import draw_levels
 from experiments.acceleration.denoisers.plan import Budget, InputErrors
@@ -66,7 +67,7 @@ class Denoiser:
 
 def select_groups(measured: Measured) -> dict[str, NDArray[np.bool_]]:
     """Return which windows ``(N,)`` belong to each group; a group without windows is left out."""
-    moving = ~np.isin(measured.activity, POSTURES) & np.char.startswith(measured.recording, _EMBEDDED)
+    moving = ~np.isin(measured.activity, (*POSTURES, *LYING)) & np.char.startswith(measured.recording, _EMBEDDED)
     groups = {DYNAMIC: moving, ALL: np.ones(len(moving), dtype=bool)}
     return {name: windows for name, windows in groups.items() if windows.any()}
 

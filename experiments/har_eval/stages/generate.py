@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from datamodules.clips.clip import includes
 from experiments.arms.clips import load_clips
 from experiments.arms.fine_tune import FineTune, load_arm
 from experiments.har_eval.config import GenerationConfig
@@ -123,7 +124,7 @@ class Recorded(Task):
         clips = load_clips(self.motion_root)
         report: dict[str, Json] = {}
         for activity in self.activities:
-            mine = [clip for clip in clips if clip.activity == activity]
+            mine = [clip for clip in clips if includes(activity, clip.activity)]
             resampled = [(clip, resample_motion(clip.motion, fps=FEATURE_FPS)) for clip in mine]
             long_enough = [(clip, motion) for clip, motion in resampled if motion.num_frames >= frames]
             report[activity] = {

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from datamodules.clips.clip import LYING
 from datamodules.clips.embedded import embedded_split, load_embedded
 from datamodules.clips.gait_loops import loop_cycle, loop_gait
 from sim import Body, Motion
@@ -19,7 +20,7 @@ CLIPS = {clip.name: clip for clip in load_embedded()}
 def test_what_there_is() -> None:
     recorded = [clip for clip in CLIPS.values() if not clip.constructed]
     assert len(recorded) == 20
-    assert {clip.activity for clip in CLIPS.values() if clip.constructed} == {"standing", "sitting", "lying"}
+    assert {clip.activity for clip in CLIPS.values() if clip.constructed} == {"standing", "sitting", *LYING}
     assert {"walking", "running", "jumping"} <= {clip.activity for clip in recorded}
     for clip in CLIPS.values():
         assert len(clip.captions) >= 3
@@ -102,7 +103,7 @@ def test_only_what_returns_to_its_pose_is_looped() -> None:
     assert loop_gait(walk, seconds=1.0) is None
 
 
-@pytest.mark.parametrize("activity", ["standing", "sitting", "lying"])
+@pytest.mark.parametrize("activity", ["standing", "sitting", *LYING])
 def test_postures_are_still_but_alive_and_look_like_what_they_are(activity: str) -> None:
     clips = [clip for clip in CLIPS.values() if clip.constructed and clip.activity == activity]
     assert {embedded_split(clip.name) for clip in clips} == {"train", "val", "test"}
@@ -111,13 +112,13 @@ def test_postures_are_still_but_alive_and_look_like_what_they_are(activity: str)
     for clip in clips:
         joints = BODY.joints(clip.motion)
         speed = joints.diff(dim=0).norm(dim=-1) * clip.motion.fps
-        assert 1e-4 < float(speed.mean()) < 0.05, clip.name
-        assert float(speed.max()) < 0.25, clip.name
+        assert 1e-4 < float(speed.mean()) < 0.15, clip.name
+        assert float(speed.max()) < 1.2, clip.name
         pelvis, head = joints[:, 0, 1].mean(), joints[:, JOINT_INDEX["head"], 1].mean()
-        low, high = {"standing": (0.8, 0.95), "sitting": (0.38, 0.65), "lying": (0.05, 0.35)}[activity]
+        low, high = {"standing": (0.8, 0.95), "sitting": (0.38, 0.65)}.get(activity, (0.05, 0.35))
         assert low < float(pelvis) < high, clip.name
-        assert (float(head - pelvis) < 0.3) == (activity == "lying"), clip.name
-        if activity != "lying":
+        assert (float(head - pelvis) < 0.3) == (activity in LYING), clip.name
+        if activity not in LYING:
             feet = joints[:, [JOINT_INDEX["left_foot"], JOINT_INDEX["right_foot"]], 1]
             assert float(feet.max()) < 0.16, clip.name
 

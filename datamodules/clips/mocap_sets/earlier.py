@@ -1,21 +1,24 @@
-"""Declared rules of the sets in a collection of motion capture: where files lie, units, rates, known defects, terms.
-
-A collection is a folder whose sub-folders carry the names below and that holds a ``clips.tsv``. What a set needs
-beyond its format stands here and nowhere else; readers guess nothing.
-"""
+"""The first sets: CMU's as exponential maps, .amc and BVH of several conversions, and ReActIdle."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from datamodules.formats.acclaim import INCH_M, read_acclaim
+from datamodules.clips.mocap_sets.rules import (
+    CMU,
+    CMU_UNIT_M,
+    MIT,
+    MocapFile,
+    MocapSet,
+    name_cmu_person,
+    name_file,
+)
+from datamodules.formats.acclaim import read_acclaim
 from datamodules.formats.bvh import read_bvh
 from datamodules.formats.expmap import read_expmap
 from datamodules.formats.skeleton import SkeletonMotion
-from datamodules.retargeting.retarget import SkeletonMap
 from datamodules.retargeting.skeleton_maps import (
     ACCLAIM,
     CGSPEED,
@@ -23,64 +26,6 @@ from datamodules.retargeting.skeleton_maps import (
     DAZ,
     REACTIDLE,
 )
-
-CMU: Final[str] = (
-    "CMU Graphics Lab Motion Capture Database, mocap.cs.cmu.edu (NSF EIA-0196217): free to use, copy, modify and "
-    "redistribute; the data themselves are not to be resold"
-)
-MIT: Final[str] = "MIT"
-CMU_UNIT_M: Final[float] = INCH_M / 0.45
-"""CMU's skeletons are in inches scaled by 0.45 [m]."""
-
-
-@dataclass(frozen=True)
-class MocapFile:
-    """One file of a set: how to read it, and what it shows.
-
-    Attributes:
-        name: ``set/file`` without suffixes.
-        path: the file.
-        activity: canonical activity.
-        trial: CMU's ``subject_trial`` where the set keeps it, for the official description.
-        skeleton: map to SMPL-22.
-        read: reads the file.
-        group: files of one group were recorded together and always lie on the same side of a split.
-        captions: sentences that hold for this file beside those of its activity.
-    """
-
-    name: str
-    path: Path
-    activity: str
-    trial: str | None
-    skeleton: SkeletonMap
-    read: Callable[[], SkeletonMotion]
-    group: str
-    captions: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class MocapSet:
-    """One set: its folder, terms and files.
-
-    Attributes:
-        folder: name of the folder in the collection.
-        licence: terms in short.
-        ships: whether weights trained on the set may be shipped.
-        list_files: finds the files under the set's folder.
-        about: what its rules put right, in words.
-    """
-
-    folder: str
-    licence: str
-    ships: bool
-    list_files: Callable[[Path], Iterator[MocapFile]]
-    about: str = ""
-
-
-def name_file(path: Path, folder: Path) -> str:
-    """Return ``set/file`` without suffixes."""
-    return f"{folder.name}/{path.relative_to(folder).as_posix().split('.')[0]}"
-
 
 _EXPMAP_ACTIVITIES: Final = {
     "walking_extra": "walking",
@@ -126,7 +71,16 @@ def _list_acclaim(folder: Path) -> Iterator[MocapFile]:
 
         spoken = {"walk": "walking", "jog": "running"}.get(parts[2] if len(parts) > 2 else "")
         activity = spoken or _ASFAMC_ACTIVITIES.get(trial, "walking")
-        yield MocapFile(name_file(path, folder), path, activity, trial, ACCLAIM, read, group=f"cmu/{trial}")
+        yield MocapFile(
+            name_file(path, folder),
+            path,
+            activity,
+            trial,
+            ACCLAIM,
+            read,
+            group=f"cmu/{trial}",
+            person=name_cmu_person(trial),
+        )
 
 
 _CGSPEED_ACTIVITIES: Final = {
@@ -146,7 +100,16 @@ def _list_cgspeed(folder: Path) -> Iterator[MocapFile]:
 
         skeleton = CGSPEED_POSER if trial.startswith("131") else CGSPEED
         activity = _CGSPEED_ACTIVITIES.get(trial, "walking")
-        yield MocapFile(name_file(path, folder), path, activity, trial, skeleton, read, group=f"cmu/{trial}")
+        yield MocapFile(
+            name_file(path, folder),
+            path,
+            activity,
+            trial,
+            skeleton,
+            read,
+            group=f"cmu/{trial}",
+            person=name_cmu_person(trial),
+        )
 
 
 _DAZ_CAPTIONS: Final = {
@@ -182,10 +145,10 @@ def _list_reactidle(folder: Path) -> Iterator[MocapFile]:
         name = name_file(path, folder)
         # One number is one person, who stood once at ease and once acting so.
         group = f"{folder.name}/{path.name.split('_')[0]}"
-        yield MocapFile(name, path, "standing", None, REACTIDLE, read, group=group)
+        yield MocapFile(name, path, "standing", None, REACTIDLE, read, group=group, person=group, licence=MIT)
 
 
-MOCAP_SETS: Final[tuple[MocapSet, ...]] = (
+EARLIER_SETS: Final[tuple[MocapSet, ...]] = (
     MocapSet("cmu_expmap8", CMU, True, _list_expmap8, "row 0 dropped, thorax put back, root's angles reordered"),
     MocapSet("cmu35_asfamc", CMU, True, _list_acclaim, "30 fps, CMU's unit"),
     MocapSet("cmu_asfamc", CMU, True, _list_acclaim, "120 fps, CMU's unit"),
@@ -196,4 +159,3 @@ MOCAP_SETS: Final[tuple[MocapSet, ...]] = (
     ),
     MocapSet("reactidle_bvh", MIT, True, _list_reactidle, "24 fps, no metric scale"),
 )
-"""The sets that are trained on; all of them allow weights trained on them to be shipped."""

@@ -1,0 +1,83 @@
+"""What a set of motion capture declares: MocapSet and MocapFile, and the terms that several sets share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from datamodules.formats.acclaim import INCH_M
+from datamodules.formats.skeleton import SkeletonMotion
+from datamodules.retargeting.retarget import SkeletonMap
+
+CMU: Final[str] = (
+    "CMU Graphics Lab Motion Capture Database, mocap.cs.cmu.edu (NSF EIA-0196217): free to use, copy, modify and "
+    "redistribute; the data themselves are not to be resold"
+)
+MIT: Final[str] = "MIT"
+CMU_UNIT_M: Final[float] = INCH_M / 0.45
+"""CMU's skeletons are in inches scaled by 0.45 [m]."""
+
+
+@dataclass(frozen=True)
+class MocapFile:
+    """One file of a set: how to read it, and what it shows.
+
+    Attributes:
+        name: ``set/file`` without suffixes.
+        path: the file.
+        activity: canonical activity.
+        trial: CMU's ``subject_trial`` where the set keeps it, for the official description.
+        skeleton: map to SMPL-22.
+        read: reads the file.
+        group: files of one group were recorded together and always lie on the same side of a split.
+        captions: sentences that hold for this file beside those of its activity.
+        person: who moves, by a name that is one in all sets (``cmu/16``); None where it is not known.
+        licence: terms in short.
+    """
+
+    name: str
+    path: Path
+    activity: str
+    trial: str | None
+    skeleton: SkeletonMap
+    read: Callable[[], SkeletonMotion]
+    group: str
+    captions: tuple[str, ...] = ()
+    person: str | None = None
+    licence: str = CMU
+
+
+@dataclass(frozen=True)
+class MocapSet:
+    """One set: its folder, terms and files.
+
+    Attributes:
+        folder: name of the folder in the collection.
+        licence: terms in short.
+        ships: whether weights trained on the set may be shipped.
+        list_files: finds the files under the set's folder.
+        about: what its rules put right, in words.
+    """
+
+    folder: str
+    licence: str
+    ships: bool
+    list_files: Callable[[Path], Iterator[MocapFile]]
+    about: str = ""
+
+
+def name_file(path: Path, folder: Path) -> str:
+    """Return ``set/file`` without suffixes."""
+    return f"{folder.name}/{path.relative_to(folder).as_posix().split('.')[0]}"
+
+
+_SAME_PERSON: Final = {"14": "13"}
+"""Subjects of CMU that are one person under two numbers."""
+
+
+def name_cmu_person(trial: str) -> str:
+    """Return the person of a CMU trial: ``cmu/16`` for ``16_15``."""
+    subject = trial.partition("_")[0]
+    return f"cmu/{_SAME_PERSON.get(subject, subject)}"
