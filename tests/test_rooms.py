@@ -11,8 +11,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("sim", "datamodules", "lightning_modules", "experiments")
-VALUE_TYPES = {"datamodules.batches", "datamodules.har.windows.loading", "datamodules.har.windows.window_set"}
-"""What lightning_modules may take from datamodules: batches, windows, and the loader over them."""
+VALUE_TYPES = {
+    "datamodules.batches",
+    "datamodules.clips.captions",
+    "datamodules.har.windows.loading",
+    "datamodules.har.windows.window_set",
+}
+"""What lightning_modules may take from datamodules: batches, windows, the loader over them, and the sentences of each
+activity, by which a sentence alone tells its activity."""
 
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "sim": (
