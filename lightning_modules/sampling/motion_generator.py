@@ -19,8 +19,10 @@ from lightning_modules.sampling.normalised import (
     generate_normalised,
     resolve_lengths,
 )
+from lightning_modules.sampling.windows import USUAL_WINDOW
 from lightning_modules.text.lookup import TextBatch, TextLookup
 from lightning_modules.training.trained_prior import TrainedPrior
+from lightning_modules.training.window_length import frames_of_window, window_of_checkpoint
 from sim.conventions import NUM_FEATURES
 
 
@@ -33,6 +35,8 @@ class MotionGenerator(TrainedPrior):
         texts: embeddings of prompts.
         can_be_guided: whether the weights were trained with dropped conditions, without which there is no guidance.
         sampling: how predict samples.
+        window_frames: frames of the windows that the weights were trained on, None where nobody says. Longer motions
+            are put together of such windows.
     """
 
     average: Network
@@ -40,6 +44,18 @@ class MotionGenerator(TrainedPrior):
     texts: TextLookup
     can_be_guided: bool
     sampling: SamplingOptions
+    window_frames: int | None = None
+
+    def setup(self, stage: str) -> None:
+        """Also take the length of the windows that it is trained on."""
+        super().setup(stage)
+        if stage == "fit":
+            known = getattr(getattr(self.trainer, "datamodule", None), "hparams", {})
+            self.window_frames = frames_of_window(known.get("window_s")) or self.window_frames
+
+    def on_load_checkpoint(self, checkpoint: dict[str, object]) -> None:
+        """Take the length of the windows that the checkpoint's weights were trained on."""
+        self.window_frames = window_of_checkpoint(checkpoint) or self.window_frames
 
     def predict_step(self, batch: PromptBatch, batch_idx: int) -> GeneratedMotions:
         """Generate motions for prompts as :attr:`sampling` says."""
@@ -70,7 +86,8 @@ class MotionGenerator(TrainedPrior):
 
         Args:
             texts: B prompts.
-            num_frames: length of all motions or of each, in frames at 20 fps.
+            num_frames: length of all motions or of each, in frames at 20 fps, up to 60 s. Motions longer than the
+                windows that the weights were trained on are put together (:mod:`lightning_modules.sampling.windows`).
             guidance: classifier-free guidance scale; 1 is none.
             sampler: ``ddpm``, ``ddim``, ``dpm++`` or ``sde-dpm++``.
             steps: network calls per motion; None takes all of the schedule.
@@ -117,7 +134,14 @@ class MotionGenerator(TrainedPrior):
         Arguments as for :func:`lightning_modules.sampling.normalised.generate_normalised`.
         """
         return generate_normalised(
-            self.average, self.schedule, text, options, num_frames=lengths, seeds=seeds, known=known
+            self.average,
+            self.schedule,
+            text,
+            options,
+            num_frames=lengths,
+            seeds=seeds,
+            known=known,
+            window=USUAL_WINDOW if self.window_frames is None else self.window_frames,
         )
 
 
