@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Final, NamedTuple
 
 from torch import Tensor
+
+SHORTEST_S: Final = 1.0
+LONGEST_S: Final = 60.0
+"""Lengths of a motion that may be asked for [s]."""
+
+
+def check_seconds(seconds: float, name: str = "seconds") -> None:
+    """Refuse a length of motion that nobody can be asked to generate.
+
+    Raises:
+        ValueError: it is below :data:`SHORTEST_S`, beyond :data:`LONGEST_S`, or no number.
+    """
+    if not (math.isfinite(seconds) and SHORTEST_S <= seconds <= LONGEST_S):
+        raise ValueError(
+            f"{name} is {seconds}, expected {SHORTEST_S:g} to {LONGEST_S:g}; ask for several motions instead of a "
+            "longer one, or cut a shorter one out"
+        )
 
 
 class MotionBatch(NamedTuple):

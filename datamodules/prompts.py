@@ -11,7 +11,7 @@ import yaml
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
-from datamodules.batches import PromptBatch
+from datamodules.batches import PromptBatch, check_seconds
 from datamodules.clips.captions import load_paraphrases
 from datamodules.motion_windows import hash_sample
 from sim.conventions import FEATURE_FPS
@@ -48,7 +48,7 @@ class PromptDataModule(LightningDataModule):
         prompts: sentences of each activity, or a YAML file of that; None takes the packaged paraphrases.
         activities: keep only these; None keeps all.
         motions_per_activity: motions to generate of each activity; its prompts are used in turn.
-        seconds: length of each motion [s].
+        seconds: length of each motion, 1 to 60 [s].
         batch_size: prompts in a batch.
         seed: decides the seeds of all motions.
 
@@ -72,8 +72,7 @@ class PromptDataModule(LightningDataModule):
             raise ValueError(
                 f"motions_per_activity {motions_per_activity} and batch_size {batch_size} must be at least 1"
             )
-        if seconds < 1:
-            raise ValueError(f"seconds is {seconds}, expected at least 1")
+        check_seconds(seconds)
         table = _read_table(prompts)
         unknown = sorted(set(activities or []) - set(table))
         if unknown:

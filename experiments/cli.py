@@ -83,7 +83,9 @@ def _add_synth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cutoff-hz", type=float, help="smooth a jittery motion file above this frequency")
     parser.add_argument("--motion-out", type=Path, help="also write the motion, for imuforge show: .npz")
     parser.add_argument("--seed", type=int, default=0, help="seed of the motion and of the sensor errors")
-    parser.add_argument("--seconds", type=float, default=4.0, help="length of a generated motion (default 4)")
+    parser.add_argument(
+        "--seconds", type=float, default=4.0, help="length of a generated motion, 1 to 60 s (default 4)"
+    )
     parser.add_argument("--prior", default="prior", help="packaged weights or a file (default: prior)")
     parser.add_argument("--guidance", type=float, default=2.5, help="classifier-free guidance (default 2.5)")
     parser.add_argument("--sampler", default="ddim", choices=sampler_names())

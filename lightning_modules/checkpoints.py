@@ -21,9 +21,19 @@ from lightning_modules.networks.lora import merge_state
 from lightning_modules.networks.positions import MAX_POSITIONS, compute_sinusoids
 from lightning_modules.text.encoders import TextEncoder
 from lightning_modules.training.trained_prior import TrainedPrior
-from lightning_modules.weights import PRIOR_FORMAT, Plain, Weights, find_weights, read_mdm, read_prior, read_weights
+from lightning_modules.training.window_length import window_of_card
+from lightning_modules.weights import (
+    PRIOR_FORMAT,
+    Plain,
+    Weights,
+    find_weights,
+    read_mdm,
+    read_prior,
+    read_weights,
+)
 from lightning_modules.weights.latent import VAE_FORMAT, read_vae
 from lightning_modules.weights.mdm_args import write_mdm_args
+from sim.conventions import FEATURE_FPS
 
 _ARCHITECTURE_KEYS: Final = (
     "arch", "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout", "text_dim",
@@ -109,7 +119,8 @@ def save_prior(model: MotionDiffusion, path: str | Path, card: Mapping[str, Plai
     Args:
         model: the prior.
         path: the ``.safetensors`` file to write; its folder is made.
-        card: where the weights come from (data, minutes, steps, seed, curve, ...), plain values.
+        card: where the weights come from (data, minutes, steps, seed, curve, ...), plain values; ``window_s``, the
+            length of the windows they were trained on [s], is added where the model knows it and the card does not.
 
     Raises:
         ValueError: the model has no statistics, so nobody could generate with it, or a network of the user's own.
@@ -120,6 +131,8 @@ def save_prior(model: MotionDiffusion, path: str | Path, card: Mapping[str, Plai
             "`lightning fit`, which names its class_path"
         )
     tensors = {f"denoiser.{key}": value.half() for key, value in model.average.state_dict().items()}
+    if model.window_frames is not None and window_of_card(card) is None:
+        card = {**card, "window_s": model.window_frames / FEATURE_FPS}
     _write(model, path, tensors, file_format=PRIOR_FORMAT, keys=_ARCHITECTURE_KEYS, card=card)
 
 

@@ -23,6 +23,7 @@ from lightning_modules.objective import LossOptions, Objective
 from lightning_modules.sampling.inpainting import KnownFeatures
 from lightning_modules.sampling.motion_generator import MotionGenerator
 from lightning_modules.sampling.normalised import SamplingOptions, generate_normalised
+from lightning_modules.sampling.windows import check_window
 from lightning_modules.text.lookup import TextBatch, TextLookup
 from lightning_modules.training.feature_statistics import FeatureStatistics
 from lightning_modules.training.flat_names import LATENT_MOTION_DIFFUSION
@@ -143,6 +144,7 @@ class LatentMotionDiffusion(MotionGenerator):
             self.can_be_guided = stored.hyper_parameters.get("cond_drop_prob", self.cond_drop_prob) != 0
         load_same_network(stored.autoencoder, [self.vae], source=str(init_from or vae_from))
         self.latent_std.copy_(stored.latent_std)
+        self.window_frames = stored.window_frames or self.window_frames
         stored.give_statistics(self.statistics)
 
     def make_scores(self, activities: Sequence[str]) -> DenoisingScores:
@@ -254,11 +256,13 @@ class LatentMotionDiffusion(MotionGenerator):
         """Sample latents and decode them; arguments and result as :meth:`MotionGenerator.sample_normalised`.
 
         Raises:
-            ValueError: features are known, which a latent cannot hold fixed, or there is no autoencoder.
+            ValueError: features are known, which a latent cannot hold fixed, a motion is longer than what was trained
+                on, which a latent of fixed size cannot say, or there is no autoencoder.
         """
         if known is not None:
             raise ValueError("known features were given, but latents cannot be in-painted; use a MotionDiffusion")
         self._require_autoencoder()
+        check_window(lengths, self.window_frames, name=type(self).__name__)
         frames = [self.vae.latent_tokens] * len(lengths)
         latent, _ = generate_normalised(self.average, self.schedule, text, options, num_frames=frames, seeds=seeds)
         counts = torch.tensor(lengths, device=latent.device)

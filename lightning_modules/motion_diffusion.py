@@ -145,6 +145,7 @@ class MotionDiffusion(MotionGenerator):
         load_merged_state(self.denoiser, parameters)
         self.average.load_state_dict(parameters)
         self.can_be_guided = weights.hyper_parameters.get("cond_drop_prob", self.cond_drop_prob) != 0
+        self.window_frames = weights.window_frames or self.window_frames
         if weights.mean is not None and weights.std is not None:
             self.statistics.set(weights.mean, weights.std)
 
@@ -194,6 +195,7 @@ class MotionDiffusion(MotionGenerator):
 
     def on_load_checkpoint(self, checkpoint: dict[str, object]) -> None:
         """Take the rollout up where it was; with another number of processes a new one begins."""
+        super().on_load_checkpoint(checkpoint)
         self._rollout_before = checkpoint.get(_ROLLOUT)
 
     def _resume_rollout(self) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
+from datamodules.batches import check_seconds
 from datamodules.motion_files import read_motion
 from lightning_modules.checkpoints import load_prior
-from lightning_modules.networks.positions import MAX_POSITIONS
 from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.weights import find_weights
 from sim.body import Body
@@ -50,7 +50,7 @@ def synthesise(
         out: file to write, ``.parquet`` or ``.csv``.
         prompt: what the person does; or
         motion_path: a motion file.
-        seconds: length of a generated motion [s].
+        seconds: length of a generated motion, 1 to 60 [s].
         prior: packaged weights or a file.
         errors: sensor preset.
         mounting: how every box is turned (:mod:`sim.placements.mountings`); None leaves it along the bone.
@@ -120,13 +120,8 @@ def _generate(
 ) -> Motion:
     if not prompt.strip():
         raise ValueError('the prompt is blank, expected words; give --prompt "a person walks"')
-    if not seconds > 0:
-        raise ValueError(f"seconds is {seconds}, expected > 0; give --seconds 4 or the like")
-    if not seconds < MAX_POSITIONS / FEATURE_FPS:
-        raise ValueError(
-            f"seconds is {seconds}, expected below {MAX_POSITIONS / FEATURE_FPS:g}, what a prior can count to"
-        )
+    check_seconds(seconds)
     model = load_prior(find_weights(prior))
-    frames = max(2, round(seconds * FEATURE_FPS) + 1)
+    frames = round(seconds * FEATURE_FPS) + 1
     features = model.generate([prompt], num_frames=frames, seeds=[seed], **asdict(sampling))
     return features_to_motion(features[0], text=prompt, decoder=decoder, std=model.statistics.std)

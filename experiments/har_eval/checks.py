@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from datamodules.batches import check_seconds
 from datamodules.clips.sources import list_items
 from datamodules.har.real_module import check_placements
 from datamodules.har.recordings.reading import Reading
@@ -69,8 +70,8 @@ def check_config(config: HarEvalConfig) -> None:
 def _check_generation(generation: GenerationConfig) -> None:
     check_sampler(generation.sampler)
     check_name(generation.decoder, DECODERS, "decoder in generation.decoder")
-    for key in ("motions_per_activity", "seconds"):
-        _check_positive(f"generation.{key}", getattr(generation, key))
+    _check_positive("generation.motions_per_activity", generation.motions_per_activity)
+    check_seconds(generation.seconds, "generation.seconds")
     for activity, prompts in generation.prompts.items():
         if not prompts or not all(prompt.strip() for prompt in prompts):
             raise ValueError(f"generation.prompts.{activity} is {prompts}, expected at least one prompt, none blank")

@@ -32,7 +32,7 @@ class GenerationConfig:
     Attributes:
         prompts: activity -> prompts, used in turn.
         motions_per_activity: motions for each activity, arm and seed.
-        seconds: length of each motion [s].
+        seconds: length of each motion, 1 to 60 [s].
         guidance: classifier-free guidance scale.
         sampler: one of :data:`lightning_modules.sampling.samplers.SAMPLER_NAMES`.
         steps: network calls per motion; null takes all of the schedule.

@@ -19,8 +19,10 @@ from lightning_modules.sampling.normalised import (
     generate_normalised,
     resolve_lengths,
 )
+from lightning_modules.sampling.windows import USUAL_WINDOW
 from lightning_modules.text.lookup import TextBatch, TextLookup
 from lightning_modules.training.trained_prior import TrainedPrior
+from lightning_modules.training.window_length import frames_of_window, window_of_checkpoint
 from sim.conventions import NUM_FEATURES
 
 
@@ -35,6 +37,8 @@ class MotionGenerator(TrainedPrior):
         part_drop_prob: share of clips that are trained without their activity, and without their caption.
         can_be_guided: whether the weights were trained with dropped conditions, without which there is no guidance.
         sampling: how predict samples.
+        window_frames: frames of the windows that the weights were trained on, None where nobody says. Longer motions
+            are put together of such windows.
     """
 
     average: Network
@@ -44,6 +48,18 @@ class MotionGenerator(TrainedPrior):
     part_drop_prob: float
     can_be_guided: bool
     sampling: SamplingOptions
+    window_frames: int | None = None
+
+    def setup(self, stage: str) -> None:
+        """Also take the length of the windows that it is trained on."""
+        super().setup(stage)
+        if stage == "fit":
+            known = getattr(getattr(self.trainer, "datamodule", None), "hparams", {})
+            self.window_frames = frames_of_window(known.get("window_s")) or self.window_frames
+
+    def on_load_checkpoint(self, checkpoint: dict[str, object]) -> None:
+        """Take the length of the windows that the checkpoint's weights were trained on."""
+        self.window_frames = window_of_checkpoint(checkpoint) or self.window_frames
 
     def embed_captions(self, batch: MotionBatch) -> TextBatch:
         """Return what the network is told of clips: captions, and activities if it knows any."""
@@ -96,7 +112,8 @@ class MotionGenerator(TrainedPrior):
 
         Args:
             texts: B prompts.
-            num_frames: length of all motions or of each, in frames at 20 fps.
+            num_frames: length of all motions or of each, in frames at 20 fps, up to 60 s. Motions longer than the
+                windows that the weights were trained on are put together (:mod:`lightning_modules.sampling.windows`).
             guidance: classifier-free guidance scale; 1 is none.
             sampler: ``ddpm``, ``ddim``, ``dpm++`` or ``sde-dpm++``.
             steps: network calls per motion; None takes all of the schedule.
@@ -145,7 +162,14 @@ class MotionGenerator(TrainedPrior):
         Arguments as for :func:`lightning_modules.sampling.normalised.generate_normalised`.
         """
         return generate_normalised(
-            self.average, self.schedule, text, options, num_frames=lengths, seeds=seeds, known=known
+            self.average,
+            self.schedule,
+            text,
+            options,
+            num_frames=lengths,
+            seeds=seeds,
+            known=known,
+            window=USUAL_WINDOW if self.window_frames is None else self.window_frames,
         )
 
 

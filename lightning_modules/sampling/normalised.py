@@ -14,6 +14,7 @@ from lightning_modules.networks import Network
 from lightning_modules.networks.packing import mask_frames_of
 from lightning_modules.sampling.inpainting import KnownFeatures
 from lightning_modules.sampling.samplers import SampleNoise, check_sampler, guide, sample
+from lightning_modules.sampling.windows import LONGEST_FRAMES, Windows
 from lightning_modules.text.lookup import TextBatch
 
 
@@ -56,13 +57,18 @@ def resolve_lengths(num_frames: int | Sequence[int], count: int) -> list[int]:
     """Return one length per motion.
 
     Raises:
-        ValueError: the number of lengths is another one, or a length is below 1.
+        ValueError: the number of lengths is another one, or a length is below 1 or beyond 60 s.
     """
     lengths = [num_frames] * count if isinstance(num_frames, int) else [int(length) for length in num_frames]
     if len(lengths) != count:
         raise ValueError(f"num_frames has {len(lengths)} entries for {count} prompts, expected one each or one number")
     if min(lengths) < 1:
         raise ValueError(f"num_frames is {min(lengths)} for prompt {lengths.index(min(lengths))}, expected at least 1")
+    if max(lengths) > LONGEST_FRAMES:
+        raise ValueError(
+            f"num_frames is {max(lengths)} for prompt {lengths.index(max(lengths))}, expected at most "
+            f"{LONGEST_FRAMES}, 60 s; ask for several motions"
+        )
     return lengths
 
 
@@ -88,6 +94,7 @@ def generate_normalised(
     num_frames: int | Sequence[int],
     seeds: Sequence[int] | None,
     known: KnownFeatures | None = None,
+    window: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Sample normalised motions.
 
@@ -100,6 +107,8 @@ def generate_normalised(
         seeds: one per motion: the same text, length and seed give the same motion whatever else is in the batch. None
             draws them from torch's global generator.
         known: normalised features to in-paint around, T the largest length.
+        window: frames that the network was trained on: longer motions are denoised in windows of that many that
+            overlap (:mod:`lightning_modules.sampling.windows`). None passes everything through whole.
 
     Returns:
         Normalised features ``(B, T, F)`` with T the largest length, and which of their frames are inside ``(B, T)``.
@@ -117,14 +126,16 @@ def generate_normalised(
         rows = [row for row, length in enumerate(lengths) if length in group]
         sizes = [lengths[row] for row in rows]
         noise = SampleNoise([seeds[row] for row in rows], sizes, denoiser.num_features, device)
-        words = text.take(rows)
+        windows = Windows.spread(sizes, max(sizes) if window is None else window)
+        words = text.take([rows[row] for row in windows.rows])
         predict = guide(
             denoiser,
             words.embedding,
-            torch.tensor(sizes, device=device),
+            torch.tensor(windows.sizes, device=device),
             guidance=options.guidance,
             text_mask=words.mask,
         )
+        predict = windows.apply(predict, device)
         if known is not None:
             predict = known.select(rows, max(sizes)).hold(predict)
         start = noise(schedule.num_steps)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lightning_modules.training.feature_statistics import FeatureStatistics
 from lightning_modules.training.flat_names import LATENT_MOTION_DIFFUSION, MOTION_VAE
+from lightning_modules.training.window_length import window_of_checkpoint
 from lightning_modules.weights.read import Plain, load_plainly, read_safetensors
 from sim.options import FlatNames, flatten
 
@@ -42,6 +43,7 @@ class LatentWeights:
         latent_std: deviation of encoded clips.
         mean: of the normalisation ``(263,)``, or None where it is not known yet.
         std: of the normalisation ``(263,)``, or None.
+        window_frames: frames of the windows they were trained on, or None where the file does not say.
     """
 
     parameters: dict[str, Tensor]
@@ -50,6 +52,7 @@ class LatentWeights:
     latent_std: Tensor
     mean: Tensor | None
     std: Tensor | None
+    window_frames: int | None = None
 
     def give_statistics(self, statistics: FeatureStatistics) -> None:
         """Set feature statistics, if these weights came with any."""
@@ -66,9 +69,9 @@ def read_vae(path: str | Path) -> LatentWeights:
     """
     if Path(path).suffix == ".safetensors":
         return _read_packed(_find(path, "MotionVAE"))
-    state, arguments = _read_state(path, "MotionVAE", _VAE_MARK, MOTION_VAE)
+    state, arguments, window = _read_state(path, "MotionVAE", _VAE_MARK, MOTION_VAE)
     own = _take(state, "average.")
-    return _gather(state, arguments, own, own)
+    return _gather(state, arguments, own, own, window)
 
 
 def _read_packed(path: Path) -> LatentWeights:
@@ -80,8 +83,8 @@ def _read_packed(path: Path) -> LatentWeights:
 
 def read_latent_diffusion(path: str | Path) -> LatentWeights:
     """Read a checkpoint of LatentMotionDiffusion; raises as :func:`read_vae`."""
-    state, arguments = _read_state(path, "LatentMotionDiffusion", _DIFFUSION_MARK, LATENT_MOTION_DIFFUSION)
-    return _gather(state, arguments, _take(state, "average."), _take(state, "vae."))
+    state, arguments, window = _read_state(path, "LatentMotionDiffusion", _DIFFUSION_MARK, LATENT_MOTION_DIFFUSION)
+    return _gather(state, arguments, _take(state, "average."), _take(state, "vae."), window)
 
 
 def read_start(init_from: str | None, vae_from: str | None, own: Mapping[str, object]) -> LatentWeights | None:
@@ -123,13 +126,13 @@ def _find(path: str | Path, kind: str) -> Path:
 
 def _read_state(
     path: str | Path, kind: str, mark: str, names: FlatNames
-) -> tuple[Mapping[str, Tensor], dict[str, Plain]]:
+) -> tuple[Mapping[str, Tensor], dict[str, Plain], int | None]:
     content = load_plainly(_find(path, kind))
     state, arguments = content.get("state_dict"), content.get("hyper_parameters")
     ours = isinstance(state, Mapping) and mark in state and "latent_std" in state
     if not (ours and isinstance(state, Mapping) and isinstance(arguments, Mapping)):
         raise ValueError(f"{path} is no checkpoint of {kind}; expected one that `lightning fit` wrote of that class")
-    return state, flatten(arguments, names)
+    return state, flatten(arguments, names), window_of_checkpoint(content)
 
 
 def _gather(
@@ -137,10 +140,11 @@ def _gather(
     arguments: dict[str, Plain],
     own: dict[str, Tensor],
     autoencoder: dict[str, Tensor],
+    window: int | None,
 ) -> LatentWeights:
     known = bool(state["statistics.known"])
     mean, std = (state[f"statistics.{name}"] if known else None for name in ("mean", "std"))
-    return LatentWeights(own, autoencoder, arguments, state["latent_std"], mean, std)
+    return LatentWeights(own, autoencoder, arguments, state["latent_std"], mean, std, window)
 
 
 def _take(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

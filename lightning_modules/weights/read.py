@@ -17,6 +17,7 @@ from torch import Tensor
 
 from lightning_modules.networks.denoiser import is_decoder, read_dimensions
 from lightning_modules.training.flat_names import MOTION_DIFFUSION
+from lightning_modules.training.window_length import window_of_card, window_of_checkpoint
 from lightning_modules.weights.mdm_args import read_mdm_args
 from sim.conventions import NUM_FEATURES
 from sim.options import flatten
@@ -40,6 +41,7 @@ class Weights:
         mean: of the normalisation ``(263,)``, or None.
         std: of the normalisation ``(263,)``, or None.
         card: where the weights come from, in the writer's words.
+        window_frames: frames of the windows they were trained on, or None where the file does not say.
     """
 
     parameters: dict[str, Tensor]
@@ -47,6 +49,7 @@ class Weights:
     mean: Tensor | None = None
     std: Tensor | None = None
     card: dict[str, Plain] = field(default_factory=dict)
+    window_frames: int | None = None
 
 
 def find_weights(name: str | Path) -> Path:
@@ -93,12 +96,14 @@ def read_prior(path: Path) -> Weights:
     """
     metadata, tensors = read_safetensors(path, PRIOR_FORMAT, writer="save_prior")
     mean, std = tensors.pop("mean"), tensors.pop("std")
+    card: dict[str, Plain] = json.loads(metadata["card"])
     return Weights(
         parameters={key.removeprefix("denoiser."): value.float() for key, value in tensors.items()},
         hyper_parameters=json.loads(metadata["hyper_parameters"]),
         mean=mean,
         std=std,
-        card=json.loads(metadata["card"]),
+        card=card,
+        window_frames=window_of_card(card),
     )
 
 
@@ -140,6 +145,7 @@ def read_checkpoint(path: Path) -> Weights:
         hyper_parameters=flatten(own, MOTION_DIFFUSION),
         mean=state["statistics.mean"] if known else None,
         std=state["statistics.std"] if known else None,
+        window_frames=window_of_checkpoint(content),
     )
 
 
