@@ -34,7 +34,7 @@ from lightning_modules.training.flat_names import MOTION_DIFFUSION
 from lightning_modules.training.optimisation import OptimiserOptions, check_fractions
 from lightning_modules.training.randomness import paired_noise, seeded_dropout
 from lightning_modules.training.recipes import RecipeOptions, apply_recipe, compile_forward
-from lightning_modules.weights import Weights, match_parameters, match_same_network, read_weights
+from lightning_modules.weights import Weights, adopt_network, match_parameters, match_same_network, read_weights
 from sim.options import takes_flat_names
 
 _ROLLOUT: Final = "rollout"
@@ -59,7 +59,8 @@ class MotionDiffusion(MotionGenerator):
         recipe: which parameters are trained.
         sampling: how predict samples.
         init_from: weights to start from (``.safetensors``, ``.ckpt`` or MDM's ``.pt``); not a hyper-parameter, because
-            a checkpoint needs it no more.
+            a checkpoint needs it no more. Fields of ``network`` and ``process`` that say what the network is, and stand
+            at their defaults, are the weights'.
         text_encoder: ``minilm``, ``clip`` or ``distilbert``; ``clip:FOLDER`` reads a Hugging Face model folder.
         cache_dir: where text embeddings are kept.
         train_seed: seed of the training randomness.
@@ -93,6 +94,9 @@ class MotionDiffusion(MotionGenerator):
         train_seed: int = 0,
     ) -> None:
         super().__init__()
+        stored = None if init_from is None else read_weights(init_from)
+        if stored is not None and denoiser is None:
+            network, process = adopt_network(stored, network, process)
         # Where files lie says nothing about the model, and the data module has a cache_dir of its own.
         self.save_plainly(ignore=["init_from", "cache_dir"])
         check_fractions(ema_decay=ema_decay)
@@ -128,8 +132,8 @@ class MotionDiffusion(MotionGenerator):
             text_encoder, dim=network.text_dim, cache_dir=cache_dir, activities=network.activities or ()
         )
         self.scores = self.make_scores(["all"])
-        if init_from is not None:
-            self.load_weights(read_weights(init_from), source=init_from)
+        if stored is not None:
+            self.load_weights(stored, source=str(init_from))
 
     def load_weights(self, weights: Weights, *, source: str) -> None:
         """Take over weights, and the statistics that came with them, for both the trained and the averaged network.

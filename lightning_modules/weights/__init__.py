@@ -1,5 +1,6 @@
 """Weights in and out of files: packaged, checkpoints of ``fit``, published MDM."""
 
+from lightning_modules.weights.adopt import adopt_network
 from lightning_modules.weights.match import load_same_network, match_parameters, match_same_network
 from lightning_modules.weights.read import (
     PRIOR_FORMAT,
@@ -16,6 +17,7 @@ __all__ = [
     "PRIOR_FORMAT",
     "Plain",
     "Weights",
+    "adopt_network",
     "find_weights",
     "load_plainly",
     "load_same_network",
