@@ -13,12 +13,13 @@ import numpy as np
 import torch
 
 from datamodules.clips.caption_files import TABLE, open_captions
-from datamodules.clips.captions import caption_clip, paraphrase, read_cmu_descriptions
+from datamodules.clips.captions import caption_clip, load_paraphrases, paraphrase, read_cmu_descriptions
 from datamodules.clips.clip import Clip
 from datamodules.clips.embedded import embedded_split, load_embedded
 from datamodules.clips.labelled import label_clips
 from datamodules.clips.labels import ClipLabel, label_of
 from datamodules.clips.mocap_sets import MOCAP_SETS, MocapFile, MocapSet
+from datamodules.clips.spans import RULES_VERSION
 from datamodules.motion_files import known_suffixes, read_motion
 from datamodules.motion_files.folder_rules import PATHS, read_folder_rules
 from datamodules.motion_files.motion_file import ReadOptions, suffix_of
@@ -109,9 +110,10 @@ def _collection_items(root: Path) -> Iterator[SourceItem]:
                 if label.activity is None:
                     continue
                 stat, description = file.path.stat(), descriptions.get(file.trial or "")
+                said = (load_paraphrases(), RULES_VERSION) if label.cut else paraphrase(label.activity)
                 yield SourceItem(
                     file.name,
-                    _hash(file.name, stat.st_size, stat.st_mtime_ns, description, *paraphrase(label.activity), label),
+                    _hash(file.name, stat.st_size, stat.st_mtime_ns, description, said, label),
                     label.session or file.group,
                     label.split,
                     _make_loader(file, rules, label, description),
