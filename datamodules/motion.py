@@ -250,7 +250,8 @@ class MotionDataModule(LightningDataModule):
                 if item.name in items:
                     raise ValueError(f"{item.name} comes from two of the sources {self._sources}; give each once")
                 items[item.name] = item
-        return list(items.values())
+        # A recording that a folder brings, too, is the folder's: whole, and on one side.
+        return [item for item in items.values() if item.origin not in items]
 
     def _fixed(self, split: Split) -> FixedWindows:
         clips = self.library.side(split, looped=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from datamodules.clips.embedded import embedded_split, load_embedded
 from datamodules.clips.labelled import label_clips
 from datamodules.clips.labels import ClipLabel, label_of
 from datamodules.clips.mocap_sets import MOCAP_SETS, MocapFile, MocapSet
+from datamodules.clips.motion_pack import PackedClip, list_packed
 from datamodules.clips.spans import RULES_VERSION
 from datamodules.motion_files import known_suffixes, read_motion
 from datamodules.motion_files.folder_rules import PATHS, read_folder_rules
@@ -57,6 +58,7 @@ class SourceItem:
         split: declared side, or None where the split is to choose.
         load: makes the clips; a recording is cut where it breaks, and where its activity changes.
         person: who moves, by a name that is one in all sets, or None where it is not known.
+        origin: item of a collection that an embedded clip was taken from, or None.
     """
 
     name: str
@@ -65,6 +67,7 @@ class SourceItem:
     split: Split | None
     load: Callable[[], list[Clip]]
     person: str | None = None
+    origin: str | None = None
 
 
 def list_items(source: str) -> list[SourceItem]:
@@ -80,7 +83,7 @@ def list_items(source: str) -> list[SourceItem]:
         FileNotFoundError: there is no such folder, or it holds no motion.
     """
     if source == "embedded":
-        return [_embedded_item(clip) for clip in load_embedded()]
+        return [*map(_embedded_item, load_embedded()), *map(_packed_item, list_packed())]
     root = Path(source).expanduser()
     if not root.is_dir():
         raise FileNotFoundError(f"motion source {source!r} is not a folder; {_HOW_TO_GET}")
@@ -100,6 +103,18 @@ def _embedded_item(clip: Clip) -> SourceItem:
     return SourceItem(name, _hash(name, content.hexdigest()), name, embedded_split(clip.name), lambda: [clip])
 
 
+def _packed_item(clip: PackedClip) -> SourceItem:
+    return SourceItem(
+        f"embedded/{clip.name}",
+        _hash(clip.key, paraphrase(clip.activity)),
+        f"embedded/{clip.group}",
+        clip.split,
+        lambda: [clip.load()],
+        clip.person,
+        clip.origin,
+    )
+
+
 def _collection_items(root: Path) -> Iterator[SourceItem]:
     descriptions = read_cmu_descriptions(root / "captions" / "cmu_captions.json")
     for rules in MOCAP_SETS:
@@ -110,10 +125,10 @@ def _collection_items(root: Path) -> Iterator[SourceItem]:
                 if label.activity is None:
                     continue
                 stat, description = file.path.stat(), descriptions.get(file.trial or "")
-                said = (load_paraphrases(), RULES_VERSION) if label.cut else paraphrase(label.activity)
+                said = load_paraphrases() if label.cut else paraphrase(label.activity)
                 yield SourceItem(
                     file.name,
-                    _hash(file.name, stat.st_size, stat.st_mtime_ns, description, said, label),
+                    _hash(file.name, stat.st_size, stat.st_mtime_ns, description, said, label, RULES_VERSION),
                     label.session or file.group,
                     label.split,
                     _make_loader(file, rules, label, description),
@@ -125,10 +140,11 @@ def _make_loader(
     file: MocapFile, rules: MocapSet, label: ClipLabel, description: str | None
 ) -> Callable[[], list[Clip]]:
     def load() -> list[Clip]:
-        pieces = cut_at_breaks(retarget(file.read(), file.skeleton))
+        motion = retarget(file.read(), file.skeleton)
+        pieces = cut_at_breaks(motion)
         names = [file.name] if len(pieces) == 1 else [f"{file.name}#{number}" for number in range(len(pieces))]
         return [
-            clip
+            replace(clip, recorded_s=motion.duration_s)
             for name, piece in zip(names, pieces, strict=True)
             for clip in label_clips(
                 name,

@@ -42,7 +42,7 @@ POSTURE_MARGIN_S: Final[float] = 1.5
 and ends with the postures themselves."""
 
 RULES_VERSION: Final[int] = 2
-"""To be raised when a rule cuts otherwise, so that caches of the files that are cut are made anew."""
+"""To be raised when a rule cuts otherwise, so that caches of labelled files are made anew."""
 
 _DROP: Final = ""
 _BETWEEN: Final = "between"
