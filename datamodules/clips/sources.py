@@ -25,7 +25,7 @@ from datamodules.motion_files import known_suffixes, read_motion
 from datamodules.motion_files.folder_rules import PATHS, read_folder_rules
 from datamodules.motion_files.motion_file import ReadOptions, suffix_of
 from datamodules.motion_files.openers import find_skeleton_json, is_deepmimic
-from datamodules.retargeting.retarget import retarget
+from datamodules.retargeting.retarget import put_on_floor, retarget
 from datamodules.splits import Split
 from sim.body import Body
 from sim.motion import Motion
@@ -40,6 +40,9 @@ MAX_JOINT_ACCELERATION_M_S2: Final[float] = 1000.0
 MAX_TRUNK_RATE_RAD_S: Final[float] = 20.0
 """Beyond these no person moves: a marker swap or a broken Euler angle. The fastest honest values in the collection are
 14 m/s (a football kick), 880 m/s^2 (a foot that lands) and 15 rad/s (a pirouette)."""
+
+SUNK_M: Final[float] = 0.1
+"""A body whose lowest joint stays this far under the floor is not where it was [m]."""
 
 _HOW_TO_GET: Final[str] = (
     "give the folder of a motion collection (sub-folders cmu_expmap8, cmu35_asfamc, ... and clips.tsv) or of motion "
@@ -141,7 +144,7 @@ def _make_loader(
 ) -> Callable[[], list[Clip]]:
     def load() -> list[Clip]:
         motion = retarget(file.read(), file.skeleton)
-        pieces = cut_at_breaks(motion)
+        pieces = settle_pieces(cut_at_breaks(motion), motion)
         names = [file.name] if len(pieces) == 1 else [f"{file.name}#{number}" for number in range(len(pieces))]
         return [
             replace(clip, recorded_s=motion.duration_s)
@@ -235,3 +238,24 @@ def cut_at_breaks(motion: Motion) -> list[Motion]:
     edges = np.flatnonzero(np.diff(np.concatenate([[True], broken, [True]]).astype(int)))
     pieces = [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
     return [motion.frames(int(a), int(b)) for a, b in pieces if (b - a - 1) / fps >= MIN_SECONDS]
+
+
+def settle_pieces(pieces: list[Motion], motion: Motion) -> list[Motion]:
+    """Put the pieces of a recording on one floor again, which a broken root may have laid elsewhere.
+
+    Args:
+        pieces: what :func:`cut_at_breaks` left of it.
+        motion: the whole recording.
+
+    Returns:
+        The pieces, less those that lie wholly under that floor: the root was lost between two jumps.
+    """
+    if not pieces or sum(piece.num_frames for piece in pieces) == motion.num_frames:
+        return pieces
+    rotations, translation = (
+        torch.cat([getattr(piece, name) for piece in pieces]) for name in ("rotations", "translation")
+    )
+    settled = [
+        put_on_floor(piece, by=replace(motion, rotations=rotations, translation=translation)) for piece in pieces
+    ]
+    return [piece for piece in settled if float(Body.default().joints(piece)[..., 1].amin(dim=-1).max()) > -SUNK_M]
