@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from pathlib import Path
 
 from lightning.pytorch import LightningDataModule
@@ -12,10 +13,12 @@ from torch.utils.data import DataLoader
 
 from datamodules.batches import MotionBatch
 from datamodules.clips import Clip
-from datamodules.clips.cache import convert, load
+from datamodules.clips.cache import CachedClip, convert, load
+from datamodules.clips.joins import join_items
 from datamodules.clips.library import MotionLibrary, build_library
 from datamodules.clips.sources import SourceItem, list_items
 from datamodules.feature_statistics import measure_statistics
+from datamodules.motion_tempo import MAX_CHANGE
 from datamodules.motion_windows import (
     EpochSampler,
     FixedWindows,
@@ -58,6 +61,13 @@ class MotionDataModule(LightningDataModule):
         activities: keep only these, ``lying`` for all four ways of lying; None keeps all.
         eval_windows_per_activity: most fixed windows of an activity in validation and test.
         ships_only: leave out clips from which no shipped weights may be trained.
+        tempo: play training windows faster or slower by up to this share, but for those with a flight in them.
+        body_scale: let the legs be longer or shorter by up to this share; see :mod:`datamodules.motion_tempo`.
+        join: add training clips made of short ones of one activity and person; see :mod:`datamodules.clips.joins`.
+        constructed_below_min: leave constructed training clips out of activities of which at least so many minutes were
+            recorded for training [min]; None keeps them all.
+
+    Which way a person faces is not in the features, so turning clips about the vertical would change nothing.
 
     Raises:
         ValueError: a parameter is out of range, or an activity is in none of the sources.
@@ -81,6 +91,10 @@ class MotionDataModule(LightningDataModule):
         activities: list[str] | None = None,
         eval_windows_per_activity: int | None = 40,
         ships_only: bool = False,
+        tempo: float = 0.0,
+        body_scale: float = 0.0,
+        join: bool = False,
+        constructed_below_min: float | None = None,
     ) -> None:
         super().__init__()
         sources = ["embedded"] if sources is None else sources
@@ -92,6 +106,8 @@ class MotionDataModule(LightningDataModule):
             raise ValueError(f"balance is {balance}, expected 0 (all activities alike) to 1 (as recorded)")
         if batch_size < 1 or samples_per_epoch < 1:
             raise ValueError(f"batch_size {batch_size} and samples_per_epoch {samples_per_epoch} must be at least 1")
+        if not (0 <= tempo <= MAX_CHANGE and 0 <= body_scale <= MAX_CHANGE):
+            raise ValueError(f"tempo is {tempo} and body_scale {body_scale}, expected 0 to {MAX_CHANGE}")
         # A YAML whose second source falls back to "embedded" when its environment variable is unset names it twice.
         self._sources = list(dict.fromkeys(str(source) for source in sources))
         self._wanted = activities
@@ -103,7 +119,10 @@ class MotionDataModule(LightningDataModule):
         self._cache_dir = Path(cache_dir)
         self._eval_limit = eval_windows_per_activity
         self._ships_only = ships_only
+        self._rates = (tempo, body_scale)
+        self._join, self._constructed_below_min = join, constructed_below_min
         self._library: MotionLibrary | None = None
+        self._training: list[CachedClip] = []
         self.save_hyperparameters()
 
     def prepare_data(self) -> None:
@@ -127,6 +146,7 @@ class MotionDataModule(LightningDataModule):
                 clips, cache_dir=self._cache_dir, activities=self._wanted, ships_only=self._ships_only
             )
             self.activities = self._library.activities
+            self._training = self._choose_training(self._library)
             log.info("%s", self._library.describe())
 
     @property
@@ -139,6 +159,15 @@ class MotionDataModule(LightningDataModule):
         if self._library is None:
             raise RuntimeError("the data module is not set up; call prepare_data() and setup() first")
         return self._library
+
+    @property
+    def training_clips(self) -> list[CachedClip]:
+        """Clips that training windows are drawn from: those of the training side, longer copies included.
+
+        Raises:
+            RuntimeError: ``setup()`` has not run.
+        """
+        return self._training if self.library.clips else []
 
     @property
     def reported_activities(self) -> list[str]:
@@ -167,14 +196,15 @@ class MotionDataModule(LightningDataModule):
 
         See :func:`datamodules.feature_statistics.measure_statistics`.
         """
-        clips = self.library.side("train")
+        clips = self.training_clips
         weights = balance_clips(clips, temperature=self._balance)
         return measure_statistics(clips, weights, mirror=self._mirror)
 
     def train_dataloader(self) -> DataLoader[MotionWindow]:
         """Windows at random offsets; see the class."""
-        clips = self.library.side("train")
-        plan = SamplingPlan(balance_clips(clips, temperature=self._balance), self._seed, self._mirror)
+        clips = self.training_clips
+        weights = balance_clips(clips, temperature=self._balance)
+        plan = SamplingPlan(weights, self._seed, self._mirror, *self._rates)
         windows = TrainingWindows(clips, activities=self.activities, width=self._width, plan=plan)
         trainer = self.trainer
         sampler = EpochSampler(
@@ -198,6 +228,21 @@ class MotionDataModule(LightningDataModule):
         """Fixed windows of the test clips, for writing out what a model makes of them."""
         return self.test_dataloader()
 
+    def _choose_training(self, library: MotionLibrary) -> list[CachedClip]:
+        """Training clips, joined ones added and constructed ones left out as asked for."""
+        clips = library.side("train")
+        if self._join:
+            items = join_items(clips, seconds=self._width / FEATURE_FPS)
+            convert(items, self._cache_dir)
+            clips = [*clips, *load(items, self._cache_dir)]
+        if self._constructed_below_min is None:
+            return clips
+        minutes: dict[str, float] = defaultdict(float)
+        for clip in clips:
+            minutes[clip.activity] += 0.0 if clip.constructed or clip.looped else clip.seconds / 60
+        least = self._constructed_below_min
+        return [clip for clip in clips if not clip.constructed or minutes[clip.activity] < least]
+
     def _items(self) -> list[SourceItem]:
         items: dict[str, SourceItem] = {}
         for source in self._sources:
@@ -205,7 +250,8 @@ class MotionDataModule(LightningDataModule):
                 if item.name in items:
                     raise ValueError(f"{item.name} comes from two of the sources {self._sources}; give each once")
                 items[item.name] = item
-        return list(items.values())
+        # A recording that a folder brings, too, is the folder's: whole, and on one side.
+        return [item for item in items.values() if item.origin not in items]
 
     def _fixed(self, split: Split) -> FixedWindows:
         clips = self.library.side(split, looped=False)

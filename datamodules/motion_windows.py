@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler
 
 from datamodules.batches import MotionBatch
+from datamodules.motion_tempo import change_rate, draw_rate, is_airborne
 from sim.conventions import FEATURE_FPS, NUM_FEATURES
 
 
@@ -100,11 +101,15 @@ class SamplingPlan:
         clip_weights: probability of each clip ``(C,)``.
         seed: all draws follow from it and the sample's number.
         mirror: whether half of the samples are mirror images.
+        tempo: most that a sample is played faster or slower, as a share; not where a flight is.
+        body_scale: most that legs are longer or shorter, as a share; see :mod:`datamodules.motion_tempo`.
     """
 
     clip_weights: NDArray[np.float64]
     seed: int
     mirror: bool
+    tempo: float = 0.0
+    body_scale: float = 0.0
 
 
 def balance_clips(clips: Sequence[FeatureClip], *, temperature: float) -> NDArray[np.float64]:
@@ -153,14 +158,27 @@ class TrainingWindows(Dataset[MotionWindow]):
         other = self._index.get(swap_sides(clip.activity))
         mirrored = bool(generator.random() < 0.5) and self._plan.mirror and other is not None
         caption = clip.captions[int(generator.integers(len(clip.captions)))]
-        features, length = _cut(clip.mirrored if mirrored else clip.features, start, self._width)
+        features, length, rate = self._cut_at_rate(clip.mirrored if mirrored else clip.features, start, number)
         return MotionWindow(
             features,
             length,
             swap_sides(caption) if mirrored else caption,
             other if mirrored and other is not None else self._index[clip.activity],
-            hash_sample(clip.name, start, mirrored),
+            hash_sample(clip.name, start, mirrored, *([] if rate == 1.0 else [rate])),
         )
+
+    def _cut_at_rate(self, features: NDArray[np.float32], start: int, number: int) -> tuple[Tensor, int, float]:
+        """Cut a window, played at a rate of its own where the plan says so and nobody is in the air."""
+        if self._plan.tempo or self._plan.body_scale:
+            # A stream of its own: what else is drawn does not change with these two.
+            generator = np.random.default_rng([self._plan.seed, number, 1])
+            rate = draw_rate(generator, tempo=self._plan.tempo, body_scale=self._plan.body_scale)
+            needed = int(np.ceil((self._width - 1) * rate)) + 2
+            first = max(0, min(start, len(features) - needed))
+            piece = features[first : first + needed]
+            if len(piece) >= 4 and not is_airborne(piece):
+                return *_cut(change_rate(piece, rate), 0, self._width), rate
+        return *_cut(features, start, self._width), 1.0
 
 
 class FixedWindows(Dataset[MotionWindow]):

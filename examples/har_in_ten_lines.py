@@ -16,11 +16,11 @@ from sim import Body, Placement, SensorErrors, simulate
 classes, chance, body = ["walking", "standing", "sitting", "lying"], torch.Generator().manual_seed(0), Body.default()
 phone, noise = Placement.preset("waist"), SensorErrors.preset("smartphone")
 parts = []
-for clip in [clip for clip in load_embedded() if clip.activity in classes] * 2:
+for clip in [clip for clip in load_embedded() if clip.activity.split("_")[0] in classes] * 2:
     worn = [phone.jitter(along_mm=15, around_deg=30, rotation_deg=7, generator=chance)]
     person = body.with_shape(body.sample_shapes(1, chance)[0])
     read = simulate(clip.motion, person, worn, rate_hz=50, errors=noise, generator=chance)
-    parts.append(windows_from_imu(read, clip.activity, classes=classes)[0])
+    parts.append(windows_from_imu(read, clip.activity.split("_")[0], classes=classes)[0])
 people = [one for one in load_recordings("hapt") if one.subject in TEST_SUBJECTS]
 real, _ = windows_from_recordings(people, classes=classes)
 scores = score(train_and_predict("forest", concatenate(parts), real, seed=0))

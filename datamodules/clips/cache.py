@@ -49,6 +49,7 @@ class CachedClip:
         features: HumanML3D features ``(N, 263)`` at 20 fps, float32.
         mirrored: features of the mirror image ``(N, 263)``.
         joints: world joints ``(T, 22, 3)`` [m] at 40 Hz, to find duplicates by.
+        recorded_s: length of the whole recording that it is a part of [s]; 0 where it is not known.
         path: the file, from which :meth:`load_clip` reads the motion.
         number: which of the file's clips it is.
     """
@@ -67,6 +68,7 @@ class CachedClip:
     joints: NDArray[np.float32]
     path: Path
     number: int
+    recorded_s: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -185,6 +187,7 @@ def _write(path: Path, clips: list[Clip]) -> None:
                 "licence": clip.licence,
                 "ships": clip.ships,
                 "looped": clip.looped,
+                "recorded_s": clip.recorded_s,
             }
         )
         vectors = matrix_to_axis_angle(motion.rotations.double()).numpy()

@@ -78,6 +78,7 @@ class Clip:
         licence: terms of the recording, in short.
         ships: whether weights trained on it may be shipped with the project.
         looped: a copy of a recorded clip made longer by repeating a gait cycle; for training only.
+        recorded_s: length of the whole recording that it is a part of [s]; 0 where it is not known.
     """
 
     name: str
@@ -89,3 +90,4 @@ class Clip:
     licence: str = ""
     ships: bool = True
     looped: bool = False
+    recorded_s: float = 0.0

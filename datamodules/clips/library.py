@@ -111,7 +111,8 @@ def build_library(
     unknown = sorted(word for word in words if not any(includes(word, name) for name in known))
     if unknown:
         raise ValueError(f"unknown activities {unknown}, the sources hold {', '.join(known)}")
-    kept = [index for index, clip in enumerate(clips) if clip.activity in wanted]
+    twice = _embedded_twins(clips, duplicates)
+    kept = [index for index, clip in enumerate(clips) if clip.activity in wanted and index not in twice]
     place = {index: position for position, index in enumerate(kept)}
     return MotionLibrary(
         clips=tuple(clips[index] for index in kept),
@@ -124,6 +125,16 @@ def build_library(
         activities=wanted,
         reported=[name for name in reported_activities(requests, sides) if name in wanted],
     )
+
+
+def _embedded_twins(clips: Sequence[CachedClip], duplicates: Sequence[Duplicate]) -> set[int]:
+    """Clips of the embedded pack that a folder brings, too: counted once, and there."""
+    twins = set()
+    for pair in duplicates:
+        for one, other in ((pair.first, pair.second), (pair.second, pair.first)):
+            if clips[one].item.origin is not None and clips[other].source != "embedded":
+                twins.add(one)
+    return twins
 
 
 def _declared_links(clips: Sequence[CachedClip]) -> list[Duplicate]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,17 +13,19 @@ import numpy as np
 import torch
 
 from datamodules.clips.caption_files import TABLE, open_captions
-from datamodules.clips.captions import caption_clip, paraphrase, read_cmu_descriptions
+from datamodules.clips.captions import caption_clip, load_paraphrases, paraphrase, read_cmu_descriptions
 from datamodules.clips.clip import Clip
 from datamodules.clips.embedded import embedded_split, load_embedded
 from datamodules.clips.labelled import label_clips
 from datamodules.clips.labels import ClipLabel, label_of
 from datamodules.clips.mocap_sets import MOCAP_SETS, MocapFile, MocapSet
+from datamodules.clips.motion_pack import PackedClip, list_packed
+from datamodules.clips.spans import RULES_VERSION
 from datamodules.motion_files import known_suffixes, read_motion
 from datamodules.motion_files.folder_rules import PATHS, read_folder_rules
 from datamodules.motion_files.motion_file import ReadOptions, suffix_of
 from datamodules.motion_files.openers import find_skeleton_json, is_deepmimic
-from datamodules.retargeting.retarget import retarget
+from datamodules.retargeting.retarget import put_on_floor, retarget
 from datamodules.splits import Split
 from sim.body import Body
 from sim.motion import Motion
@@ -38,6 +40,9 @@ MAX_JOINT_ACCELERATION_M_S2: Final[float] = 1000.0
 MAX_TRUNK_RATE_RAD_S: Final[float] = 20.0
 """Beyond these no person moves: a marker swap or a broken Euler angle. The fastest honest values in the collection are
 14 m/s (a football kick), 880 m/s^2 (a foot that lands) and 15 rad/s (a pirouette)."""
+
+SUNK_M: Final[float] = 0.1
+"""A body whose lowest joint stays this far under the floor is not where it was [m]."""
 
 _HOW_TO_GET: Final[str] = (
     "give the folder of a motion collection (sub-folders cmu_expmap8, cmu35_asfamc, ... and clips.tsv) or of motion "
@@ -56,6 +61,7 @@ class SourceItem:
         split: declared side, or None where the split is to choose.
         load: makes the clips; a recording is cut where it breaks, and where its activity changes.
         person: who moves, by a name that is one in all sets, or None where it is not known.
+        origin: item of a collection that an embedded clip was taken from, or None.
     """
 
     name: str
@@ -64,6 +70,7 @@ class SourceItem:
     split: Split | None
     load: Callable[[], list[Clip]]
     person: str | None = None
+    origin: str | None = None
 
 
 def list_items(source: str) -> list[SourceItem]:
@@ -79,7 +86,7 @@ def list_items(source: str) -> list[SourceItem]:
         FileNotFoundError: there is no such folder, or it holds no motion.
     """
     if source == "embedded":
-        return [_embedded_item(clip) for clip in load_embedded()]
+        return [*map(_embedded_item, load_embedded()), *map(_packed_item, list_packed())]
     root = Path(source).expanduser()
     if not root.is_dir():
         raise FileNotFoundError(f"motion source {source!r} is not a folder; {_HOW_TO_GET}")
@@ -99,6 +106,18 @@ def _embedded_item(clip: Clip) -> SourceItem:
     return SourceItem(name, _hash(name, content.hexdigest()), name, embedded_split(clip.name), lambda: [clip])
 
 
+def _packed_item(clip: PackedClip) -> SourceItem:
+    return SourceItem(
+        f"embedded/{clip.name}",
+        _hash(clip.key, paraphrase(clip.activity)),
+        f"embedded/{clip.group}",
+        clip.split,
+        lambda: [clip.load()],
+        clip.person,
+        clip.origin,
+    )
+
+
 def _collection_items(root: Path) -> Iterator[SourceItem]:
     descriptions = read_cmu_descriptions(root / "captions" / "cmu_captions.json")
     for rules in MOCAP_SETS:
@@ -109,9 +128,10 @@ def _collection_items(root: Path) -> Iterator[SourceItem]:
                 if label.activity is None:
                     continue
                 stat, description = file.path.stat(), descriptions.get(file.trial or "")
+                said = load_paraphrases() if label.cut else paraphrase(label.activity)
                 yield SourceItem(
                     file.name,
-                    _hash(file.name, stat.st_size, stat.st_mtime_ns, description, *paraphrase(label.activity), label),
+                    _hash(file.name, stat.st_size, stat.st_mtime_ns, description, said, label, RULES_VERSION),
                     label.session or file.group,
                     label.split,
                     _make_loader(file, rules, label, description),
@@ -123,10 +143,11 @@ def _make_loader(
     file: MocapFile, rules: MocapSet, label: ClipLabel, description: str | None
 ) -> Callable[[], list[Clip]]:
     def load() -> list[Clip]:
-        pieces = cut_at_breaks(retarget(file.read(), file.skeleton))
+        motion = retarget(file.read(), file.skeleton)
+        pieces = settle_pieces(cut_at_breaks(motion), motion)
         names = [file.name] if len(pieces) == 1 else [f"{file.name}#{number}" for number in range(len(pieces))]
         return [
-            clip
+            replace(clip, recorded_s=motion.duration_s)
             for name, piece in zip(names, pieces, strict=True)
             for clip in label_clips(
                 name,
@@ -217,3 +238,24 @@ def cut_at_breaks(motion: Motion) -> list[Motion]:
     edges = np.flatnonzero(np.diff(np.concatenate([[True], broken, [True]]).astype(int)))
     pieces = [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
     return [motion.frames(int(a), int(b)) for a, b in pieces if (b - a - 1) / fps >= MIN_SECONDS]
+
+
+def settle_pieces(pieces: list[Motion], motion: Motion) -> list[Motion]:
+    """Put the pieces of a recording on one floor again, which a broken root may have laid elsewhere.
+
+    Args:
+        pieces: what :func:`cut_at_breaks` left of it.
+        motion: the whole recording.
+
+    Returns:
+        The pieces, less those that lie wholly under that floor: the root was lost between two jumps.
+    """
+    if not pieces or sum(piece.num_frames for piece in pieces) == motion.num_frames:
+        return pieces
+    rotations, translation = (
+        torch.cat([getattr(piece, name) for piece in pieces]) for name in ("rotations", "translation")
+    )
+    settled = [
+        put_on_floor(piece, by=replace(motion, rotations=rotations, translation=translation)) for piece in pieces
+    ]
+    return [piece for piece in settled if float(Body.default().joints(piece)[..., 1].amin(dim=-1).max()) > -SUNK_M]

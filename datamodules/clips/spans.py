@@ -37,7 +37,12 @@ JUMP_MARGIN_S: Final[float] = 0.8
 
 MIN_SPAN_S: Final[float] = 1.0
 MARGIN_S: Final[float] = 0.5
-"""How far a span that moves reaches into the rest beside it [s]: people start from standing."""
+POSTURE_MARGIN_S: Final[float] = 1.5
+"""How far a span that moves reaches into the rest beside it [s]: people start from standing. A change of posture begins
+and ends with the postures themselves."""
+
+RULES_VERSION: Final[int] = 2
+"""To be raised when a rule cuts otherwise, so that caches of labelled files are made anew."""
 
 _DROP: Final = ""
 _BETWEEN: Final = "between"
@@ -97,21 +102,29 @@ def cut_spans(motion: Motion, label: ClipLabel) -> list[Span]:
     posture = measure_posture(motion)
     names, shortest_s = RULES[label.cut](posture, label)
     segments = _join_transitions(_merge_short(names, round(shortest_s * FEATURE_FPS)), posture)
-    margin = round(MARGIN_S * FEATURE_FPS)
     spans = []
     for number, (start, stop, name) in enumerate(segments):
         if name in (_DROP, _BETWEEN, _UPRIGHT):
             continue
         if name not in _QUIET:
-            beside = [segments[one][2] if 0 <= one < len(segments) else _DROP for one in (number - 1, number + 1)]
-            start -= margin if beside[0] in _QUIET or name in _TRANSITIONS else 0
-            stop += margin if beside[1] in _QUIET or name in _TRANSITIONS else 0
+            before, after = _margins(segments, number)
+            start, stop = start - before, stop + after
         start, stop = max(0, start), min(len(posture), stop)
         if stop - start < MIN_SPAN_S * FEATURE_FPS:
             continue
         end_s = motion.duration_s if stop == len(posture) else stop / FEATURE_FPS
         spans.append(Span(start / FEATURE_FPS, end_s, name, _captions(posture, start, stop, name, label)))
     return spans
+
+
+def _margins(segments: list[tuple[int, int, str]], number: int) -> tuple[int, int]:
+    """Frames that a moving span takes of what is before and after it."""
+    margins, changes = [], segments[number][2] in _TRANSITIONS
+    for other in (number - 1, number + 1):
+        start, stop, name = segments[other] if 0 <= other < len(segments) else (0, 0, _DROP)
+        seconds = POSTURE_MARGIN_S if changes and name in _QUIET else MARGIN_S if changes or name in _QUIET else 0.0
+        margins.append(min(stop - start, round(seconds * FEATURE_FPS)))
+    return margins[0], margins[1]
 
 
 def _captions(posture: Posture, start: int, stop: int, name: str, label: ClipLabel) -> tuple[str, ...]:

@@ -85,6 +85,17 @@ def read_acclaim(
     return SkeletonMotion(names, parents, offsets * scale, rotations, positions, rate)
 
 
+def read_bones(asf: str | Path) -> dict[str, tuple[tuple[str, ...], FloatArray]]:
+    """Return of each bone of an .asf its degrees of freedom and its vector at rest ``(3,)`` in the file's unit.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not whole.
+    """
+    bones = _parse_asf(read_text(asf), asf).bones
+    return {name: (bone.dof, bone.direction * bone.length) for name, bone in bones.items()}
+
+
 def read_rate(amc: str | Path) -> float | None:
     """Return the frame rate that an .amc states [Hz], None where it states none.
 

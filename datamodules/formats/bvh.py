@@ -7,6 +7,7 @@ have; the tests compare with ``pybvh`` on the files that it reads.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -57,10 +58,12 @@ def read_bvh(path: str | Path, *, unit_m: float, fps: float | None = None, drop_
     numbered = [(number, line.strip()) for number, line in enumerate(read_text(path).splitlines(), start=1)]
     numbered = [(number, line) for number, line in numbered if line]
     lines = [line for _, line in numbered]
-    if "MOTION" not in lines:
+    split = next((index for index, line in enumerate(lines) if line.upper() == "MOTION"), None)
+    if split is None:
         raise ValueError(f"{path} has no line MOTION, expected a BVH file with HIERARCHY and MOTION")
-    split = lines.index("MOTION")
-    hierarchy = _parse_hierarchy(lines[:split], path)
+    # Some programs set braces on the line of the joint.
+    header = re.sub(r"([{}])", r"\n\1\n", "\n".join(lines[:split]))
+    hierarchy = _parse_hierarchy([line.strip() for line in header.splitlines() if line.strip()], path)
     frames, rate = _parse_motion_header(lines[split + 1 : split + 3], path, fps)
     width = sum(len(channels) for channels in hierarchy.channels)
     rows = slice(split + 3, split + 3 + frames)
@@ -81,11 +84,12 @@ def _parse_hierarchy(lines: list[str], path: str | Path) -> _Hierarchy:
     open_joints: list[int] = []
     for line in lines:
         word, *rest = line.split()
-        if word in ("ROOT", "JOINT", "End"):
+        word = word.upper()
+        if word in ("ROOT", "JOINT", "END", "ENDSITE"):
             parent = open_joints[-1] if open_joints else -1
             if (parent < 0) != (word == "ROOT"):
                 raise ValueError(f"{path}: {line!r} at depth {len(open_joints)}, expected one ROOT that holds the rest")
-            hierarchy.names.append(f"{hierarchy.names[parent]}_end" if word == "End" else " ".join(rest))
+            hierarchy.names.append(f"{hierarchy.names[parent]}_end" if word.startswith("END") else " ".join(rest))
             hierarchy.parents.append(parent)
             hierarchy.offsets.append([0.0, 0.0, 0.0])
             hierarchy.channels.append([])
@@ -120,9 +124,9 @@ def _parse_offset(values: list[str], line: str, path: str | Path) -> list[float]
 
 
 def _parse_motion_header(lines: list[str], path: str | Path, fps: float | None) -> tuple[int, float]:
-    values = {line.partition(":")[0].strip(): line.partition(":")[2].strip() for line in lines}
+    values = {line.partition(":")[0].strip().lower(): line.partition(":")[2].strip() for line in lines}
     try:
-        frames, period_s = int(values["Frames"]), float(values["Frame Time"])
+        frames, period_s = int(values["frames"]), float(values["frame time"])
     except (KeyError, ValueError):
         raise ValueError(f"{path}: {lines} after MOTION, expected 'Frames: N' and 'Frame Time: s'") from None
     if frames < 1:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from datamodules.formats.acclaim import read_acclaim
+from datamodules.formats.acclaim import read_acclaim, read_rate
 from datamodules.formats.amass import KEYS as AMASS_KEYS
 from datamodules.formats.amass import read_amass
 from datamodules.formats.arrays import list_names, read_arrays
@@ -21,7 +21,8 @@ from datamodules.formats.mvnx import read_mvnx
 from datamodules.formats.skeleton import SkeletonMotion, read_text
 from datamodules.formats.trc import read_trc
 from datamodules.markers.fit import fit_markers
-from datamodules.markers.marker_sets import read_marker_set
+from datamodules.markers.marker_sets import choose_marker_set, read_marker_set
+from datamodules.motion_files.guesses import count_put_in_front, find_asf, guess_unit, scale_skeleton, stands_along_z
 from datamodules.motion_files.motion_file import (
     MotionFile,
     MotionFormat,
@@ -30,16 +31,15 @@ from datamodules.motion_files.motion_file import (
     move_skeleton,
     suffix_of,
 )
+from datamodules.retargeting.find_map import find_map, strip_prefix
+from datamodules.retargeting.rest_pose import map_joints
 from datamodules.retargeting.retarget import SkeletonMap, put_on_floor
 from datamodules.retargeting.skeleton_map_files import read_skeleton_map
 from datamodules.retargeting.skeleton_maps import (
-    ACCLAIM,
-    BVH_MAPS,
+    ACCLAIM_MAPS,
     CGSPEED,
     DEEPMIMIC,
     XSENS_MVNX,
-    name_map,
-    strip_prefix,
 )
 from sim.body import Body
 from sim.motion import Motion
@@ -52,42 +52,45 @@ CMU_FPS: Final[float] = 120.0
 
 
 def open_bvh(path: Path, options: ReadOptions) -> MotionFile:
-    """Open BVH of any hierarchy; its unit is taken for centimetres where nothing is said."""
-    # Retargeting goes by the ratio of leg lengths, so a wrong unit changes no motion, only the sizes that are reported.
-    unit_m = options.unit_m if options.unit_m is not None else 0.01
-    source = strip_prefix(read_bvh(path, unit_m=unit_m, fps=options.fps, drop_first=options.drop_first))
-    skeleton, name = _map_of(source, options, path)
-    return move_skeleton(source, skeleton, options, format_name="BVH", name=name)
+    """Open BVH of any hierarchy; its unit is taken from the length of its legs where nothing is said."""
+    read = read_bvh(path, unit_m=options.unit_m or 1.0, fps=options.fps, drop_first=options.drop_first)
+    notes = []
+    source, skeleton, name = _map_of(strip_prefix(read), options, path)
+    if options.unit_m is None:
+        unit_m, unit = guess_unit(source, skeleton)
+        source = scale_skeleton(source, unit_m)
+        notes.append(f"BVH states no unit; {unit} taken, by the length of the legs")
+    # Y may not be up yet; a T-pose along another axis is left in.
+    posed = 0 if options.drop_first else count_put_in_front(map_joints(source, skeleton), source.fps)
+    if 0 < posed < len(source.positions):
+        source = source.frames(posed)
+        frames = "frame 0 is" if posed == 1 else f"frames 0 to {posed - 1} are"
+        notes.append(f"{frames} a T-pose that a conversion put in front; left out")
+    opened = move_skeleton(source, skeleton, options, format_name="BVH", name=name)
+    return replace(opened, notes=(*opened.notes, *notes))
 
 
-def _map_of(source: SkeletonMotion, options: ReadOptions, path: Path) -> tuple[SkeletonMap, str]:
+def _map_of(source: SkeletonMotion, options: ReadOptions, path: Path) -> tuple[SkeletonMotion, SkeletonMap, str]:
     if options.skeleton is not None:
-        return read_skeleton_map(options.skeleton, source.names), str(options.skeleton)
-    name = name_map(source, path)
-    return BVH_MAPS[name], name
+        return source, read_skeleton_map(options.skeleton, source.names), str(options.skeleton)
+    return find_map(source, path)
 
 
 def open_acclaim(path: Path, options: ReadOptions) -> MotionFile:
-    """Open an .amc over the .asf beside it."""
-    asf = options.asf if options.asf is not None else _find_asf(path)
+    """Open an .amc over the .asf beside it or above."""
+    asf = options.asf if options.asf is not None else find_asf(path)
     if not asf.is_file():
         raise FileNotFoundError(f"skeleton {asf} of {path} not found; check the path (--asf)")
-    fps = options.fps if options.fps is not None else CMU_FPS
-    source = read_acclaim(path, asf, fps=fps, unit_m=options.unit_m, drop_first=options.drop_first)
-    opened = move_skeleton(source, ACCLAIM, options, format_name="Acclaim ASF/AMC", name=f"CMU's, of {asf.name}")
-    note = () if options.fps is not None else (f"an .amc states no rate; CMU's {CMU_FPS:g} Hz taken",)
+    stated = options.fps if options.fps is not None else read_rate(path)
+    fps = stated if stated is not None else CMU_FPS
+    read = read_acclaim(path, asf, fps=fps, unit_m=options.unit_m, drop_first=options.drop_first)
+    if options.skeleton is not None:
+        source, skeleton, name = read, read_skeleton_map(options.skeleton, read.names), str(options.skeleton)
+    else:
+        source, skeleton, name = find_map(read, path, ACCLAIM_MAPS)
+    opened = move_skeleton(source, skeleton, options, format_name="Acclaim ASF/AMC", name=f"{name}, of {asf.name}")
+    note = () if stated is not None else (f"the .amc states no rate; CMU's {CMU_FPS:g} Hz taken",)
     return replace(opened, notes=(*opened.notes, *note))
-
-
-def _find_asf(path: Path) -> Path:
-    """Return the skeleton of an .amc: ``16.asf`` for ``16_15.amc``, or the only one in the folder."""
-    subject = path.name.split(".")[0].split("_")[0]
-    found = sorted([*path.parent.glob("*.asf"), *path.parent.glob("*.asf.xz")])
-    named = [one for one in found if one.name.split(".")[0] == subject]
-    if len(named or found) != 1:
-        names = ", ".join(one.name for one in found) or "none"
-        raise FileNotFoundError(f"{path} needs its skeleton {subject}.asf beside it, found {names}; pass --asf FILE")
-    return (named or found)[0]
 
 
 def open_expmap(path: Path, options: ReadOptions) -> MotionFile:
@@ -172,6 +175,13 @@ def open_markers(reader: Callable[..., MarkerRecording], name: str) -> Callable[
         recording = replace(recording, positions=recording.positions[options.drop_first :])
         recording = recording if options.up is None else replace(recording, up=options.up)
         chosen = read_marker_set(options.markers) if options.markers is not None else None
+        notes = list(recording.notes)
+        # C3D says which axis is up, TRC does not.
+        if options.up is None and recording.up == "y" and suffix_of(path) == ".trc":
+            chosen = chosen if chosen is not None else choose_marker_set(recording.names, path)
+            if stands_along_z(recording, chosen):
+                recording = replace(recording, up="z")
+                notes.append("z is up in the file; turned")
         static = None
         if options.static is not None:
             readers = {".trc": read_trc, ".c3d": read_c3d}
@@ -185,7 +195,7 @@ def open_markers(reader: Callable[..., MarkerRecording], name: str) -> Callable[
             format=name,
             skeleton=f"{len(fit.names)} markers of the set {fit.set_name}",
             joints=fit.body.joints(fit.motion).double().numpy(),
-            notes=(*recording.notes, *fit.describe()),
+            notes=(*notes, *fit.describe()),
             fit=fit,
         )
 

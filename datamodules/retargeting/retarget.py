@@ -41,8 +41,16 @@ LIMB_RADIUS_M: Final[float] = 0.05
 TRUNK_RADIUS_M: Final[float] = 0.09
 """Half the thickness of limbs, and of trunk and head, for lying and rolling [m]; feet use the body's own sole."""
 
+STANDING_SHARE: Final[float] = 0.8
+"""A pelvis this far above the soles, as a share of where it is at rest, is that of a person who stands."""
+
+STANDING_S: Final[float] = 0.25
+"""Less of it tells no floor [s]."""
+
 SIDES = ("left", "right")
 LEGS = (("hip", "knee"), ("knee", "ankle"))
+
+_FEET: Final = [JOINT_INDEX[f"{side}_{name}"] for side in SIDES for name in ("ankle", "foot")]
 
 
 @dataclass(frozen=True)
@@ -136,22 +144,28 @@ def scale_of_legs(rest: FloatArray) -> float:
     )
 
 
-def put_on_floor(motion: Motion, *, body: Body | None = None) -> Motion:
-    """Shift a motion so that its lowest joint, less what the body has below that joint at rest, is at y = 0.
+def put_on_floor(motion: Motion, *, body: Body | None = None, by: Motion | None = None) -> Motion:
+    """Shift a motion so that its feet stand on y = 0, or where it never stands, what lies lowest.
 
-    The 2nd percentile over frames of the lowest point is used, so that a single bad frame or a toe that dips does not
+    Where a body lies or crawls, its joints in a recording may be below the floor that its feet stand on; so feet count
+    where they stand. The 2nd percentile over frames is used, so that a single bad frame or a toe that dips does not
     lift the whole clip.
 
     Args:
         motion: one motion ``(T, 22, 3, 3)``.
         body: whose joints to use; None takes ``Body.default()``.
+        by: frames of the motion that tell where the floor is; None takes all of it.
 
     Returns:
         The motion, moved along y.
     """
     body = body if body is not None else Body.default()
-    joints, _ = body.forward_kinematics(motion)
-    lowest = (joints[..., 1] - _clearance(body).to(joints)).amin(dim=-1)
+    joints, _ = body.forward_kinematics(by if by is not None else motion)
+    heights = joints[..., 1] - _clearance(body).to(joints)
+    feet = heights[..., _FEET].amin(dim=-1)
+    hip = body.rest_joints[JOINT_INDEX["pelvis"], 1] - body.rest_vertices[..., 1].min()
+    standing = joints[..., 0, 1] - feet > STANDING_SHARE * hip.to(joints)
+    lowest = feet[standing] if int(standing.sum()) >= STANDING_S * motion.fps else heights.amin(dim=-1)
     shift = torch.tensor([0.0, 1.0, 0.0], dtype=motion.translation.dtype) * torch.quantile(lowest, 0.02)
     return replace(motion, translation=motion.translation - shift)
 
@@ -188,7 +202,7 @@ def _align(source: SkeletonMotion, skeleton: SkeletonMap, joint: str, rest: Floa
     if joint not in skeleton.frames_deg:
         joint = joint.replace("wrist", "elbow").replace("foot", "ankle")
     if joint in skeleton.frames_deg:
-        return Rotation.from_euler("xyz", skeleton.frames_deg[joint], degrees=True).as_matrix().T
+        return frame_of(skeleton, joint)
     if joint.endswith("ankle") and skeleton.feet_with_legs:
         knee, shank = joint.replace("ankle", "knee"), rest[JOINT_INDEX[joint]]
         lean = _splay(_rest_bone(source, skeleton, knee)) - _splay(shank - rest[JOINT_INDEX[knee]])
@@ -207,6 +221,11 @@ def _align(source: SkeletonMotion, skeleton: SkeletonMap, joint: str, rest: Floa
         pitch = np.rad2deg(np.arcsin(-start[1])) - skeleton.sole_pitch_deg
         return (twist * swing * Rotation.from_euler("x", pitch, degrees=True)).as_matrix()
     return (twist * swing).as_matrix()
+
+
+def frame_of(skeleton: SkeletonMap, joint: str) -> FloatArray:
+    """Return the rotation ``(3, 3)`` from SMPL's frame of a joint at rest to the one that a map declares for it."""
+    return Rotation.from_euler("xyz", skeleton.frames_deg[joint], degrees=True).as_matrix().T
 
 
 def _splay(bone: FloatArray) -> float:

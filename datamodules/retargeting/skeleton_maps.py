@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
-from datamodules.formats.skeleton import SkeletonMotion
 from datamodules.retargeting.retarget import SIDES, SkeletonMap
 from sim.conventions import JOINT_NAMES
 
@@ -202,10 +199,7 @@ SNU = _make_map(
 )
 """Seoul National University's BVH: a short trunk, Spine1 at the base of the neck."""
 
-SNU_CAPITAL = rename_joints(SNU, {"Head": "HEad"})
-"""The same from the program that spells it so."""
-
-SNU_AMC = rename_joints(SNU_CAPITAL, {"Hips": "root"})
+SNU_AMC = rename_joints(SNU, {"Hips": "root"})
 """Seoul National University's .asf skeletons."""
 
 
@@ -247,7 +241,11 @@ SNU_MARTIAL = _declare_frames(
 )
 """Seoul National University's martial arts: the same, with the left leg and the right arm along -x."""
 
-SMPL = SkeletonMap({name: name for name in JOINT_NAMES}, {name: name for name in JOINT_NAMES})
+SMPL = SkeletonMap(
+    {name: name for name in JOINT_NAMES},
+    {name: name for name in JOINT_NAMES},
+    frames_deg=dict.fromkeys(JOINT_NAMES, (0.0, 0.0, 0.0)),
+)
 """SMPL-22 itself, of another body."""
 
 BVH_MAPS: Final = {
@@ -262,56 +260,20 @@ BVH_MAPS: Final = {
     "LAFAN1": LAFAN1,
     "Xsens": XSENS,
     "SNU": SNU,
-    "SNU with a HEad": SNU_CAPITAL,
 }
 """Maps that a BVH file of unknown origin is tried on, by name."""
 
+ACCLAIM_MAPS: Final = {"CMU's": ACCLAIM, "SNU's": SNU_AMC}
+"""Maps that an .amc of unknown origin is tried on, by name."""
 
-def strip_prefix(skeleton: SkeletonMotion) -> SkeletonMotion:
-    """Take a namespace off the joints' names: ``mixamorig:Hips``, ``mixamorig1_Hips`` and ``actor:Hips`` are ``Hips``.
-
-    A namespace is what stands before a colon, or Mixamo's own with an underscore; only one that all joints share goes.
-    """
-    found = [re.match(r"(?:.*:|mixamorig\d*_?)", name) for name in skeleton.names]
-    prefixes = {match[0] if match else "" for match in found}
-    if len(prefixes) != 1 or prefixes == {""}:
-        return skeleton
-    length = len(prefixes.pop())
-    return replace(skeleton, names=tuple(name[length:] for name in skeleton.names))
-
-
-def name_map(skeleton: SkeletonMotion, origin: str | Path) -> str:
-    """Return the name of the map whose joints a skeleton has.
-
-    Args:
-        skeleton: the motion that was read.
-        origin: where from, for the message.
-
-    Raises:
-        ValueError: no map fits; the message says which comes nearest, what it lacks, and how to give one.
-    """
-    present = set(skeleton.names)
-    lacking = {name: sorted(joints_of(candidate) - present) for name, candidate in BVH_MAPS.items()}
-    fitting = [name for name, missing in lacking.items() if not missing]
-    if fitting:
-        return fitting[0]
-    near = min(lacking, key=lambda name: len(lacking[name]) / len(joints_of(BVH_MAPS[name])))
-    strange = [name for name in skeleton.names if not name.endswith("_end") and name not in joints_of(BVH_MAPS[near])]
-    raise ValueError(
-        f"{origin} fits no skeleton map; known skeletons are {', '.join(BVH_MAPS)}. The nearest, {near}, lacks "
-        f"{_shorten(lacking[near])}, and knows no {_shorten(strange)}; name your joints in a YAML file as "
-        "datamodules/assets/skeleton_map.yaml shows, and give it as the skeleton (--skeleton FILE)"
-    )
+LAID_OTHERWISE: Final = {"LAFAN1": {"SNU sports": SNU_SPORTS, "SNU martial arts": SNU_MARTIAL}}
+"""Maps of the same joints whose frames are laid otherwise; only the rest pose tells them apart."""
 
 
 def joints_of(skeleton: SkeletonMap) -> set[str]:
     """Return every source joint that a map names."""
     driven = {name for driver in skeleton.drivers.values() for name in _as_tuple(driver)}
     return driven | set(skeleton.joints.values()) | set(skeleton.twists.values())
-
-
-def _shorten(names: list[str]) -> str:
-    return f"{', '.join(names[:8])}{f' and {len(names) - 8} more' if len(names) > 8 else ''}" or "other joint"
 
 
 def _as_tuple(driver: str | tuple[str, str]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from datamodules.clips.mocap_research_sets import find_declared
 from datamodules.motion_files import read_motion
+from datamodules.motion_files.guesses import LEG_M, count_t_pose
 from datamodules.motion_files.motion_file import MotionFile, ReadOptions, move_skeleton
 from datamodules.retargeting.retarget import LEGS, SIDES
 from experiments.bandwidth.spectral_gain import JUMP_M_S2, compare_spectrum
@@ -21,12 +22,6 @@ from sim.conventions import JOINT_INDEX, JOINT_NAMES, PARENTS
 from sim.motion import Motion
 from sim.placements import Placement
 from sim.show import DEFAULT_PLACEMENTS, write_page
-
-LEG_M: Final[tuple[float, float]] = (0.55, 1.1)
-"""Lengths of a person's leg, hip to ankle [m]; others mean another unit."""
-
-T_POSE_COSINE: Final[float] = 0.93
-"""Both arms this level and straight out are a T-pose."""
 
 SHOWN: Final[int] = 8
 
@@ -151,14 +146,12 @@ def _describe_spectrum(joints: Joints, fps: float) -> list[str]:
 
 
 def _find_t_pose(joints: Joints) -> list[str]:
-    arms = [joints[:5, JOINT_INDEX[f"{side}_wrist"]] - joints[:5, JOINT_INDEX[f"{side}_shoulder"]] for side in SIDES]
-    left, right = (arm / np.maximum(np.linalg.norm(arm, axis=-1, keepdims=True), 1e-9) for arm in arms)
-    level = (np.abs(left[:, 1]) < 0.15) & (np.abs(right[:, 1]) < 0.15)
-    flat = level & ((left * right).sum(axis=-1) < -T_POSE_COSINE)
-    count = len(flat) if flat.all() else int(flat.argmin())
+    # A few frames tell; a T-pose that was recorded lasts.
+    begin = joints[:5]
+    count = count_t_pose(begin)
     if count == 0:
         return []
-    if count == len(flat):
+    if count == len(begin):
         return ["begins in a T-pose that lasts; recorded, or put in by a conversion: look before using it"]
     words = "frame 0 is a T-pose" if count == 1 else f"frames 0 to {count - 1} are a T-pose"
     return [f"suspicious: {words}, put in by a conversion; pass --drop-first {count}"]

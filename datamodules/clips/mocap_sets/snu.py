@@ -15,8 +15,9 @@ from datamodules.formats.bvh import read_bvh
 from datamodules.formats.skeleton import SkeletonMotion
 from datamodules.formats.trc import read_trc
 from datamodules.markers.fit import fit_markers
+from datamodules.retargeting.find_map import spell_joints
 from datamodules.retargeting.retarget import SkeletonMap, describe_skeleton
-from datamodules.retargeting.skeleton_maps import SMPL, SNU, SNU_AMC, SNU_CAPITAL, SNU_MARTIAL, SNU_SPORTS
+from datamodules.retargeting.skeleton_maps import SMPL, SNU, SNU_AMC, SNU_MARTIAL, SNU_SPORTS
 
 JEHEE_LEE_2019: Final[str] = "Apache-2.0, Copyright 2019 Jehee Lee"
 WOODY2: Final[str] = "snu/woody2"
@@ -89,8 +90,13 @@ def _read_cm(path: Path) -> SkeletonMotion:
     return read_bvh(path, unit_m=0.01)
 
 
+def _read_snu(path: Path) -> SkeletonMotion:
+    # Some programs spell the head HEad.
+    return spell_joints(_read_cm(path), SNU)
+
+
 def _read_inches(path: Path) -> SkeletonMotion:
-    return read_bvh(path, unit_m=INCH_M)
+    return spell_joints(read_bvh(path, unit_m=INCH_M), SNU)
 
 
 _SKELETONS: Final = {"1": "motion_edit_080827", "session2and3": "woody2", "2": "wd2", "3": "wd2"}
@@ -101,7 +107,7 @@ def _read_tiling(path: Path) -> SkeletonMotion:
     name = _SKELETONS[path.parent.name]
     folders = [path.parent, *list(path.parents)[1:3]]
     asf = next((found for folder in folders for found in sorted(folder.glob(f"{name}.asf*"))), folders[0] / name)
-    return read_acclaim(path, asf, unit_m=INCH_M)
+    return spell_joints(read_acclaim(path, asf, unit_m=INCH_M), SNU_AMC)
 
 
 def _read_humanfoot(path: Path) -> SkeletonMotion:
@@ -116,7 +122,7 @@ def _know_ys2010(path: Path, name: str) -> _Known:
 def _choose_ys2010(path: Path) -> tuple[SkeletonMap, _Reader]:
     if path.parent.name in _INCHES:
         return SNU, _read_inches
-    return SNU_CAPITAL if "walking_raw" in path.parts else SNU, _read_cm
+    return SNU, _read_snu
 
 
 def _know_tiling(path: Path, name: str) -> _Known | None:
@@ -150,7 +156,9 @@ def _know_interactive(path: Path, name: str) -> _Known:
 
 
 def _choose_interactive(path: Path) -> tuple[SkeletonMap, _Reader]:
-    return (SNU_CAPITAL, _read_cm) if path.parent.name == "tennis" else (SNU_SPORTS, _read_cm)
+    if path.parent.name == "tennis":
+        return SNU, _read_snu
+    return SNU_SPORTS, _read_cm
 
 
 def _know_humanfoot(path: Path, name: str) -> _Known:

@@ -13,8 +13,9 @@ from scipy.spatial.transform import Rotation
 from datamodules.clips.mocap_sets import MOCAP_SETS, MocapFile
 from datamodules.clips.sources import cut_at_breaks
 from datamodules.formats.skeleton import SkeletonMotion
+from datamodules.retargeting.find_map import find_map
 from datamodules.retargeting.retarget import ALIGNED_BONES, put_on_floor, retarget
-from datamodules.retargeting.skeleton_maps import ACCLAIM, ACCLAIM_BVH, BVH_MAPS, name_map
+from datamodules.retargeting.skeleton_maps import ACCLAIM, ACCLAIM_BVH
 from sim import Body, Motion
 from sim.conventions import JOINT_INDEX, JOINT_NAMES
 
@@ -90,7 +91,7 @@ def test_same_recording_from_two_formats(shared: Path) -> None:
     file = collect(shared)["cmu_16_15/16_15"]
     first = retarget(file.read(), ACCLAIM)
     bvh = read_bvh(shared / "data/mocap/cmu_16_15/16_15.bvh.xz", unit_m=0.01, drop_first=4)
-    assert BVH_MAPS[name_map(bvh, "16_15.bvh")] is ACCLAIM_BVH
+    assert find_map(bvh, "16_15.bvh")[1] is ACCLAIM_BVH
     second = retarget(bvh, ACCLAIM_BVH)
     distance = np.linalg.norm(joints_of(first) - joints_of(second), axis=-1)
     _, one = BODY.forward_kinematics(first)
@@ -170,6 +171,6 @@ def test_unknown_skeletons_are_refused_by_name() -> None:
     names = ("a", "b")
     still = SkeletonMotion(names, (-1, 0), np.zeros((2, 3)), np.zeros((1, 2, 3, 3)), np.zeros((1, 2, 3)), 30.0)
     with pytest.raises(ValueError, match="known skeletons are cgspeed"):
-        name_map(still, "odd.bvh")
+        find_map(still, "odd.bvh")
     with pytest.raises(ValueError, match="no joint 'root'"):
         retarget(still, ACCLAIM)

@@ -32,8 +32,8 @@ def test_a_set_is_read_by_its_rules(shared: Path, capsys: pytest.CaptureFixture[
 def test_what_looks_wrong_is_said(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mocap = shared / "data" / "mocap"
     for name, expected in (
-        ("cmu_daz_bvh_dance_martial/salsa/10", "suspicious: frame 0 is a T-pose"),
-        ("cmu_iclone_bvh/007_03", "suspicious: frame 0 is a T-pose, put in by a conversion; pass --drop-first 1"),
+        ("cmu_daz_bvh_dance_martial/salsa/10", "frames 0 to 3 are a T-pose that a conversion put in front; left out"),
+        ("cmu_iclone_bvh/007_03", "frame 0 is a T-pose that a conversion put in front; left out"),
         ("cmu_iclone_bvh/002_01", "suspicious: the pelvis's height never changes while it travels"),
         ("cmu_iclone_bvh/003_02", "suspicious jumps: frames 11 to 12"),
     ):
