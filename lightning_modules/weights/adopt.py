@@ -40,6 +40,8 @@ def adopt_network(
     except ValueError:  # of another model, which loading says in full
         return network, process
     known = {**sizes, **weights.hyper_parameters}
+    if network.skip not in (NetworkOptions().skip, known.get("skip")):
+        known = {name: value for name, value in known.items() if not name.startswith("skip")}
     return _adopt(network, known, _NETWORK), _adopt(process, known, _PROCESS)
 
 

@@ -142,8 +142,8 @@ def test_another_width_names_both(tmp_path):
         MotionDiffusion(
             **(DIMENSIONS | {"width": 32, "feedforward": 64}), init_from=str(tmp_path / "prior.safetensors")
         )
-    with pytest.raises(ValueError, match=r"num_steps=12 \(the model has 50\)"):
-        MotionDiffusion(**(DIMENSIONS | {"num_steps": 50}), init_from=str(tmp_path / "prior.safetensors"))
+    with pytest.raises(ValueError, match=r"num_steps=12 \(the model has 40\)"):
+        MotionDiffusion(**(DIMENSIONS | {"num_steps": 40}), init_from=str(tmp_path / "prior.safetensors"))
 
 
 class Payload:

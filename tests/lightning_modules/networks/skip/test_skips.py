@@ -97,8 +97,10 @@ def test_a_skip_travels_with_the_weights(kind, tmp_path):
     loaded = load_prior(tmp_path / "w.safetensors")
     with torch.no_grad():
         torch.testing.assert_close(loaded.average(*inputs()), model.average(*inputs()), rtol=0.02, atol=0.02)
-    with pytest.raises(ValueError, match=rf"skip={kind} \(the model has none\)"):
-        _build(init_from=str(tmp_path / "w.safetensors"))
+    assert _build(init_from=str(tmp_path / "w.safetensors")).arguments["skip"] == kind
+    other = {"filter": "detail", "detail": "filter"}[kind]
+    with pytest.raises(ValueError, match=rf"skip={kind} \(the model has {other}\)"):
+        _build(skip=other, init_from=str(tmp_path / "w.safetensors"))
     with pytest.raises(ValueError, match=r"num_steps=10 \(the model has 20\)"):
         _build(num_steps=20, skip=kind, init_from=str(tmp_path / "w.safetensors"))
     with pytest.raises(ValueError, match="without a skip"):
