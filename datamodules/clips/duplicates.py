@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -37,6 +38,10 @@ SHARE: Final[float] = 0.6
 
 _SPREAD_M: Final[float] = 0.02
 _COMPONENTS: Final[int] = 16
+_BLOCK: Final[int] = 2048
+_FAR: Final[int] = 1 << 30
+
+Joints = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -60,16 +65,19 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class _Windows:
-    """Windows of all clips in one table: vectors ``(N, D)``, owning clip, first sample and limit of each."""
+    """Windows of all clips in one table: main directions ``(N, K)``, owning clip, first sample and limit of each."""
 
-    vectors: NDArray[np.float32]
-    owner: NDArray[np.int64]
-    start: NDArray[np.int64]
-    limit: NDArray[np.float64]
+    projected: NDArray[np.float32]
+    owner: NDArray[np.int32]
+    start: NDArray[np.int32]
+    limit: NDArray[np.float32]
 
 
-def find_duplicates(joints: Sequence[NDArray[np.float32]], *, skip: Sequence[bool] | None = None) -> list[Duplicate]:
+def find_duplicates(joints: Sequence[Joints], *, skip: Sequence[bool] | None = None) -> list[Duplicate]:
     """Compare all clips with one another and with their mirror images.
+
+    Windows are kept by a few main directions only and cut anew where these agree, so that hours of motion fit into
+    memory (64 bytes a window of 25 ms).
 
     Args:
         joints: world joint positions of each clip ``(T, 22, 3)`` [m] at :data:`RATE_HZ`, Y up.
@@ -79,13 +87,21 @@ def find_duplicates(joints: Sequence[NDArray[np.float32]], *, skip: Sequence[boo
         The pairs found. Standing still has no time shift, so windows whose joints stay within 2 cm are left out.
     """
     used = [index for index in range(len(joints)) if not (skip is not None and skip[index])]
+    used = [index for index in used if len(joints[index]) > (FRAMES - 1) * STRIDE]
+    if not used:
+        return []
+    axes = _find_axes(joints, used)
     # Every clip's windows start at all samples; what is looked for, at every fourth one.
-    everywhere = _cut_windows(joints, used, mirror=False, step=1)
+    everywhere = _cut_windows(joints, used, axes, mirror=False, step=1)
+    tree = cKDTree(everywhere.projected)
     found = []
     for mirror in (False, True):
-        sought = _cut_windows(joints, used, mirror=mirror, step=STRIDE)
-        found += _collect(sought, everywhere, _pair_windows(sought, everywhere), mirrored=mirror)
-    return found
+        sought = _cut_windows(joints, used, axes, mirror=mirror, step=STRIDE)
+        counts = np.bincount(sought.owner, minlength=len(joints))
+        for one in used:
+            if counts[one]:
+                found += _compare_clip(joints, one, sought, counts, everywhere, tree, mirrored=mirror)
+    return sorted(found, key=lambda pair: (pair.mirrored, pair.first, pair.second))
 
 
 def group_duplicates(count: int, duplicates: Sequence[Duplicate]) -> list[int]:
@@ -96,32 +112,50 @@ def group_duplicates(count: int, duplicates: Sequence[Duplicate]) -> list[int]:
     return [int(group) for group in connected_components(links, directed=False)[1]]
 
 
-def _cut_windows(joints: Sequence[NDArray[np.float32]], used: Sequence[int], *, mirror: bool, step: int) -> _Windows:
-    size = FRAMES * joints[0].shape[1] * 3 if joints else 0
-    vectors, owners, starts, limits = [np.zeros((0, size), np.float32)], [np.zeros(0, int)], [np.zeros(0, int)], []
+def _find_axes(joints: Sequence[Joints], used: Sequence[int]) -> NDArray[np.float32]:
+    """Main directions of windows ``(660, K)``, from some thousand of them."""
+    total = sum(len(joints[index]) for index in used)
+    every = max(1, total // 4000)
+    sample = np.concatenate(
+        [_canonical_windows(joints[one], np.arange(0, _count(joints[one]), every), mirror=False) for one in used]
+    )
+    _, _, directions = np.linalg.svd(sample - sample.mean(axis=0), full_matrices=False)
+    return np.ascontiguousarray(directions[:_COMPONENTS].T)
+
+
+def _count(joints: Joints) -> int:
+    """Windows that fit into a clip."""
+    return len(joints) - (FRAMES - 1) * STRIDE
+
+
+def _cut_windows(
+    joints: Sequence[Joints], used: Sequence[int], axes: NDArray[np.float32], *, mirror: bool, step: int
+) -> _Windows:
+    projected, owners, starts, limits = [], [], [], []
     for index in used:
-        if len(joints[index]) > (FRAMES - 1) * STRIDE:
-            windows = _canonical_windows(joints[index], mirror=mirror)[::step]
-            moving = np.flatnonzero(windows.std(axis=1).max(axis=-1) > _SPREAD_M)
-            windows = windows[moving]
+        count = _count(joints[index])
+        for first in range(0, count, _BLOCK):
+            at = np.arange(first, min(count, first + _BLOCK))
+            at = at[at % step == 0]
+            windows = _canonical_windows(joints[index], at, mirror=mirror).reshape(len(at), FRAMES, len(axes) // FRAMES)
+            moving = windows.std(axis=1).max(axis=-1) > _SPREAD_M
+            windows, at = windows[moving], at[moving]
             speed = np.sqrt((np.diff(windows, axis=1) ** 2).mean(axis=(1, 2)) * 3) * RATE_HZ / STRIDE
-            vectors.append(windows.reshape(len(windows), size))
-            owners.append(np.full(len(windows), index))
-            starts.append(moving * step)
-            limits.append(LIMIT_M + LIMIT_S * speed)
-    limit = np.concatenate(limits) if limits else np.zeros(0)
-    return _Windows(np.concatenate(vectors), np.concatenate(owners), np.concatenate(starts), limit)
+            projected.append(windows.reshape(len(windows), len(axes)) @ axes)
+            owners.append(np.full(len(at), index, dtype=np.int32))
+            starts.append(at.astype(np.int32))
+            limits.append((LIMIT_M + LIMIT_S * speed).astype(np.float32))
+    return _Windows(np.concatenate(projected), np.concatenate(owners), np.concatenate(starts), np.concatenate(limits))
 
 
-def _canonical_windows(joints: NDArray[np.float32], *, mirror: bool) -> NDArray[np.float32]:
-    """All windows of a clip ``(N, FRAMES, 66)``: relative to the root, turned so that their first frame faces +Z.
+def _canonical_windows(joints: Joints, starts: NDArray[np.integer], *, mirror: bool) -> NDArray[np.float32]:
+    """Windows of a clip ``(N, 660)``: relative to the root, turned so that their first frame faces +Z.
 
     The root's place holds half of its path within the window, so that walking on the spot is not walking.
     """
+    view = joints[starts[:, None] + STRIDE * np.arange(FRAMES)]
     if mirror:
-        joints = joints[:, list(MIRROR)] * np.array([-1.0, 1.0, 1.0], dtype=np.float32)
-    span = (FRAMES - 1) * STRIDE + 1
-    view = np.lib.stride_tricks.sliding_window_view(joints, span, axis=0)[..., ::STRIDE].transpose(0, 3, 1, 2)
+        view = view[:, :, list(MIRROR)] * np.array([-1.0, 1.0, 1.0], dtype=np.float32)
     windows = view - view[:, :, :1]
     windows[:, :, 0] = 0.5 * (view[:, :, 0] - view[:, :1, 0])
     hips = view[:, 0, JOINT_INDEX["left_hip"]] - view[:, 0, JOINT_INDEX["right_hip"]]
@@ -129,49 +163,74 @@ def _canonical_windows(joints: NDArray[np.float32], *, mirror: bool) -> NDArray[
     cosine, sine, zero, one = np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
     turn = np.stack([cosine, zero, -sine, zero, one, zero, sine, zero, cosine], axis=-1).reshape(-1, 1, 3, 3)
     turned = windows @ turn.transpose(0, 1, 3, 2)
-    return turned.reshape(len(windows), FRAMES, -1).astype(np.float32)
+    return turned.reshape(len(windows), FRAMES * view.shape[2] * 3).astype(np.float32)
 
 
-def _pair_windows(sought: _Windows, everywhere: _Windows) -> NDArray[np.int64]:
-    """Pairs of rows ``(N, 2)`` of different clips that are twins: found in the main directions, checked in full."""
-    if len(sought.vectors) == 0:
-        return np.zeros((0, 2), dtype=np.int64)
-    centre = everywhere.vectors.mean(axis=0)
-    every = max(1, len(everywhere.vectors) // 4000)
-    _, _, directions = np.linalg.svd(everywhere.vectors[::every] - centre, full_matrices=False)
-    axes = directions[:_COMPONENTS].T
-    scale = np.sqrt(sought.vectors.shape[1] / 3)
-    tree = cKDTree((everywhere.vectors - centre) @ axes)
+def _compare_clip(
+    joints: Sequence[Joints],
+    one: int,
+    sought: _Windows,
+    counts: NDArray[np.intp],
+    everywhere: _Windows,
+    tree: cKDTree,
+    *,
+    mirrored: bool,
+) -> list[Duplicate]:
+    """Find the clips that a clip's windows lie in, at one time shift for enough of them."""
+    rows = np.flatnonzero(sought.owner == one)
+    scale = np.sqrt(FRAMES * joints[one].shape[1])
     # Projection only shortens, so no pair within the limit is lost.
-    near = tree.query_ball_point((sought.vectors - centre) @ axes, sought.limit * scale)
-    kept = [np.zeros((0, 2), dtype=np.int64)]
-    for row, candidates in enumerate(near):
-        others = np.array(
-            [other for other in candidates if everywhere.owner[other] != sought.owner[row]], dtype=np.int64
-        )
-        if len(others):
-            distance = np.linalg.norm(everywhere.vectors[others] - sought.vectors[row], axis=1) / scale
-            close = others[distance <= sought.limit[row]]
-            kept.append(np.stack([np.full(len(close), row), close], axis=1))
-    return np.concatenate(kept)
-
-
-def _collect(sought: _Windows, everywhere: _Windows, pairs: NDArray[np.int64], *, mirrored: bool) -> list[Duplicate]:
-    """Count twins of each pair of clips by time shift and keep pairs with enough of them."""
-    first, second = sought.owner[pairs[:, 0]], everywhere.owner[pairs[:, 1]]
-    counts = np.bincount(sought.owner, minlength=int(everywhere.owner.max(initial=0)) + 1)
-    shifts = everywhere.start[pairs[:, 1]] - sought.start[pairs[:, 0]]
-    scale = np.sqrt(sought.vectors.shape[1] / 3)
+    near = tree.query_ball_point(sought.projected[rows], sought.limit[rows] * scale, return_sorted=False)
+    twins = np.fromiter(chain.from_iterable(near), dtype=np.int64)
+    mine = np.repeat(rows, [len(candidates) for candidates in near])
+    other_of = everywhere.owner[twins]
+    needed = max(2.0, SHARE * len(rows))
     found = []
-    for one, other in sorted(set(zip(first.tolist(), second.tolist(), strict=True))):
-        if (counts[one], one) > (counts[other], other):
-            continue  # the shorter clip comes first, and each pair once
-        rows = np.flatnonzero((first == one) & (second == other))
-        values, numbers = np.unique(shifts[rows], return_counts=True)
-        best = int(values[numbers.argmax()])
-        rows = rows[np.abs(shifts[rows] - best) <= 1]
-        if len(np.unique(pairs[rows, 0])) >= max(2, SHARE * counts[one]):
-            distance = sought.vectors[pairs[rows, 0]] - everywhere.vectors[pairs[rows, 1]]
-            median = float(np.median(np.linalg.norm(distance, axis=1)) / scale)
-            found.append(Duplicate(one, other, best / RATE_HZ, median, mirrored))
+    for other, count in zip(*np.unique(other_of, return_counts=True), strict=True):
+        # The shorter clip is sought in the longer, and each pair once.
+        if other == one or count < needed or (counts[one], one) > (counts[other], other):
+            continue
+        chosen = other_of == other
+        pair = _check_pair(joints, one, int(other), sought, everywhere, mine[chosen], twins[chosen], needed, mirrored)
+        found += [pair] if pair is not None else []
     return found
+
+
+def _check_pair(
+    joints: Sequence[Joints],
+    one: int,
+    other: int,
+    sought: _Windows,
+    everywhere: _Windows,
+    mine: NDArray[np.int64],
+    twins: NDArray[np.int64],
+    needed: float,
+    mirrored: bool,
+) -> Duplicate | None:
+    """Check candidates of one pair of clips in full, and whether enough agree at one shift."""
+    shifts = everywhere.start[twins] - sought.start[mine]
+    likely = np.abs(shifts[:, None] - _busiest(shifts, needed)[None]).min(axis=1, initial=_FAR) <= 1
+    mine, twins, shifts = mine[likely], twins[likely], shifts[likely]
+    if len(np.unique(mine)) < needed:
+        return None
+    first = _canonical_windows(joints[one], sought.start[mine], mirror=mirrored)
+    second = _canonical_windows(joints[other], everywhere.start[twins], mirror=False)
+    distance = np.linalg.norm(first - second, axis=1) / np.sqrt(FRAMES * joints[one].shape[1])
+    close = distance <= sought.limit[mine]
+    mine, shifts, distance = mine[close], shifts[close], distance[close]
+    if not len(mine):
+        return None
+    values, numbers = np.unique(shifts, return_counts=True)
+    best = int(values[numbers.argmax()])
+    at = np.abs(shifts - best) <= 1
+    if len(np.unique(mine[at])) < needed:
+        return None
+    return Duplicate(one, other, best / RATE_HZ, float(np.median(distance[at])), mirrored)
+
+
+def _busiest(shifts: NDArray[np.int32], needed: float) -> NDArray[np.int64]:
+    """Shifts at which, one sample up or down, there are enough candidates."""
+    low = int(shifts.min()) - 1
+    counts = np.bincount(shifts - low, minlength=3)
+    around = np.convolve(counts, np.ones(3, dtype=int), mode="same")
+    return np.flatnonzero(around >= needed) + low

@@ -60,14 +60,21 @@ def open_bvh(path: Path, options: ReadOptions) -> MotionFile:
         unit_m, unit = guess_unit(source, skeleton)
         source = scale_skeleton(source, unit_m)
         notes.append(f"BVH states no unit; {unit} taken, by the length of the legs")
-    # Y may not be up yet; a T-pose along another axis is left in.
-    posed = 0 if options.drop_first else count_put_in_front(map_joints(source, skeleton), source.fps)
-    if 0 < posed < len(source.positions):
-        source = source.frames(posed)
-        frames = "frame 0 is" if posed == 1 else f"frames 0 to {posed - 1} are"
-        notes.append(f"{frames} a T-pose that a conversion put in front; left out")
+    source, front = _leave_out_front(source, skeleton, options)
     opened = move_skeleton(source, skeleton, options, format_name="BVH", name=name)
-    return replace(opened, notes=(*opened.notes, *notes))
+    return replace(opened, notes=(*opened.notes, *notes, *front))
+
+
+def _leave_out_front(
+    source: SkeletonMotion, skeleton: SkeletonMap, options: ReadOptions
+) -> tuple[SkeletonMotion, list[str]]:
+    """Leave out a T-pose that was put in front, unless told how many frames go, and say so."""
+    # Y may not be up yet; a T-pose along another axis stays.
+    posed = 0 if options.drop_first else count_put_in_front(map_joints(source, skeleton), source.fps)
+    if not 0 < posed < len(source.positions):
+        return source, []
+    frames = "frame 0 is" if posed == 1 else f"frames 0 to {posed - 1} are"
+    return source.frames(posed), [f"{frames} a T-pose that a conversion put in front; left out"]
 
 
 def _map_of(source: SkeletonMotion, options: ReadOptions, path: Path) -> tuple[SkeletonMotion, SkeletonMap, str]:
@@ -88,9 +95,10 @@ def open_acclaim(path: Path, options: ReadOptions) -> MotionFile:
         source, skeleton, name = read, read_skeleton_map(options.skeleton, read.names), str(options.skeleton)
     else:
         source, skeleton, name = find_map(read, path, ACCLAIM_MAPS)
+    source, front = _leave_out_front(source, skeleton, options)
     opened = move_skeleton(source, skeleton, options, format_name="Acclaim ASF/AMC", name=f"{name}, of {asf.name}")
     note = () if stated is not None else (f"the .amc states no rate; CMU's {CMU_FPS:g} Hz taken",)
-    return replace(opened, notes=(*opened.notes, *note))
+    return replace(opened, notes=(*opened.notes, *note, *front))
 
 
 def open_expmap(path: Path, options: ReadOptions) -> MotionFile:

@@ -25,6 +25,13 @@ from sim.show import DEFAULT_PLACEMENTS, write_page
 
 SHOWN: Final[int] = 8
 
+DRIFT_M_S: Final[float] = 0.7
+DRIFT_S: Final[float] = 0.45
+FALL_M_S2: Final[float] = -6.0
+DRIFT_RATE_HZ: Final[float] = 30.0
+"""A body none of whose joints rests below this speed for this long, without the acceleration of a fall: the honest
+recordings of the collection reach 0.3 s (landings, rolls)."""
+
 MEAN_HEADING: Final[float] = 0.3
 """Mean of unit vectors below which a person faces all ways."""
 
@@ -67,7 +74,12 @@ def inspect_motion(path: Path, options: ReadOptions) -> tuple[MotionFile, list[s
         *_describe_size(joints),
     ]
     if len(joints) > 2:
-        lines += [*_describe_speed(joints, fps), *find_jumps(joints, fps), *_describe_spectrum(joints, fps)]
+        lines += [
+            *_describe_speed(joints, fps),
+            *find_jumps(joints, fps),
+            *find_drift(joints, fps),
+            *_describe_spectrum(joints, fps),
+        ]
     lines += _find_t_pose(joints)
     lines += [rules] if rules else []
     return read, [*lines, *read.notes]
@@ -138,6 +150,34 @@ def find_jumps(joints: Joints, fps: float) -> list[str]:
         told.append(f"{where} ({JOINT_NAMES[int(part.argmax())]}, {part.max():.0f} m/s^2)")
     more = f" and {len(groups) - SHOWN} more" if len(groups) > SHOWN else ""
     return [f"suspicious jumps: {', '.join(told)}{more}"]
+
+
+def find_drift(joints: Joints, fps: float) -> list[str]:
+    """Say when a whole body moves although nothing of it rests and it does not fall: its root's path is wrong.
+
+    Args:
+        joints: world positions ``(T, 22, 3)`` [m], T > 2.
+        fps: frame rate [Hz].
+    """
+    every = max(1, round(fps / DRIFT_RATE_HZ))
+    rate = fps / every
+    moved = joints[::every]
+    slowest = np.linalg.norm(np.diff(moved, axis=0), axis=-1).min(axis=1) * rate
+    rising = np.diff(moved.mean(axis=1)[:, 1]) * rate
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], slowest > DRIFT_M_S, [False]]).astype(int)))
+    told = []
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        if (stop - start) / rate >= DRIFT_S and stop - start > 2:
+            times = np.arange(stop - start) / rate
+            if np.polyfit(times, rising[start:stop], 1)[0] > FALL_M_S2:
+                told.append(f"{(stop - start) / rate:.1f} s from {start / rate:.1f} s on")
+    if not told:
+        return []
+    more = f" and {len(told) - SHOWN} times more" if len(told) > SHOWN else ""
+    return [
+        f"suspicious: for {', '.join(told[:SHOWN])}{more} nothing rests (every joint is faster than {DRIFT_M_S:g} m/s) "
+        "and the body does not fall; the root's path is wrong, or feet slide"
+    ]
 
 
 def _describe_spectrum(joints: Joints, fps: float) -> list[str]:

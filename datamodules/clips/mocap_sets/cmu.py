@@ -21,12 +21,15 @@ def _list_trials(folder: Path) -> Iterator[MocapFile]:
 
         def read(path: Path = path, is_amc: bool = is_amc) -> SkeletonMotion:
             if not is_amc:
-                # What one author cut to 2 s has lost its T-pose.
-                return read_bvh(path, unit_m=CMU_UNIT_M, drop_first=0 if path.parent.name == "jump_bvh_2s" else 1)
+                # What one author cut to 2 s has lost its T-pose; one trial had lost a frame and has two.
+                posed = 0 if path.parent.name == "jump_bvh_2s" else 2 if path.name.startswith("07_12") else 1
+                return read_bvh(path, unit_m=CMU_UNIT_M, drop_first=posed)
             # Each subject has legs of its own.
             subject = path.name.partition("_")[0]
             asf = next(iter(sorted(path.parent.glob(f"{subject}.asf*"))), path.parent / f"{subject}.asf")
-            return read_acclaim(path, asf, fps=120.0, unit_m=CMU_UNIT_M)
+            # 09_10 begins with four frames of zeros.
+            zeros = 4 if path.name.startswith("09_10") else 0
+            return read_acclaim(path, asf, fps=120.0, unit_m=CMU_UNIT_M, drop_first=zeros)
 
         name = name_file(path, folder)
         yield MocapFile(

@@ -16,8 +16,8 @@ from datamodules.motion_files import read_motion
 from datamodules.motion_files.motion_file import ReadOptions
 from datamodules.retargeting.find_map import find_map, strip_prefix
 from datamodules.retargeting.rest_pose import align_rest, is_standing
-from datamodules.retargeting.retarget import SkeletonMap, retarget
-from datamodules.retargeting.skeleton_maps import BVH_MAPS, LAFAN1, MIXAMO
+from datamodules.retargeting.retarget import SkeletonMap, frame_of, retarget
+from datamodules.retargeting.skeleton_maps import BVH_MAPS, LAFAN1, MIXAMO, SNU_MARTIAL, SNU_SPORTS
 from sim import Body, Motion
 from sim.conventions import JOINT_INDEX, JOINT_NAMES, NUM_JOINTS, PARENTS
 
@@ -161,6 +161,23 @@ def test_bones_along_axes_of_their_own_give_the_motion_back(tmp_path: Path, walk
         assert angles[:, index].max() < (1.0 if name.startswith(("left", "right")) else 2.0), name
 
 
+@pytest.mark.parametrize(("name", "skeleton"), [("SNU sports", SNU_SPORTS), ("SNU martial arts", SNU_MARTIAL)])
+def test_declared_frames_are_known_by_the_rest_pose_and_give_the_motion_back(
+    tmp_path: Path, walk: Motion, name: str, skeleton: SkeletonMap
+) -> None:
+    frames = np.stack([frame_of(skeleton, joint) for joint in JOINT_NAMES])
+    read = read_motion(write_bvh(tmp_path / "a.bvh", walk, name_joints(skeleton), frames))
+    assert read.skeleton == name
+    # Nothing is estimated, so that a clip of any length and kind comes out alike.
+    assert not any("found from the motion" in note for note in read.notes)
+    angles = angles_between(read.motion, walk)
+    elbows = [JOINT_INDEX[f"{side}_elbow"] for side in ("left", "right")]
+    # Forearms turn about their bones as far as hands do, which the walk's own do not.
+    assert np.delete(angles, elbows, axis=1).max() < 0.1
+    joints = [BODY.joints(motion).numpy() for motion in (read.motion, walk)]
+    assert np.abs((joints[0] - joints[0][:, :1]) - (joints[1] - joints[1][:, :1])).max() < 1e-3
+
+
 def test_a_standing_rest_pose_is_left_alone(tmp_path: Path, walk: Motion) -> None:
     names = name_joints(MIXAMO)
     source = read_bvh(
@@ -201,6 +218,17 @@ def test_prefixes_go_only_where_all_joints_share_them() -> None:
     assert strip_prefix(named("actor:rig:Hips", "actor:rig:Spine")).names == ("Hips", "Spine")
     assert strip_prefix(named("a:Hips", "b:Spine")).names == ("a:Hips", "b:Spine")
     assert strip_prefix(named("Hips", "Spine")).names == ("Hips", "Spine")
+
+
+def test_capitals_make_no_other_joint() -> None:
+    names = tuple(name.upper() if name == "Head" else name for name in name_joints(LAFAN1))
+    count = len(names)
+    still = np.zeros((1, count, 3))
+    offsets = np.tile([0.1, 0.2, 0.3], (count, 1))
+    source = SkeletonMotion(names, tuple(PARENTS), offsets, np.zeros((1, count, 3, 3)), still, 30.0)
+    spelled, _, name = find_map(source, "x.bvh")
+    assert name == "LAFAN1"
+    assert spelled.names == tuple(name_joints(LAFAN1))
 
 
 @pytest.mark.parametrize("name", list(BVH_MAPS))

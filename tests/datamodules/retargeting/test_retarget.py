@@ -152,6 +152,21 @@ def test_floor_lies_below_feet_and_below_a_lying_body() -> None:
     assert float(vertices[..., 1].min()) == pytest.approx(0.0, abs=0.06)
 
 
+def test_feet_that_stand_tell_the_floor_not_what_lies_beneath_them() -> None:
+    """Lying, a recording's joints may be below the floor that its feet stand on."""
+    rotations = torch.eye(3).repeat(60, 22, 1, 1)
+    rotations[30:, 0] = torch.from_numpy(Rotation.from_euler("x", -90, degrees=True).as_matrix()).float()
+    height = torch.full((60, 3), 0.0)
+    height[:30, 1], height[30:, 1] = 1.0, -0.1
+    motion = put_on_floor(Motion(rotations, height, 30.0))
+    vertices = BODY.vertices(motion)[..., 1]
+    assert float(vertices[:30].min()) == pytest.approx(0.0, abs=2e-3)
+    assert float(motion.translation[30, 1] - motion.translation[0, 1]) == pytest.approx(-1.1, abs=1e-5)
+    # A tenth of a second on its feet is no standing.
+    short = Motion(rotations[27:], height[27:], 30.0)
+    assert float(BODY.vertices(put_on_floor(short))[3:, :, 1].min()) == pytest.approx(0.0, abs=0.06)
+
+
 def test_recordings_are_cut_where_they_break(shared: Path) -> None:
     file = collect(shared)["cmu_asfamc/02_01"]
     motion = retarget(file.read(), ACCLAIM)
