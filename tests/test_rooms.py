@@ -59,7 +59,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "experiments": (
         ("pipeline",),
         ("arms", "bandwidth", "bench", "tools"),
-        ("acceleration", "har_eval"),
+        ("acceleration", "har_eval", "prior"),
         ("commands",),
         ("cli",),
     ),
