@@ -10,14 +10,17 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from datamodules.clips.cache import CachedClip
+from datamodules.clips.cache import CachedClip, convert, load
 from datamodules.clips.captions import paraphrase
+from datamodules.clips.clip import LYING
+from datamodules.clips.duplicates import find_duplicates
+from datamodules.clips.labels import label_of
 from datamodules.clips.motion_pack import PackedClip, write_pack
-from datamodules.motion import MotionDataModule
+from datamodules.clips.sources import SourceItem, list_items
 from datamodules.splits import Split
 from sim.motion import Motion
 from sim.trajectory import resample_motion
@@ -28,10 +31,10 @@ FPS: Final[float] = 30.0
 SIDES: Final[dict[Split, float]] = {"train": 0.7, "val": 0.12, "test": 0.18}
 """Share of an activity's time on each side."""
 
+_CHANGES: Final = ("sitting_down", "standing_up", "lying_down", "getting_up", "falling")
 SECONDS: Final[dict[str, float]] = {
-    **dict.fromkeys(("walking", "running", "jumping", "standing", "sitting"), 80.0),
-    **dict.fromkeys(("sitting_down", "standing_up", "lying_down", "getting_up", "falling", "stairs_up"), 40.0),
-    **dict.fromkeys(("lying_on_back", "lying_on_left_side", "lying_on_right_side", "lying_face_down"), 40.0),
+    **dict.fromkeys(("walking", "running", "jumping", "standing", "sitting"), 90.0),
+    **dict.fromkeys((*_CHANGES, *LYING, "stairs_up", "stairs_down"), 40.0),
 }
 """Most time of an activity [s]."""
 
@@ -39,28 +42,67 @@ OTHER_S: Final[float] = 28.0
 
 SETS: Final = ("cmu_", "snu_")
 
+GIVES: Final[dict[str | None, tuple[str, ...]]] = {
+    None: (),
+    "stops": ("standing",),
+    "directions": ("standing", "sidestepping", "walking_backwards", "turning"),
+    "fast": ("running",),
+    "seat": ("standing", "sitting", "sitting_down", "standing_up"),
+    "floor": ("falling", "lying_down", "getting_up", *LYING),
+    "stairs": ("stairs_up", "stairs_down"),
+}
+"""What files of a cut are opened for beside their own activity."""
 
-def choose_pieces(clips: Sequence[CachedClip], seconds: float) -> list[tuple[CachedClip, float, float]]:
-    """Choose pieces up to a length in all, people and recordings in turn; the same in every run.
 
-    Returns:
-        Clip, first second and last second of each piece.
-    """
-    people: dict[str, list[CachedClip]] = defaultdict(list)
-    for clip in sorted(clips, key=lambda one: hashlib.sha256(one.name.encode()).hexdigest()):
-        people[clip.item.person or clip.item.group].append(clip)
-    queues, chosen, spent = [people[name] for name in sorted(people)], [], 0.0
-    while queues and spent < seconds:
-        for queue in queues:
-            clip = queue.pop(0)
-            length = min(PIECE_S, clip.seconds)
-            # The middle of a long recording: its ends are often people getting ready.
-            first = (clip.seconds - length) / 2
-            chosen.append((clip, first, first + length))
-            spent += length
-            if spent >= seconds:
-                break
-        queues = [queue for queue in queues if queue]
+class Budget:
+    """Seconds that each activity still has on each side."""
+
+    def __init__(self) -> None:
+        self._left = defaultdict[tuple[str, Split], float](float)
+        self._known: set[str] = set()
+
+    def left(self, activity: str, side: Split) -> float:
+        """Seconds left of an activity on a side."""
+        if activity not in self._known:
+            self._known.add(activity)
+            for one, share in SIDES.items():
+                self._left[activity, one] = share * SECONDS.get(activity, OTHER_S)
+        return self._left[activity, side]
+
+    def spend(self, clip: CachedClip, side: Split) -> float:
+        """Take a piece of a clip; returns its length, 0 where nothing is left of its activity."""
+        left = self.left(clip.activity, side)
+        if left <= 0:
+            return 0.0
+        length = min(PIECE_S, clip.seconds)
+        self._left[clip.activity, side] = left - length
+        return length
+
+
+def in_turn(items: Sequence[SourceItem]) -> Iterator[SourceItem]:
+    """Items in an order that is the same in every run: people in turn, each one's recordings by a hash."""
+    people: dict[str, list[SourceItem]] = defaultdict(list)
+    for item in sorted(items, key=lambda one: hashlib.sha256(one.name.encode()).hexdigest()):
+        people[item.person or item.group].append(item)
+    while people:
+        for name in sorted(people):
+            yield people[name].pop(0)
+        people = {name: left for name, left in people.items() if left}
+
+
+def choose(items: Sequence[SourceItem], cache_dir: Path) -> list[tuple[CachedClip, Split, float]]:
+    """Open recordings until no activity lacks time on a side; returns clips, sides and lengths of pieces [s]."""
+    budget, chosen = Budget(), []
+    for item in in_turn(items):
+        label, side = label_of(*item.name.split("/", 1)), item.split or "train"
+        gives = (label.activity or "", *GIVES.get(label.cut, ()))
+        if not any(budget.left(activity, side) > 0 for activity in gives):
+            continue
+        convert([item], cache_dir)
+        for clip in load([item], cache_dir):
+            length = 0.0 if clip.looped else budget.spend(clip, side)
+            if length:
+                chosen.append((clip, side, length))
     return chosen
 
 
@@ -72,31 +114,27 @@ def build(collection: Path, output: Path, cache_dir: Path) -> None:
         output: the ``.npz`` to write.
         cache_dir: where converted clips are kept.
     """
-    module = MotionDataModule([str(collection)], cache_dir=str(cache_dir), ships_only=True)
-    module.prepare_data()
-    module.setup()
-    twins = {pair.first for pair in module.library.duplicates}
-    packed: list[tuple[PackedClip, Motion]] = []
-    for activity in module.activities:
-        for side, share in SIDES.items():
-            own = [
-                clip
-                for number, (clip, where) in enumerate(zip(module.library.clips, module.library.sides, strict=True))
-                if where == side and clip.activity == activity and number not in twins
-                if clip.source.startswith(SETS) and not clip.looped
-            ]
-            for clip, first, last in choose_pieces(own, SECONDS.get(activity, OTHER_S) * share):
-                packed.append(_pack(clip, side, first, last))
+    items = [item for item in list_items(str(collection)) if item.name.startswith(SETS)]
+    chosen = choose(items, cache_dir)
+    twins = {pair.first for pair in find_duplicates([clip.joints for clip, _, _ in chosen])}
+    packed = [_pack(*entry) for number, entry in enumerate(chosen) if number not in twins]
     write_pack(output, packed)
+    seconds: dict[str, float] = defaultdict(float)
+    for about, motion in packed:
+        seconds[f"{about.activity} {about.split}"] += motion.duration_s
+    print(f"{len(packed)} clips, {sum(seconds.values()) / 60:.1f} minutes, {output.stat().st_size / 1e6:.2f} MB")
+    print("\n".join(f"{name:<28}{value:7.1f} s" for name, value in sorted(seconds.items())))
 
 
-def _pack(clip: CachedClip, side: Split, first: float, last: float) -> tuple[PackedClip, Motion]:
+def _pack(clip: CachedClip, side: Split, length: float) -> tuple[PackedClip, Motion]:
     motion = clip.load_clip().motion
-    piece = motion.frames(round(first * motion.fps), round(last * motion.fps) + 1)
+    # The middle of a long recording: its ends are often people getting ready.
+    first = max(0.0, (motion.duration_s - length) / 2)
+    piece = motion.frames(round(first * motion.fps), round((first + length) * motion.fps) + 1)
     piece = resample_motion(piece, fps=min(FPS, piece.fps))
     known = set(paraphrase(clip.activity))
     about = PackedClip(
-        name=clip.name if first == 0 else f"{clip.name}+{first:.1f}s",
+        name=f"{clip.name}+{first:.1f}s" if first else clip.name,
         origin=clip.item.name,
         activity=clip.activity,
         said=tuple(text for text in clip.captions if text not in known),

@@ -34,7 +34,7 @@ class ClipLabel:
         session: people recorded together, who lie on one side of a split; None where there is none.
         cut: rule of :mod:`datamodules.clips.spans` by which the file is cut, or None.
         rest: activity of stretches that the rule does not name; None leaves them out.
-        split: side that the file or its person is held out for, or None.
+        split: side of the split that the file is on (``datamodules/assets/clip_sides.yaml``).
         why: reason for leaving the file out.
     """
 
@@ -44,7 +44,7 @@ class ClipLabel:
     session: str | None = None
     cut: str | None = None
     rest: str | None = None
-    split: Split | None = None
+    split: Split = "train"
     why: str = ""
 
 
@@ -71,7 +71,6 @@ class _SetRules:
 class _Table:
     sets: Mapping[str, _SetRules]
     sides: Mapping[str, Split]
-    test_files: frozenset[str]
     same: Mapping[str, str]
 
 
@@ -109,7 +108,7 @@ def label_of(set_folder: str, path_inside: str) -> ClipLabel:
         _fill(rules.session, groups),
         rule.cut,
         rule.rest,
-        "test" if f"{set_folder}/{inside}" in table.test_files else table.sides.get(person or ""),
+        table.sides.get(f"{set_folder}/{inside}", "train"),
         rule.why,
     )
 
@@ -127,12 +126,15 @@ def _fill(name: str | None, groups: tuple[str, ...]) -> str | None:
 
 @cache
 def _load_table() -> _Table:
-    text = resources.files("datamodules").joinpath("assets/clip_labels.yaml").read_text(encoding="utf-8")
-    table = yaml.safe_load(text)
-    sides: dict[str, Split] = dict.fromkeys(table["test_people"], "test")
-    sides |= dict.fromkeys(table["validation_people"], "val")
+    table, kept = (
+        yaml.safe_load(resources.files("datamodules").joinpath(f"assets/{name}.yaml").read_text(encoding="utf-8"))
+        for name in ("clip_labels", "clip_sides")
+    )
+    sides: dict[str, Split] = {
+        f"{folder}/{file}": side for side in ("test", "val") for folder, files in kept[side].items() for file in files
+    }
     sets = {str(folder): _read_set(str(folder), entry) for folder, entry in table["sets"].items()}
-    return _Table(sets, sides, frozenset(table["test_files"]), table["same_people"])
+    return _Table(sets, sides, table["same_people"])
 
 
 def _read_set(folder: str, entry: Mapping[str, object]) -> _SetRules:

@@ -30,10 +30,7 @@ def _list_iclone(folder: Path) -> Iterator[MocapFile]:
             return read_bvh(path, unit_m=0.01, fps=60.0, drop_first=drop)
 
         cmu = f"{int(subject):02d}_{trial}" if subject.isdigit() else None
-        yield MocapFile(name_file(path, folder), path, "motion", cmu, CHARACTER_CREATOR, read, group=f"cmu/{cmu}")
-
-
-_BANDAI_ACTIVITIES: Final = {"walk": "walking", "run": "running", "dance": "dancing", "kick": "kicking"}
+        yield MocapFile(name_file(path, folder), path, cmu, CHARACTER_CREATOR, read, group=f"cmu/{cmu}")
 
 
 def _list_bandai(folder: Path) -> Iterator[MocapFile]:
@@ -42,10 +39,8 @@ def _list_bandai(folder: Path) -> Iterator[MocapFile]:
         def read(path: Path = path) -> SkeletonMotion:
             return read_bvh(path, unit_m=0.01, fps=30.0)
 
-        content = path.name.split("_")[1].split("-")[0] if "_" in path.name else ""
-        activity = _BANDAI_ACTIVITIES.get(content, content or "motion")
         name = name_file(path, folder)
-        yield MocapFile(name, path, activity, None, BANDAI_NAMCO, read, group=name)
+        yield MocapFile(name, path, None, BANDAI_NAMCO, read, group=name)
 
 
 RESEARCH_SETS: Final[tuple[MocapSet, ...]] = (

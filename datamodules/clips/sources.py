@@ -131,7 +131,15 @@ def _collection_items(root: Path) -> Iterator[SourceItem]:
                 said = load_paraphrases() if label.cut else paraphrase(label.activity)
                 yield SourceItem(
                     file.name,
-                    _hash(file.name, stat.st_size, stat.st_mtime_ns, description, said, label, RULES_VERSION),
+                    _hash(
+                        file.name,
+                        stat.st_size,
+                        stat.st_mtime_ns,
+                        description,
+                        said,
+                        replace(label, split="train"),
+                        RULES_VERSION,
+                    ),
                     label.session or file.group,
                     label.split,
                     _make_loader(file, rules, label, description),

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from datamodules.clips.mocap_sets.activities import name_activity
-from datamodules.clips.mocap_sets.rules import CMU, CMU_UNIT_M, MocapFile, MocapSet, name_cmu_person, name_file
+from datamodules.clips.mocap_sets.rules import CMU, CMU_UNIT_M, MocapFile, MocapSet, name_file
 from datamodules.formats.acclaim import read_acclaim
 from datamodules.formats.bvh import read_bvh
 from datamodules.formats.skeleton import SkeletonMotion
@@ -35,12 +34,10 @@ def _list_trials(folder: Path) -> Iterator[MocapFile]:
         yield MocapFile(
             name,
             path,
-            name_activity(folder.name, name.partition("/")[2]),
             trial,
             ACCLAIM if is_amc else CGSPEED,
             read,
             group=f"cmu/{trial}",
-            person=name_cmu_person(trial),
         )
 
 

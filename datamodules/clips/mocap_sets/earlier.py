@@ -12,7 +12,6 @@ from datamodules.clips.mocap_sets.rules import (
     MIT,
     MocapFile,
     MocapSet,
-    name_cmu_person,
     name_file,
 )
 from datamodules.formats.acclaim import read_acclaim
@@ -27,12 +26,6 @@ from datamodules.retargeting.skeleton_maps import (
     REACTIDLE,
 )
 
-_EXPMAP_ACTIVITIES: Final = {
-    "walking_extra": "walking",
-    "washwindow": "washing",
-    "basketball_signal": "basketball_signals",
-}
-
 
 def _list_expmap8(folder: Path) -> Iterator[MocapFile]:
     for path in sorted(folder.glob("*/*/*.txt*")):
@@ -43,19 +36,8 @@ def _list_expmap8(folder: Path) -> Iterator[MocapFile]:
             skeleton = folder / "skeleton.json"
             return read_expmap(path, skeleton, fps=120.0, drop_first=1, root_axes=("yxz", "xyz"))
 
-        activity = _EXPMAP_ACTIVITIES.get(path.parent.name, path.parent.name)
         name = name_file(path, folder)
-        yield MocapFile(name, path, activity, None, CGSPEED, read, group=name)
-
-
-_ASFAMC_ACTIVITIES: Final = {
-    "02_01": "walking",
-    "02_02": "walking",
-    "02_03": "running",
-    "02_04": "jumping",
-    "11_01": "soccer",
-    "16_15": "walking",
-}
+        yield MocapFile(name, path, None, CGSPEED, read, group=name)
 
 
 def _list_acclaim(folder: Path) -> Iterator[MocapFile]:
@@ -69,26 +51,14 @@ def _list_acclaim(folder: Path) -> Iterator[MocapFile]:
             drop = 4 if path.name.startswith("16_15") else 0
             return read_acclaim(path, skeleton, fps=30.0 if thinned else 120.0, unit_m=CMU_UNIT_M, drop_first=drop)
 
-        spoken = {"walk": "walking", "jog": "running"}.get(parts[2] if len(parts) > 2 else "")
-        activity = spoken or _ASFAMC_ACTIVITIES.get(trial, "walking")
         yield MocapFile(
             name_file(path, folder),
             path,
-            activity,
             trial,
             ACCLAIM,
             read,
             group=f"cmu/{trial}",
-            person=name_cmu_person(trial),
         )
-
-
-_CGSPEED_ACTIVITIES: Final = {
-    "01_01": "jumping",
-    "131_01": "styled_walking",
-    "131_02": "styled_walking",
-    "131_03": "hopping",
-}
 
 
 def _list_cgspeed(folder: Path) -> Iterator[MocapFile]:
@@ -99,23 +69,14 @@ def _list_cgspeed(folder: Path) -> Iterator[MocapFile]:
             return read_bvh(path, unit_m=CMU_UNIT_M, drop_first=1)
 
         skeleton = CGSPEED_POSER if trial.startswith("131") else CGSPEED
-        activity = _CGSPEED_ACTIVITIES.get(trial, "walking")
         yield MocapFile(
             name_file(path, folder),
             path,
-            activity,
             trial,
             skeleton,
             read,
             group=f"cmu/{trial}",
-            person=name_cmu_person(trial),
         )
-
-
-_DAZ_CAPTIONS: Final = {
-    "salsa": ("a person dances salsa.", "salsa dance"),
-    "indian": ("a person dances an Indian dance.", "someone performs Bharatanatyam."),
-}
 
 
 def _list_daz(folder: Path) -> Iterator[MocapFile]:
@@ -126,13 +87,12 @@ def _list_daz(folder: Path) -> Iterator[MocapFile]:
             # The header's 120 Hz is wrong for salsa. The conversion blends from the T-pose over five frames.
             return read_bvh(path, unit_m=0.01, fps=60.0 if style == "salsa" else 120.0, drop_first=8)
 
-        activity = "martial_arts" if style == "martial" else "dancing"
         name = name_file(path, folder)
-        group, captions = name, _DAZ_CAPTIONS.get(style, ())
+        group = name
         if style == "salsa":
             # Files 1 to 15 and 16 to 30 are the two partners of the same dances.
             group = f"{folder.name}/salsa/{(int(path.name.split('.')[0]) - 1) % 15 + 1:02d}"
-        yield MocapFile(name, path, activity, None, DAZ, read, group=group, captions=captions)
+        yield MocapFile(name, path, None, DAZ, read, group=group)
 
 
 def _list_reactidle(folder: Path) -> Iterator[MocapFile]:
@@ -145,7 +105,7 @@ def _list_reactidle(folder: Path) -> Iterator[MocapFile]:
         name = name_file(path, folder)
         # One number is one person, who stood once at ease and once acting so.
         group = f"{folder.name}/{path.name.split('_')[0]}"
-        yield MocapFile(name, path, "standing", None, REACTIDLE, read, group=group, person=group, licence=MIT)
+        yield MocapFile(name, path, None, REACTIDLE, read, group=group, licence=MIT)
 
 
 EARLIER_SETS: Final[tuple[MocapSet, ...]] = (

@@ -22,30 +22,24 @@ CMU_UNIT_M: Final[float] = INCH_M / 0.45
 
 @dataclass(frozen=True)
 class MocapFile:
-    """One file of a set: how to read it, and what it shows.
+    """One file of a set and how to read it; what it shows and who moves: :mod:`datamodules.clips.labels`.
 
     Attributes:
         name: ``set/file`` without suffixes.
         path: the file.
-        activity: canonical activity.
         trial: CMU's ``subject_trial`` where the set keeps it, for the official description.
         skeleton: map to SMPL-22.
         read: reads the file.
         group: files of one group were recorded together and always lie on the same side of a split.
-        captions: sentences that hold for this file beside those of its activity.
-        person: who moves, by a name that is one in all sets (``cmu/16``); None where it is not known.
         licence: terms in short.
     """
 
     name: str
     path: Path
-    activity: str
     trial: str | None
     skeleton: SkeletonMap
     read: Callable[[], SkeletonMotion]
     group: str
-    captions: tuple[str, ...] = ()
-    person: str | None = None
     licence: str = CMU
 
 
@@ -71,13 +65,3 @@ class MocapSet:
 def name_file(path: Path, folder: Path) -> str:
     """Return ``set/file`` without suffixes."""
     return f"{folder.name}/{path.relative_to(folder).as_posix().split('.')[0]}"
-
-
-_SAME_PERSON: Final = {"14": "13"}
-"""Subjects of CMU that are one person under two numbers."""
-
-
-def name_cmu_person(trial: str) -> str:
-    """Return the person of a CMU trial: ``cmu/16`` for ``16_15``."""
-    subject = trial.partition("_")[0]
-    return f"cmu/{_SAME_PERSON.get(subject, subject)}"

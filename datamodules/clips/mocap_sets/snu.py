@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from datamodules.clips.mocap_sets.activities import name_activity
-from datamodules.clips.mocap_sets.rules import CMU, MocapFile, MocapSet, name_cmu_person, name_file
+from datamodules.clips.mocap_sets.rules import CMU, MocapFile, MocapSet, name_file
 from datamodules.formats.acclaim import INCH_M, read_acclaim
 from datamodules.formats.bvh import read_bvh
 from datamodules.formats.skeleton import SkeletonMotion
@@ -20,7 +18,6 @@ from datamodules.retargeting.retarget import SkeletonMap, describe_skeleton
 from datamodules.retargeting.skeleton_maps import SMPL, SNU, SNU_AMC, SNU_MARTIAL, SNU_SPORTS
 
 JEHEE_LEE_2019: Final[str] = "Apache-2.0, Copyright 2019 Jehee Lee"
-WOODY2: Final[str] = "snu/woody2"
 
 
 def _licence(copyright_line: str, repository: str) -> str:
@@ -44,10 +41,9 @@ _INCHES: Final[frozenset[str]] = frozenset(
 
 @dataclass(frozen=True)
 class _Known:
-    """What a set says of one of its files: who, with whom, under which terms."""
+    """What a set says of one of its files: with which it was recorded, and under which terms."""
 
     group: str
-    person: str | None
     licence: str
     trial: str | None = None
 
@@ -71,12 +67,10 @@ def _make_lister(
             yield MocapFile(
                 name,
                 path,
-                name_activity(folder.name, name.partition("/")[2]),
                 known.trial,
                 skeleton,
                 read,
                 group=known.group,
-                person=known.person,
                 licence=known.licence,
             )
 
@@ -116,7 +110,7 @@ def _read_humanfoot(path: Path) -> SkeletonMotion:
 
 
 def _know_ys2010(path: Path, name: str) -> _Known:
-    return _Known(name, f"snu/{path.parent.name}" if "samsung_boxing" in path.parts else WOODY2, _YS2010)
+    return _Known(name, _YS2010)
 
 
 def _choose_ys2010(path: Path) -> tuple[SkeletonMap, _Reader]:
@@ -129,30 +123,28 @@ def _know_tiling(path: Path, name: str) -> _Known | None:
     # The root's height is wrong: its pelvis rises to 1.9 m.
     if name.endswith("itonic3_wd2_crawltowalk_1"):
         return None
-    return _Known(name, WOODY2, _TILING)
+    return _Known(name, _TILING)
 
 
 def _know_vsports(path: Path, name: str) -> _Known:
-    session, take, person = _take_of(path)
-    return _Known(f"{name.partition('/')[0]}/s_{session}_{take}", f"snu/vsports_{session}_{person}", _VSPORTS)
+    return _Known(_take_of(path, name), _VSPORTS)
 
 
 def _know_martial(path: Path, name: str) -> _Known:
-    session, take, person = _take_of(path)
-    return _Known(f"{name.partition('/')[0]}/s_{session}_{take}", f"snu/martial_{session}_{person}", _MARTIAL)
+    return _Known(_take_of(path, name), _MARTIAL)
 
 
-def _take_of(path: Path) -> tuple[str, str, str]:
-    """Return session, take and person of ``s_006_4_1``; persons of one take moved at the same time."""
-    _, session, take, person = path.name.split(".")[0].split("_")
-    return session, take, person
+def _take_of(path: Path, name: str) -> str:
+    """Return the group of ``s_006_4_1``: session and take; the people of one take moved at the same time."""
+    _, session, take, _ = path.name.split(".")[0].split("_")
+    return f"{name.partition('/')[0]}/s_{session}_{take}"
 
 
 def _know_interactive(path: Path, name: str) -> _Known:
     if path.parent.name == "tennis":
-        return _Known(name, "snu/kang", _INTERACTIVE)
+        return _Known(name, _INTERACTIVE)
     trial = path.name[:5]
-    return _Known(f"cmu/{trial}", name_cmu_person(trial), f"{CMU}; retargeted under {_INTERACTIVE}", trial)
+    return _Known(f"cmu/{trial}", f"{CMU}; retargeted under {_INTERACTIVE}", trial)
 
 
 def _choose_interactive(path: Path) -> tuple[SkeletonMap, _Reader]:
@@ -162,8 +154,7 @@ def _choose_interactive(path: Path) -> tuple[SkeletonMap, _Reader]:
 
 
 def _know_humanfoot(path: Path, name: str) -> _Known:
-    person = re.sub(r"_?[Tt]est.*", "", path.name)
-    return _Known(name, f"snu/humanfoot_{person}", _HUMANFOOT)
+    return _Known(name, _HUMANFOOT)
 
 
 SNU_SETS: Final[tuple[MocapSet, ...]] = (

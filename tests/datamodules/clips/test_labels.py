@@ -39,10 +39,12 @@ def test_a_person_is_one_in_all_sets() -> None:
     assert first.session == second.session is not None
 
 
-def test_people_and_files_are_held_out_as_declared() -> None:
-    assert label_of("cmu_amc", "09/09_03").split == "test"
+def test_files_lie_on_the_side_that_is_kept() -> None:
+    assert {label_of("cmu_amc", f"09/09_{number:02d}").split for number in (1, 5, 9)} == {"test"}
     assert label_of("cmu_cgspeed_bvh_01_06_07_08", "08/08_01").split == "val"
-    assert label_of("cmu_expmap8", "train/soccer/soccer_1").split in (None, "test")
+    assert label_of("cmu_amc", "16/16_55").split == label_of("cmu_amc", "16/16_999").split == "train"
+    takes = [label_of("snu_vsports_basketball", f"motion/s_008_{take}").split for take in ("1_1", "2_2", "3_3", "4_4")]
+    assert takes == ["test"] * 4  # the whole session
 
 
 def test_what_no_activity_describes_is_left_out_for_a_reason() -> None:
