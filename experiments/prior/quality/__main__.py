@@ -20,7 +20,7 @@ def main(args: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", help="what the page calls it (default: the file's name)")
     parser.add_argument("--out", type=Path, default=DOCS, help=f"folder of the page and its pictures (default {DOCS})")
     parser.add_argument("--samples", type=Path, help="HTML page that plays a motion of each activity")
-    options = parser.parse_args(args)
+    options = parser.parse_intermixed_args(args)
     with one_line_errors():
         from experiments.prior.quality.command import write_quality
 

@@ -94,7 +94,8 @@ def measure_speed(model: MotionDiffusion, sampling: SamplingOptions, *, motions:
         simulate(motion, body, worn, rate_hz=50.0)
         clock.append(time.perf_counter())
         spent = [total + after - before for total, before, after in zip(spent, clock, clock[1:], strict=False)]
-    return Speed(motions, seconds, torch.get_num_threads(), *spent, cpu_s=time.process_time() - cpu)
+    cpu = time.process_time() - cpu
+    return Speed(motions, seconds, torch.get_num_threads(), spent[0], spent[1], spent[2], spent[3], cpu)
 
 
 def main(args: Sequence[str] | None = None) -> int:

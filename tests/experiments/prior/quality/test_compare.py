@@ -1,4 +1,4 @@
-"""Sets of motions: what is copied is near, cells are counted by their range, a page plays every motion that it lists."""
+"""Sets of motions: what is copied is near, cells are counted by range, a page plays every motion that it lists."""
 
 from __future__ import annotations
 

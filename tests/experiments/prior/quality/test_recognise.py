@@ -1,4 +1,4 @@
-"""Traits tell activities and sides apart, whatever way a person faces, and the forest's names are counted as they are."""
+"""Traits tell activities and sides apart, whatever way a person faces; the forest's names are counted as they are."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def rest_joints() -> Tensor:
 
 
 def turned(axis: list[float], degrees: float) -> Tensor:
-    """A person who stands at rest, turned stiffly about the pelvis and put on the floor: ``(1, 40, 22, 3)``."""
+    """A person who stands at rest, turned stiffly about the pelvis, which is 15 cm above the floor: ``(1, 40, 22, 3)``."""
     joints = rest_joints()
     rotation = axis_angle_to_matrix(torch.tensor(axis) * np.deg2rad(degrees)).float()
     lying = (joints - joints[0]) @ rotation.T
-    lying[:, 1] -= lying[:, 1].min()
+    lying[:, 1] += 0.15
     return lying.expand(1, 40, 22, 3)
 
 
