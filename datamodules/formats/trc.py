@@ -16,6 +16,7 @@ from datamodules.formats.marker_recording import MarkerRecording, mark_unseen, s
 from datamodules.formats.skeleton import FloatArray, read_text
 
 _HEADER_LINES: Final[int] = 5
+_NAMED: Final[int] = 4
 
 
 def read_trc(path: str | Path, *, fps: float | None = None, unit_m: float | None = None) -> MarkerRecording:
@@ -53,9 +54,8 @@ def read_trc(path: str | Path, *, fps: float | None = None, unit_m: float | None
     scale = unit_m if unit_m is not None else unit_in_metres(header.get("Units", ""), path)
     notes = _contradictions(header, times, names)
     if computed:
-        notes.append(
-            f"left out {len(computed)} computed points after the {real} markers: {', '.join(computed[:4])} ..."
-        )
+        named = ", ".join(computed[:_NAMED]) + (" ..." if len(computed) > _NAMED else "")
+        notes.append(f"left out {len(computed)} computed points after the {real} markers: {named}")
     rate = fps if fps is not None else _read_rate(header, times, path)
     return MarkerRecording(names, mark_unseen(positions) * scale, rate, "y", tuple(notes))
 

@@ -25,6 +25,8 @@ from sim.show import DEFAULT_PLACEMENTS, write_page
 
 SHOWN: Final[int] = 8
 
+STANDING_SHARE: Final[float] = 0.05
+
 DRIFT_M_S: Final[float] = 0.7
 DRIFT_S: Final[float] = 0.45
 FALL_M_S2: Final[float] = -6.0
@@ -101,7 +103,9 @@ def _describe_size(joints: Joints) -> list[str]:
         lines.append(f"suspicious: legs of {leg:.3g} m; the unit is probably another one, pass --unit-m")
     up = joints[:, JOINT_INDEX["neck"]] - joints[:, 0]
     mean = up.mean(axis=0) / max(float(np.linalg.norm(up, axis=1).mean()), 1e-9)
-    if abs(mean[1]) < 0.5 and np.abs(mean).max() > 0.8:
+    # Who stands for a moment has y up, and lies or crawls for the rest.
+    stands = (up[:, 1] > 0.8 * np.linalg.norm(up, axis=1)).mean() > STANDING_SHARE
+    if abs(mean[1]) < 0.5 and np.abs(mean).max() > 0.8 and not stands:
         lines.append("suspicious: the trunk does not point along y on the average; lying, or pass --up z")
     elif mean[1] < -0.5:
         lines.append("suspicious: the head is below the pelvis on the average; upside down?")

@@ -9,7 +9,7 @@ from typing import Final
 from datamodules.clips.mocap_sets.rules import (
     CMU,
     CMU_UNIT_M,
-    MIT,
+    REACTIDLE_LICENCE,
     MocapFile,
     MocapSet,
     name_file,
@@ -26,6 +26,35 @@ from datamodules.retargeting.skeleton_maps import (
     REACTIDLE,
 )
 
+_EXPMAP_TRIALS: Final = {
+    "test/basketball": "1=06_07",
+    "test/jumping": "1=49_02",
+    "test/running": "1=16_35",
+    "test/soccer": "1=11_01",
+    "test/walking": "1=35_01",
+    "test/walking_extra": (
+        "10=35_10 11=35_11 12=35_12 13=35_13 14=35_14 15=35_15 16=35_16 17=35_28 18=35_29 19=35_30 20=35_31 "
+        "21=35_32 22=35_33 23=35_34 6=35_06 7=35_07 8=35_08 9=35_09"
+    ),
+    "test/washwindow": "1=14_12",
+    "train/basketball": "1=06_02 2=06_03 3=06_04 4=06_05 5=06_06",
+    "train/directing_traffic": "4=14_24",
+    "train/jumping": "2=49_03",
+    "train/running": "1=35_17 2=16_36 3=35_23 4=35_25 5=35_24",
+    "train/walking": "1=02_01 3=06_01 4=07_01 5=07_02",
+    "train/walking_extra": (
+        "13=08_02 14=08_03 15=08_08 16=08_09 17=08_10 27=16_15 28=16_16 29=16_21 30=16_22 31=16_31 32=16_32 "
+        "33=16_47 34=16_58 51=49_01"
+    ),
+}
+"""CMU's trials of the files, as number=trial, found by motion (``python -m experiments.tools.motion_duplicates``)."""
+
+
+def _find_expmap_trial(path: Path) -> str | None:
+    known = _EXPMAP_TRIALS.get(f"{path.parent.parent.name}/{path.parent.name}", "")
+    number = path.name.split(".")[0].rpartition("_")[2]
+    return dict(one.split("=") for one in known.split()).get(number)
+
 
 def _list_expmap8(folder: Path) -> Iterator[MocapFile]:
     for path in sorted(folder.glob("*/*/*.txt*")):
@@ -37,7 +66,9 @@ def _list_expmap8(folder: Path) -> Iterator[MocapFile]:
             return read_expmap(path, skeleton, fps=120.0, drop_first=1, root_axes=("yxz", "xyz"))
 
         name = name_file(path, folder)
-        yield MocapFile(name, path, None, CGSPEED, read, group=name)
+        trial = _find_expmap_trial(path)
+        group = f"cmu/{trial}" if trial is not None else name
+        yield MocapFile(name, path, None, CGSPEED, read, group=group)
 
 
 def _list_acclaim(folder: Path) -> Iterator[MocapFile]:
@@ -105,7 +136,7 @@ def _list_reactidle(folder: Path) -> Iterator[MocapFile]:
         name = name_file(path, folder)
         # One number is one person, who stood once at ease and once acting so.
         group = f"{folder.name}/{path.name.split('_')[0]}"
-        yield MocapFile(name, path, None, REACTIDLE, read, group=group, licence=MIT)
+        yield MocapFile(name, path, None, REACTIDLE, read, group=group, licence=REACTIDLE_LICENCE)
 
 
 EARLIER_SETS: Final[tuple[MocapSet, ...]] = (
@@ -117,5 +148,5 @@ EARLIER_SETS: Final[tuple[MocapSet, ...]] = (
     MocapSet(
         "cmu_daz_bvh_dance_martial", CMU, True, _list_daz, "T-pose and blend of eight frames dropped, salsa is 60 fps"
     ),
-    MocapSet("reactidle_bvh", MIT, True, _list_reactidle, "24 fps, no metric scale"),
+    MocapSet("reactidle_bvh", REACTIDLE_LICENCE, True, _list_reactidle, "24 fps, no metric scale"),
 )

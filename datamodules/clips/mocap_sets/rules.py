@@ -15,7 +15,7 @@ CMU: Final[str] = (
     "CMU Graphics Lab Motion Capture Database, mocap.cs.cmu.edu (NSF EIA-0196217): free to use, copy, modify and "
     "redistribute; the data themselves are not to be resold"
 )
-MIT: Final[str] = "MIT"
+REACTIDLE_LICENCE: Final[str] = "MIT, Copyright (c) 2025 RSAIT (github.com/Enekoassets/ReActIdle)"
 CMU_UNIT_M: Final[float] = INCH_M / 0.45
 """CMU's skeletons are in inches scaled by 0.45 [m]."""
 

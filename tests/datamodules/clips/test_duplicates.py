@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from datamodules.clips.duplicates import RATE_HZ, Duplicate, find_duplicates, group_duplicates
 from datamodules.clips.embedded import load_embedded
+from datamodules.clips.mocap_sets import MOCAP_SETS
 from datamodules.formats.acclaim import read_acclaim
 from datamodules.retargeting.retarget import retarget
 from datamodules.retargeting.skeleton_maps import ACCLAIM
@@ -76,3 +77,26 @@ def test_groups_follow_chains() -> None:
     groups = group_duplicates(5, pairs)
     assert groups[0] == groups[2] == groups[4]
     assert len({groups[0], groups[1], groups[3]}) == 3
+
+
+def test_known_twins_of_the_collection_are_found_across_sets(shared: Path) -> None:
+    """What the collection's notes say is one recording: exponential maps and .amc, two BVHs, .amc and BVH."""
+    twins = [
+        ("cmu_expmap8/test/jumping/jumping_1", "cmu_amc/49/49_02"),
+        ("cmu_expmap8/test/running/running_1", "cmu_amc/16/16_35"),
+        ("cmu_expmap8/train/running/running_2", "cmu_amc/16/16_36"),
+        ("cmu_cgspeed_bvh/01_01", "cmu_cgspeed_bvh_01_06_07_08/01/01_01"),
+        ("snu_ys2010/woody2/motion_edit/walk_left_45degree", "snu_tiling/1/walk_left_45degree"),
+    ]
+    others = ["cmu_amc/16/16_37", "cmu_amc/16/16_38", "snu_tiling/1/walk_left_45degree_1"]
+    mocap = shared / "data" / "mocap"
+    wanted = [*dict.fromkeys(name for pair in twins for name in pair), *others]
+    files = {
+        file.name: file
+        for rules in MOCAP_SETS
+        for file in rules.list_files(mocap / rules.folder)
+        if file.name in wanted
+    }
+    clips = [joints_of(retarget(files[name].read(), files[name].skeleton)) for name in wanted]
+    found = {frozenset((wanted[pair.first], wanted[pair.second])) for pair in find_duplicates(clips)}
+    assert found == {frozenset(pair) for pair in twins}

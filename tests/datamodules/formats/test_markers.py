@@ -51,6 +51,24 @@ def test_headers_that_the_rows_contradict_are_told(tmp_path: Path) -> None:
     assert "120 Hz, the column of times 100 Hz" in notes[2]
 
 
+def test_points_that_cortex_computed_are_left_out(tmp_path: Path) -> None:
+    """They are named after the markers, but no column is labelled theirs, and rows may go on beyond them."""
+    text = TRC.replace("RASI\t\t", "RASI\t\t\tV_Pelvis\t\t\tV_Knee\t\t").replace(
+        "\t0\t-100\t1000\t0\t", "\t0\t-100\t1000\t0\t7\t8\t9\t5\t5\t5\t6"
+    )
+    recording = read_trc(write(tmp_path / "a.trc", text))
+    assert recording.names == ("LASI", "RASI")
+    assert recording.notes == ("left out 2 computed points after the 2 markers: V_Pelvis, V_Knee",)
+    assert np.allclose(recording.positions[0], [[0.1, 1, 0], [-0.1, 1, 0]])
+
+
+def test_times_rounded_to_milliseconds_contradict_no_rate(tmp_path: Path) -> None:
+    rows = [f"{number + 1}\t{number / 120:.3f}\t1\t2\t3\t4\t5\t6" for number in range(60)]
+    head = TRC.splitlines()[:5]
+    head[2] = head[2].replace("100\t100\t3", "120\t120\t60")
+    assert read_trc(write(tmp_path / "a.trc", "\n".join([*head, *rows]) + "\n")).notes == ()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -12,7 +12,7 @@ from PIL import Image
 
 from datamodules.clips.embedded import load_embedded
 from experiments.cli import main
-from experiments.commands.inspect_motion import find_heading, find_jumps
+from experiments.commands.inspect_motion import find_drift, find_heading, find_jumps
 from sim import Body, Motion
 
 
@@ -99,6 +99,28 @@ def test_jumps_are_found_where_they_are() -> None:
     assert "no jumps" in find_jumps(joints, 100.0)[0]
     joints[40, 20, 0] += 0.3
     assert find_jumps(joints, 100.0) == ["suspicious jumps: frames 39 to 41 (left_wrist, 6000 m/s^2)"]
+
+
+def test_a_root_that_drifts_is_told_and_a_fall_is_not() -> None:
+    times = np.arange(120) / 30
+    standing = np.tile(np.linspace(0.0, 1.6, 22)[None, :, None] * [0.0, 1.0, 0.0], (120, 1, 1))
+    assert find_drift(standing, 30.0) == []
+    sunk = standing - np.clip(times - 2, 0, 1)[:, None, None] * [0.0, 1.0, 0.0]
+    (told,) = find_drift(sunk, 30.0)
+    assert told.startswith("suspicious: for 1.0 s from 2.0 s on nothing rests")
+    fallen = standing - 0.5 * 9.81 * np.clip(times - 2, 0, 1)[:, None, None] ** 2 * [0.0, 1.0, 0.0]
+    assert find_drift(fallen, 30.0) == []
+
+
+def test_a_wrong_height_of_the_root_is_told_of_the_recording_that_has_one(
+    shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mocap = shared / "data/mocap"
+    out = inspect(capsys, mocap / "snu_tiling/2/itonic3_wd2_crawltowalk_1.amc.xz")
+    assert "suspicious: for 0.6 s from 6.1 s on nothing rests" in out
+    assert "suspicious" not in inspect(capsys, mocap / "snu_tiling/2/itonic3_wd2_crawltowalk.amc.xz")
+    out = inspect(capsys, mocap / "snu_vsports_basketball/motion/s_006_4_1.bvh.xz")
+    assert "suspicious jumps" in out
 
 
 @pytest.mark.parametrize(
