@@ -95,7 +95,7 @@ def choose(items: Sequence[SourceItem], cache_dir: Path) -> list[tuple[CachedCli
     budget, chosen = Budget(), []
     for item in in_turn(items):
         label, side = label_of(*item.name.split("/", 1)), item.split or "train"
-        gives = (label.activity or "", *GIVES.get(label.cut, ()))
+        gives = (label.activity or "", *GIVES.get(label.cut, ()), *([label.rest] if label.cut and label.rest else []))
         if not any(budget.left(activity, side) > 0 for activity in gives):
             continue
         convert([item], cache_dir)
