@@ -131,7 +131,7 @@ def test_provenance_names_versions_weights_and_stages(results):
     origin = results["provenance"]
     assert origin["versions"]["torch"] == torch.__version__
     assert set(origin["weights"]) == set(ARMS)
-    assert origin["cards"]["acc"] == {"arm": "acc"}
+    assert origin["cards"]["acc"] == {"arm": "acc", "window_s": 4.0}
     assert {entry["stage"] for entry in results["stages"]} >= {
         "generate",
         "simulate",
