@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from lightning_modules.diffusion import ProcessOptions
 from lightning_modules.networks import NetworkOptions
@@ -47,7 +47,7 @@ def adopt_network(
 
 def _adopt(options: Options, known: Mapping[str, object], names: tuple[str, ...]) -> Options:
     usual = {field.name: field.default for field in fields(options)}
-    taken = {
+    taken: dict[str, Any] = {
         name: known[name]
         for name in names
         if name in known and getattr(options, name) == usual[name] and known[name] != usual[name]
