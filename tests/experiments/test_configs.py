@@ -221,6 +221,7 @@ def test_recipes_here_are_all_there_are() -> None:
         "acc_spectrum",
         "frequency",
         "rollout",
+        "as_prior",
     }
 
 
