@@ -104,9 +104,11 @@ class LatentMotionDiffusion(MotionGenerator):
     ) -> None:
         super().__init__()
         stored = read_start(init_from, vae_from)
+        adopted: dict[str, object] = {}
         if stored is not None and init_from is not None:
             network, vae, process = adopt_latent_network(stored, network, vae, process, usual=_PROCESS)
-        self.save_plainly(ignore=["vae_from", "init_from", "cache_dir"])
+            adopted = {"network": network, "vae": vae, "process": process}
+        self.save_plainly(ignore=["vae_from", "init_from", "cache_dir"], adopted=adopted)
         check_fractions(ema_decay=ema_decay)
         if (losses.weights or {}).get("noise"):
             raise ValueError("loss 'noise' is of the motion, here only the latent has noise; leave it out")

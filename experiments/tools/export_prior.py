@@ -4,8 +4,8 @@
     python -m experiments.tools.export_prior RUN NAME --assets runs/weights --docs runs/weights
 
 RUN is the folder of a finished ``lightning fit`` (``runs/prior``) of MotionDiffusion, LatentMotionDiffusion or
-MotionVAE, NAME what ``init_from`` will call the weights. Everything on the card is read from the run: its configuration, its
-TensorBoard log, its data.
+MotionVAE, NAME what ``init_from`` will call the weights. Everything on the card is read from the run: its
+configuration, its TensorBoard log, its data.
 """
 
 from __future__ import annotations

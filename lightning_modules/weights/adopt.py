@@ -25,6 +25,9 @@ _NETWORK: Final = (
 )  # fmt: skip
 _PROCESS: Final = ("num_steps", "noise_schedule", "predicts")
 
+ADOPTING: Final = ("network", "vae", "process")
+"""Groups of options of which weights decide what was left at its default."""
+
 _LATENT_NETWORK: Final = ("width", "latent_tokens", "num_layers", "num_heads", "feedforward", "activities")
 _LATENT_VAE: Final = {"layers": "vae_layers", "feedforward": "vae_feedforward"}
 

@@ -34,7 +34,8 @@ def test_hours_leave_interruptions_out() -> None:
 def test_a_run_becomes_packaged_weights_with_their_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMUFORGE_RUNS", str(tmp_path))
     monkeypatch.delenv("IMUFORGE_MOCAP", raising=False)
-    small = {"model.width": 16, "model.num_layers": 1, "model.feedforward": 16, "data.samples_per_epoch": 64}
+    small = {"model.width": 16, "model.num_layers": 1, "model.num_heads": 2, "model.feedforward": 16}
+    small |= {"data.samples_per_epoch": 64}
     options = [f"--{key}={value}" for key, value in small.items()]
     trainer = ["--trainer.max_steps=4", "--trainer.precision=auto"]
     checkpoint = ["--trainer.callbacks=ModelCheckpoint", "--trainer.callbacks.filename=last"]
