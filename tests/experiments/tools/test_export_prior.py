@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from datamodules.clips.clip import LYING
 from experiments.tools.export_prior import late_improvement, main
 from lightning_modules.checkpoints import load_card, load_prior
 from lightning_modules.cli import main as lightning
@@ -41,7 +42,7 @@ def test_a_run_becomes_packaged_weights_with_their_card(tmp_path: Path, monkeypa
     assert "huber_delta" not in card["training"]
     assert "walk" in card["data"]["clips"]
     assert "run" not in card["data"]["clips"]  # a test clip
-    assert set(card["data"]["constructed"]) == {"lying", "sitting", "standing"}
+    assert set(card["data"]["constructed"]) == {"sitting", "standing", *LYING}
     assert "validation curves" in (tmp_path / "docs" / "tiny.md").read_text()
     assert (tmp_path / "docs" / "tiny.png").is_file()
     motion = load_prior(tmp_path / "tiny.safetensors").generate(["a person walks."], num_frames=20, seeds=[0], steps=2)
