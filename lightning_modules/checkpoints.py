@@ -13,12 +13,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from lightning_modules.latent_diffusion import LatentMotionDiffusion
 from lightning_modules.motion_diffusion import MotionDiffusion
 from lightning_modules.motion_vae import MotionVAE
 from lightning_modules.networks import OwnNetwork
 from lightning_modules.networks.denoiser import ARCHITECTURES
 from lightning_modules.networks.lora import merge_state
 from lightning_modules.networks.positions import MAX_POSITIONS, compute_sinusoids
+from lightning_modules.sampling.motion_generator import MotionGenerator
 from lightning_modules.text.encoders import TextEncoder
 from lightning_modules.training.trained_prior import TrainedPrior
 from lightning_modules.training.window_length import window_of_card
@@ -27,18 +29,23 @@ from lightning_modules.weights import (
     Plain,
     Weights,
     find_weights,
+    read_card,
     read_mdm,
-    read_prior,
     read_weights,
 )
-from lightning_modules.weights.latent import VAE_FORMAT, read_vae
+from lightning_modules.weights.latent import LatentWeights, is_latent_diffusion, read_latent_diffusion, read_vae
 from lightning_modules.weights.mdm_args import write_mdm_args
+from lightning_modules.weights.read import LATENT_FORMAT, VAE_FORMAT
 from sim.conventions import FEATURE_FPS
 
-_ARCHITECTURE_KEYS: Final = (
+_ARCHITECTURE_KEYS: Final[tuple[str, ...]] = (
     "arch", "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout", "text_dim",
     "mask_frames", "num_steps", "noise_schedule", "predicts", "cond_drop_prob", "text_encoder",
     "skip", "skip_frames", "skip_until", "activities",
+)  # fmt: skip
+_LATENT_KEYS: Final[tuple[str, ...]] = (
+    "width", "latent_tokens", "num_layers", "num_heads", "feedforward", "dropout", "text_dim", "activities",
+    "vae_layers", "vae_feedforward", "num_steps", "noise_schedule", "predicts", "cond_drop_prob", "text_encoder",
 )  # fmt: skip
 _VAE_KEYS: Final = ("width", "latent_tokens", "num_layers", "num_heads", "feedforward", "dropout", "kl_weight")
 _MDM_KIND: Final = {"predicts": "clean", "noise_schedule": "cosine", "skip": "none"}
@@ -113,17 +120,18 @@ def save_mdm(model: MotionDiffusion, path: str | Path, *, layout: str = "flat") 
     write_mdm_args(path.with_name("args.json"), own)
 
 
-def save_prior(model: MotionDiffusion, path: str | Path, card: Mapping[str, Plain]) -> None:
+def save_prior(model: MotionGenerator, path: str | Path, card: Mapping[str, Plain]) -> None:
     """Write the averaged weights as float16 safetensors, statistics as float32, and a model card in the metadata.
 
     Args:
-        model: the prior.
+        model: the prior; a LatentMotionDiffusion takes its autoencoder along.
         path: the ``.safetensors`` file to write; its folder is made.
         card: where the weights come from (data, minutes, steps, seed, curve, ...), plain values; ``window_s``, the
             length of the windows they were trained on [s], is added where the model knows it and the card does not.
 
     Raises:
-        ValueError: the model has no statistics, so nobody could generate with it, or a network of the user's own.
+        ValueError: the model has no statistics or no autoencoder, so nobody could generate with it, or a network of
+            the user's own.
     """
     if isinstance(model.average, OwnNetwork):
         raise ValueError(
@@ -133,7 +141,13 @@ def save_prior(model: MotionDiffusion, path: str | Path, card: Mapping[str, Plai
     tensors = {f"denoiser.{key}": value.half() for key, value in model.average.state_dict().items()}
     if model.window_frames is not None and window_of_card(card) is None:
         card = {**card, "window_s": model.window_frames / FEATURE_FPS}
-    _write(model, path, tensors, file_format=PRIOR_FORMAT, keys=_ARCHITECTURE_KEYS, card=card)
+    file_format, keys = PRIOR_FORMAT, _ARCHITECTURE_KEYS
+    if isinstance(model, LatentMotionDiffusion):
+        model.require_autoencoder()
+        file_format, keys = LATENT_FORMAT, _LATENT_KEYS
+        tensors |= {f"vae.{key}": value.half() for key, value in model.vae.state_dict().items()}
+        tensors |= {"latent_std": model.latent_std.float()}
+    _write(model, path, tensors, file_format=file_format, keys=keys, card=card)
 
 
 def save_vae(model: MotionVAE, path: str | Path, card: Mapping[str, Plain]) -> None:
@@ -187,32 +201,61 @@ def _write(
     save_file({key: value.contiguous().cpu() for key, value in tensors.items()}, path, metadata=metadata)
 
 
-def load_prior(name: str | Path, *, text_encoder: TextEncoder | None = None) -> MotionDiffusion:
+def load_prior(name: str | Path, *, text_encoder: TextEncoder | None = None) -> MotionGenerator:
     """Load a prior, ready to generate: of :func:`save_prior`, a ``.ckpt`` of ``lightning fit``, or MDM's ``.pt``.
 
     Args:
         name: a path, or the name of packaged weights, such as ``prior``.
         text_encoder: replaces the encoder that the prior names.
 
+    Returns:
+        A MotionDiffusion or a LatentMotionDiffusion, as the file says.
+
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged, would execute code or is of another model.
     """
     path = find_weights(name)
-    model = _build(read_weights(path), source=str(path))
+    stored = read_stored(path)
+    model: MotionGenerator = (
+        _build_latent(stored, path) if isinstance(stored, LatentWeights) else _build(stored, source=str(path))
+    )
     if text_encoder is not None:
         model.texts.attach(text_encoder)
     return model
 
 
+def load_motion_diffusion(name: str | Path) -> MotionDiffusion:
+    """Load a prior over motion itself, for what asks its network about noisy motion; raises as :func:`load_prior`.
+
+    Raises:
+        ValueError: the weights are of a model over latents, too.
+    """
+    model = load_prior(name)
+    if not isinstance(model, MotionDiffusion):
+        raise ValueError(f"{name} is of a {type(model).__name__}, expected a prior over motion itself; give another")
+    return model
+
+
 def load_card(name: str | Path) -> dict[str, Plain]:
-    """Return the model card of a prior: a path, or the name of packaged weights.
+    """Return the model card of a prior or an autoencoder: a path, or the name of packaged weights.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged or was not written by ``save_prior``.
+        ValueError: the file is damaged or was written by neither ``save_prior`` nor ``save_vae``.
     """
-    return read_prior(find_weights(name)).card
+    return read_card(find_weights(name))
+
+
+def read_stored(name: str | Path) -> Weights | LatentWeights:
+    """Read what a file of a prior of either class holds, packaged or at a path; raises as :func:`load_prior`."""
+    path = find_weights(name)
+    return read_latent_diffusion(path) if is_latent_diffusion(path) else read_weights(path)
+
+
+def _build_latent(stored: LatentWeights, path: Path) -> LatentMotionDiffusion:
+    arguments = {key: value for key, value in stored.hyper_parameters.items() if key in _LATENT_KEYS}
+    return LatentMotionDiffusion(**arguments, init_from=str(path)).eval()  # type: ignore[arg-type]  # plain values
 
 
 def _build(weights: Weights, *, source: str) -> MotionDiffusion:

@@ -35,7 +35,7 @@ from lightning_modules.callbacks.acceleration_figure import AccelerationFigure
 from lightning_modules.callbacks.distribution_metrics import DistributionMetrics
 from lightning_modules.callbacks.motion_writer import MotionWriter
 from lightning_modules.callbacks.precision import AutoTrainer
-from lightning_modules.callbacks.resume_guard import ResumeGuard, describe_changes
+from lightning_modules.callbacks.resume_guard import ResumeGuard, describe_changes, leave_open
 from lightning_modules.config_errors import explain_parser_error, print_error, readable_errors
 from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
 from lightning_modules.evaluation.callback import MotionEvaluation
@@ -102,6 +102,8 @@ class ImuforgeCLI(LightningCLI):
             raise FileNotFoundError(f"checkpoint {ckpt_path} not found; give a file that `lightning fit` wrote")
         # What the data will say is not known yet; when fitting, ResumeGuard compares that as well.
         asked = {key: value for key, value in self._model_asked_for.items() if key not in _LINKED or value is not None}
+        if asked.get("init_from") is not None:
+            asked = leave_open(asked, self._model_class_asked_for())
         changes = describe_changes(asked=asked, stored=self._describe_model(), names=self._flat_names())
         if changes and self.subcommand == "fit":
             raise ValueError(
@@ -163,6 +165,10 @@ class ImuforgeCLI(LightningCLI):
             return {}
         # Arguments of a checkpoint from before there were groups are flat, and stand beside the parsed ones.
         return {**model.init_args.as_dict(), **dict(model.get("dict_kwargs") or {})}
+
+    def _model_class_asked_for(self) -> type:
+        name = self.config[self.config.subcommand].model.class_path.rpartition(".")[2]
+        return next((owner for owner in SHORT_NAMES if owner.__name__ == name), object)
 
     def _flat_names(self) -> FlatNames:
         model = self.config[self.config.subcommand].get("model")

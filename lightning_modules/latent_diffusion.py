@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Final, Self
 
 import torch
 from torch import Tensor, nn
@@ -30,9 +30,11 @@ from lightning_modules.training.flat_names import LATENT_MOTION_DIFFUSION
 from lightning_modules.training.optimisation import OptimiserOptions, check_fractions
 from lightning_modules.training.randomness import paired_noise, seeded_dropout
 from lightning_modules.training.recipes import RecipeOptions, compile_forward
-from lightning_modules.weights import load_same_network
-from lightning_modules.weights.latent import read_start
+from lightning_modules.weights import adopt_latent_network, load_same_network
+from lightning_modules.weights.latent import LatentWeights, check_start, read_start
 from sim.options import takes_flat_names
+
+_PROCESS: Final = ProcessOptions(num_steps=1000, noise_schedule="scaled_linear", predicts="noise")
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class LatentMotionDiffusion(MotionGenerator):
         ema_decay: of the averaged weights.
         recipe: whether the trained network is compiled; all of it is trained.
         sampling: how predict samples.
-        init_from: a ``.ckpt`` of this class to start from, instead of ``vae_from``.
+        init_from: weights of this class to start from (a packaged name, ``.safetensors`` or ``.ckpt``), instead of
+            ``vae_from``. Fields of ``network``, ``vae`` and ``process`` that stand at their defaults are the weights'.
         text_encoder: ``minilm``, ``clip`` or ``distilbert``; ``clip:FOLDER`` reads a Hugging Face model folder.
         cache_dir: where text embeddings are kept.
         train_seed: seed of the training randomness.
@@ -88,7 +91,7 @@ class LatentMotionDiffusion(MotionGenerator):
         vae_from: str | None = None,
         vae: VaeOptions = VaeOptions(),
         network: LatentDenoiserOptions = LatentDenoiserOptions(),
-        process: ProcessOptions = ProcessOptions(num_steps=1000, noise_schedule="scaled_linear", predicts="noise"),
+        process: ProcessOptions = _PROCESS,
         losses: LossOptions = LossOptions(),
         optimiser: OptimiserOptions = OptimiserOptions(),
         ema_decay: float = 0.999,
@@ -100,7 +103,12 @@ class LatentMotionDiffusion(MotionGenerator):
         train_seed: int = 0,
     ) -> None:
         super().__init__()
-        self.save_plainly(ignore=["vae_from", "init_from", "cache_dir"])
+        stored = read_start(init_from, vae_from)
+        adopted: dict[str, object] = {}
+        if stored is not None and init_from is not None:
+            network, vae, process = adopt_latent_network(stored, network, vae, process, usual=_PROCESS)
+            adopted = {"network": network, "vae": vae, "process": process}
+        self.save_plainly(ignore=["vae_from", "init_from", "cache_dir"], adopted=adopted)
         check_fractions(ema_decay=ema_decay)
         if (losses.weights or {}).get("noise"):
             raise ValueError("loss 'noise' is of the motion, here only the latent has noise; leave it out")
@@ -133,12 +141,11 @@ class LatentMotionDiffusion(MotionGenerator):
             text_encoder, dim=network.text_dim, cache_dir=cache_dir, activities=network.activities or ()
         )
         self.scores = self.make_scores(["all"])
-        self._load(init_from, vae_from)
+        if stored is not None:
+            self._load(stored, init_from, vae_from)
 
-    def _load(self, init_from: str | None, vae_from: str | None) -> None:
-        stored = read_start(init_from, vae_from, self.arguments)
-        if stored is None:
-            return
+    def _load(self, stored: LatentWeights, init_from: str | None, vae_from: str | None) -> None:
+        check_start(stored, self.arguments, init_from=init_from, vae_from=vae_from)
         if init_from is not None:
             load_same_network(stored.parameters, (self.denoiser, self.average), source=init_from)
             self.can_be_guided = stored.hyper_parameters.get("cond_drop_prob", self.cond_drop_prob) != 0
@@ -157,7 +164,12 @@ class LatentMotionDiffusion(MotionGenerator):
         self.vae.eval()
         return self
 
-    def _require_autoencoder(self) -> None:
+    def require_autoencoder(self) -> None:
+        """Refuse to go on without an autoencoder.
+
+        Raises:
+            ValueError: there is none.
+        """
         # Asked when it is needed and not in ``setup``, which comes before a checkpoint is restored.
         if self.latent_std == 0:
             raise ValueError(
@@ -192,7 +204,7 @@ class LatentMotionDiffusion(MotionGenerator):
         Raises:
             ValueError: no autoencoder was loaded.
         """
-        self._require_autoencoder()
+        self.require_autoencoder()
         mask = mask_frames_of(batch.lengths, batch.features.shape[1])
         clean = self.statistics.normalise(batch.features, mask)
         return mask, clean, self.vae.encode(clean, batch.lengths).mean.float() / self.latent_std
@@ -220,17 +232,7 @@ class LatentMotionDiffusion(MotionGenerator):
 
     def score(self, batch: MotionBatch) -> None:
         """Add one-step predictions of the averaged network at fixed time steps, decoded."""
-        mask, clean, latent = self._encode(batch)
-        text = self.embed_captions(batch)
-        ids, sizes = batch.sample_id.tolist(), [latent.shape[1]] * len(latent)
-        truth: DecodedMotion | None = None
-        for level, fraction in enumerate(PAIRED_FRACTIONS):
-            steps = torch.full((len(latent),), round(fraction * (self.schedule.num_steps - 1)))
-            noise = paired_noise(ids, sizes, *latent.shape[1:], level=level).to(self.device)
-            predicted = self._denoise(self.average, latent, steps, text, noise)
-            prediction = replace(self._decode(predicted, clean, mask, batch, steps), known_truth=truth)
-            truth = prediction.truth
-            error = self._latent_error(predicted, latent, steps)
+        for level, (prediction, error, steps) in enumerate(self.predict_levels(batch)):
             terms = self.objective.compute_terms(prediction, MOTION_LOSSES)
             total = error
             if self.decodes:
@@ -243,6 +245,27 @@ class LatentMotionDiffusion(MotionGenerator):
                 level=level,
                 sample_id=batch.sample_id,
             )
+
+    def predict_levels(self, batch: MotionBatch) -> Iterator[tuple[Prediction, Tensor, Tensor]]:
+        """Yield one-step predictions of a batch from fixed shares of the schedule, decoded, by the averaged network.
+
+        The noise, a function of clip and level alone, is of the latent.
+
+        Yields:
+            The prediction, the error of the latent ``(B,)`` and time step indices ``(B,)``, for each of
+            :data:`lightning_modules.metrics.denoising_scores.PAIRED_FRACTIONS`.
+        """
+        mask, clean, latent = self._encode(batch)
+        text = self.embed_captions(batch)
+        ids, sizes = batch.sample_id.tolist(), [latent.shape[1]] * len(latent)
+        truth: DecodedMotion | None = None
+        for level, fraction in enumerate(PAIRED_FRACTIONS):
+            steps = torch.full((len(latent),), round(fraction * (self.schedule.num_steps - 1)))
+            noise = paired_noise(ids, sizes, *latent.shape[1:], level=level).to(self.device)
+            predicted = self._denoise(self.average, latent, steps, text, noise)
+            prediction = replace(self._decode(predicted, clean, mask, batch, steps), known_truth=truth)
+            truth = prediction.truth
+            yield prediction, self._latent_error(predicted, latent, steps), steps
 
     def sample_normalised(
         self,
@@ -261,7 +284,7 @@ class LatentMotionDiffusion(MotionGenerator):
         """
         if known is not None:
             raise ValueError("known features were given, but latents cannot be in-painted; use a MotionDiffusion")
-        self._require_autoencoder()
+        self.require_autoencoder()
         check_window(lengths, self.window_frames, name=type(self).__name__)
         frames = [self.vae.latent_tokens] * len(lengths)
         latent, _ = generate_normalised(self.average, self.schedule, text, options, num_frames=frames, seeds=seeds)

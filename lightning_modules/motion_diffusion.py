@@ -95,10 +95,12 @@ class MotionDiffusion(MotionGenerator):
     ) -> None:
         super().__init__()
         stored = None if init_from is None else read_weights(init_from)
+        adopted: dict[str, object] = {}
         if stored is not None and denoiser is None:
             network, process = adopt_network(stored, network, process)
+            adopted = {"network": network, "process": process}
         # Where files lie says nothing about the model, and the data module has a cache_dir of its own.
-        self.save_plainly(ignore=["init_from", "cache_dir"])
+        self.save_plainly(ignore=["init_from", "cache_dir"], adopted=adopted)
         check_fractions(ema_decay=ema_decay)
         self.schedule = Schedule.named(process.noise_schedule, process.num_steps)
         self.losses, self.optimiser, self.sampling = losses, optimiser, sampling

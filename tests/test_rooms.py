@@ -59,7 +59,8 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("sampling", "weights"),
         ("rollout",),
         ("callbacks", "contrastive_evaluator", "har_evaluation", "motion_diffusion", "motion_vae"),
-        ("checkpoints", "evaluation", "latent_diffusion"),
+        ("evaluation", "latent_diffusion"),
+        ("checkpoints",),
         ("cli",),
     ),
     "experiments": (

@@ -24,8 +24,8 @@ from lightning_modules.metrics.distribution_table import DistributionTable, tabu
 from lightning_modules.metrics.motion_quality import measure_skating
 from lightning_modules.metrics.sensor_distributions import read_magnitudes
 from lightning_modules.metrics.sensor_quantities import SensorMagnitudes
-from lightning_modules.motion_diffusion import MotionDiffusion
 from lightning_modules.packaged_configs import find_config
+from lightning_modules.sampling.motion_generator import MotionGenerator
 from lightning_modules.training.randomness import derive_seed
 from lightning_modules.virtual_sensors import VirtualSensors
 from sim.conventions import FEATURE_FPS
@@ -92,7 +92,7 @@ class Judged:
 
 
 def sample_motions(
-    model: MotionDiffusion, prompts: Mapping[str, Sequence[str]], sampler: str, calls: int, options: argparse.Namespace
+    model: MotionGenerator, prompts: Mapping[str, Sequence[str]], sampler: str, calls: int, options: argparse.Namespace
 ) -> dict[str, list[Tensor]]:
     """Sample motions of each activity, the same noise for every sampler: raw features ``(T, 263)``."""
     motions: dict[str, list[Tensor]] = {}
@@ -133,7 +133,7 @@ def load_recorded(options: argparse.Namespace) -> dict[str, list[Tensor]]:
 
 
 def judge_samplers(
-    model: MotionDiffusion, recorded: Mapping[str, Sequence[Tensor]], options: argparse.Namespace
+    model: MotionGenerator, recorded: Mapping[str, Sequence[Tensor]], options: argparse.Namespace
 ) -> Iterator[Judged | Side]:
     """Yield the recorded side, and then each sampler and number of calls."""
     sensors = VirtualSensors(placements=tuple(options.placements), rate_hz=FEATURE_FPS)

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from experiments.pipeline.tasks import Inputs, Task
-from lightning_modules import MotionDiffusion
-from lightning_modules.checkpoints import load_prior, save_prior
+from lightning_modules.checkpoints import load_prior, read_stored, save_prior
 from lightning_modules.cli import main as lightning
+from lightning_modules.sampling.motion_generator import MotionGenerator
 from lightning_modules.text.encoders import text_encoder
-from lightning_modules.weights import read_weights
 
 WEIGHTS = "weights.safetensors"
 DIMENSIONS = (
@@ -91,7 +90,7 @@ class FineTune(Task):
 
 def start_from(weights: Path) -> list[str]:
     """Return the arguments of ``lightning fit`` that start from weights, in their own dimensions."""
-    found = read_weights(weights).hyper_parameters
+    found = read_stored(weights).hyper_parameters
     # The YAML is for the packaged prior; whatever prior was given has dimensions of its own.
     dimensions = [f"--model.init_args.{key}={found[key]}" for key in DIMENSIONS if found.get(key) is not None]
     return [f"--model.init_args.init_from={weights}", *dimensions]
@@ -102,7 +101,7 @@ def weights_file(checkpoint: Path | FineTune, inputs: Inputs) -> Path:
     return checkpoint if isinstance(checkpoint, Path) else inputs[checkpoint] / WEIGHTS
 
 
-def load_arm(checkpoint: Path | FineTune, inputs: Inputs, *, cache_dir: Path) -> MotionDiffusion:
+def load_arm(checkpoint: Path | FineTune, inputs: Inputs, *, cache_dir: Path) -> MotionGenerator:
     """Load the prior of an arm, whether its weights came as a file or were trained upstream.
 
     Args:

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from datamodules.batches import MotionBatch
-from lightning_modules import MotionDiffusion
+from lightning_modules import LatentMotionDiffusion, MotionDiffusion
 from lightning_modules.losses import Prediction, acc_features, reconstruction, stencil_mask
 from lightning_modules.metrics.denoising_scores import PAIRED_FRACTIONS
 from lightning_modules.networks.packing import mask_frames_of
+from lightning_modules.sampling.motion_generator import MotionGenerator
 from lightning_modules.training.randomness import paired_noise
 
 SPACES: Final = {
@@ -56,14 +57,25 @@ def scale_input(model: MotionDiffusion, batch: MotionBatch, noisy: Tensor, steps
 
 
 @torch.no_grad()
-def predict_levels(model: MotionDiffusion, batch: MotionBatch, predict: Predict = denoise) -> Iterator[Prediction]:
+def predict_levels(model: MotionGenerator, batch: MotionBatch, predict: Predict = denoise) -> Iterator[Prediction]:
     """Yield the one-step predictions of a batch from each of :data:`PAIRED_FRACTIONS`, by the averaged weights.
 
     Args:
-        model: the prior.
+        model: the prior. One over latents starts from as noisy a latent, and shares its noise with its like alone.
         batch: clips of raw features.
         predict: who predicts in its place.
+
+    Raises:
+        ValueError: somebody is to predict in place of a prior over latents.
     """
+    if isinstance(model, LatentMotionDiffusion):
+        if predict is not denoise:
+            raise ValueError("LatentMotionDiffusion has no noisy motion to predict from; use a MotionDiffusion")
+        for prediction, _, _ in model.predict_levels(batch):
+            yield prediction
+        return
+    if not isinstance(model, MotionDiffusion):
+        raise TypeError(f"{type(model).__name__} is no prior that one-step predictions are known of")
     lengths = batch.lengths.tolist()
     mask = mask_frames_of(batch.lengths, batch.features.shape[1])
     clean = model.statistics.normalise(batch.features, mask)
@@ -108,7 +120,7 @@ def all_squares(prediction: Prediction) -> dict[str, tuple[Tensor, Tensor]]:
     )
 
 
-def paired_errors(model: MotionDiffusion, batch: MotionBatch) -> dict[str, Squares]:
+def paired_errors(model: MotionGenerator, batch: MotionBatch) -> dict[str, Squares]:
     """Return squared distances of predicted from true joint accelerations, summed over each clip, by both decoders.
 
     Args:
@@ -122,7 +134,7 @@ def paired_errors(model: MotionDiffusion, batch: MotionBatch) -> dict[str, Squar
 
 
 def paired_errors_in_all_spaces(
-    model: MotionDiffusion, batch: MotionBatch, predict: Predict = denoise
+    model: MotionGenerator, batch: MotionBatch, predict: Predict = denoise
 ) -> dict[str, Squares]:
     """Return the same in each of :data:`SPACES`, for whoever predicts; float64."""
     return _by_level([all_squares(prediction) for prediction in predict_levels(model, batch, predict)])

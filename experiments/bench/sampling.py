@@ -14,7 +14,7 @@ from torch import Tensor
 from experiments.bench.acceleration import MotionAccelerations, compare_accelerations
 from experiments.pipeline.tables import BenchTable, median_seconds, time_in_turns
 from lightning_modules import MotionDiffusion
-from lightning_modules.checkpoints import load_prior
+from lightning_modules.checkpoints import load_motion_diffusion
 from lightning_modules.sampling.samplers import guide
 
 PROMPTS: Final = (
@@ -140,6 +140,6 @@ def _accelerate(run: Callable[..., Tensor], texts: Sequence[str], frames: int, s
 
 def _load() -> MotionDiffusion | None:
     try:
-        return load_prior("prior")
+        return load_motion_diffusion("prior")
     except FileNotFoundError:
         return None

@@ -13,8 +13,8 @@ from datamodules.motion_files.motion_file import suffix_of
 from experiments.commands.synth import load_motion
 from experiments.har_eval.report.text import state_findings
 from experiments.har_eval.results import RESULTS, read_results
-from lightning_modules.checkpoints import load_card
-from lightning_modules.weights import read_weights
+from lightning_modules.checkpoints import load_card, read_stored
+from lightning_modules.weights.latent import LatentWeights
 from sim.body import Body
 from sim.motion import Motion
 from sim.recording import ImuRecording
@@ -109,10 +109,12 @@ def _describe_placement(recording: ImuRecording, index: int) -> str:
 
 
 def _describe_weights(path: Path) -> list[str]:
-    weights = read_weights(path)
-    count = sum(value.numel() for value in weights.parameters.values())
+    weights = read_stored(path)
+    coder = weights.autoencoder if isinstance(weights, LatentWeights) else {}
+    count = sum(value.numel() for part in (weights.parameters, coder) for value in part.values())
     arguments = ", ".join(f"{key}={value}" for key, value in weights.hyper_parameters.items() if key != "loss_weights")
-    lines = [f"{path}: weights of {count:,} parameters", arguments]
+    kind = " and of its autoencoder" if coder else ""
+    lines = [f"{path}: weights of {count:,} parameters{kind}", arguments]
     if path.suffix == ".safetensors":
         lines.append(f"card: {json.dumps(load_card(path))}")
     return lines

@@ -6,7 +6,9 @@ command line in silence; a run that asks for other ones would not be the run tha
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Mapping
+from dataclasses import is_dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -14,7 +16,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 
-from sim.options import FlatNames, flat_names_of, groups_of, nest
+from lightning_modules.weights.adopt import ADOPTING
+from sim.options import FlatNames, flat_names_of, groups_of, nest, plain
 
 # Where files lie and how they are loaded may change between two halves of a run; what it computes may not.
 _FREE: Final = frozenset({"init_from", "cache_dir", "num_workers", "root"})
@@ -37,6 +40,23 @@ def describe_changes(
         for name in shared
         if _plain(asked[name]) != _plain(stored[name])
     ]
+
+
+def leave_open(asked: Mapping[str, object], owner: type) -> dict[str, object]:
+    """Return hyper-parameters without fields of the network that stand at their defaults: ``init_from`` may say them.
+
+    Args:
+        asked: hyper-parameters as configured, groups as mappings.
+        owner: class that takes them.
+    """
+    parameters = inspect.signature(owner).parameters
+    usual = {name: plain(one.default) for name, one in parameters.items() if is_dataclass(one.default)}
+    return {
+        name: {key: entry for key, entry in value.items() if _plain(entry) != _plain(usual[name].get(key))}
+        if name in ADOPTING and name in usual and isinstance(value, Mapping)
+        else value
+        for name, value in asked.items()
+    }
 
 
 class ResumeGuard(Callback):

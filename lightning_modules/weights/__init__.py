@@ -1,6 +1,6 @@
 """Weights in and out of files: packaged, checkpoints of ``fit``, published MDM."""
 
-from lightning_modules.weights.adopt import adopt_network
+from lightning_modules.weights.adopt import adopt_latent_network, adopt_network
 from lightning_modules.weights.match import load_same_network, match_parameters, match_same_network
 from lightning_modules.weights.read import (
     PRIOR_FORMAT,
@@ -8,6 +8,7 @@ from lightning_modules.weights.read import (
     Weights,
     find_weights,
     load_plainly,
+    read_card,
     read_mdm,
     read_prior,
     read_weights,
@@ -17,12 +18,14 @@ __all__ = [
     "PRIOR_FORMAT",
     "Plain",
     "Weights",
+    "adopt_latent_network",
     "adopt_network",
     "find_weights",
     "load_plainly",
     "load_same_network",
     "match_parameters",
     "match_same_network",
+    "read_card",
     "read_mdm",
     "read_prior",
     "read_weights",

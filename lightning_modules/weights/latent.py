@@ -12,11 +12,17 @@ from torch import Tensor
 
 from lightning_modules.training.feature_statistics import FeatureStatistics
 from lightning_modules.training.flat_names import LATENT_MOTION_DIFFUSION, MOTION_VAE
-from lightning_modules.training.window_length import window_of_checkpoint
-from lightning_modules.weights.read import Plain, load_plainly, read_safetensors
+from lightning_modules.training.window_length import window_of_card, window_of_checkpoint
+from lightning_modules.weights.read import (
+    LATENT_FORMAT,
+    VAE_FORMAT,
+    Plain,
+    find_weights,
+    load_plainly,
+    read_metadata,
+    read_safetensors,
+)
 from sim.options import FlatNames, flatten
-
-VAE_FORMAT: Final = "imuforge-vae-1"
 
 _VAE_ARGUMENTS: Final = {
     "width": "width", "latent_tokens": "latent_tokens", "num_heads": "num_heads", "vae_layers": "num_layers",
@@ -67,37 +73,62 @@ def read_vae(path: str | Path) -> LatentWeights:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, would execute code, or is of another model.
     """
-    if Path(path).suffix == ".safetensors":
-        return _read_packed(_find(path, "MotionVAE"))
+    path = _find(path, "MotionVAE")
+    if path.suffix == ".safetensors":
+        return _read_packed(path, VAE_FORMAT, writer="save_vae", network="average.", autoencoder="average.")
     state, arguments, window = _read_state(path, "MotionVAE", _VAE_MARK, MOTION_VAE)
     own = _take(state, "average.")
     return _gather(state, arguments, own, own, window)
 
 
-def _read_packed(path: Path) -> LatentWeights:
-    metadata, tensors = read_safetensors(path, VAE_FORMAT, writer="save_vae")
-    own = {key: value.float() for key, value in _take(tensors, "average.").items()}
+def _read_packed(path: Path, file_format: str, *, writer: str, network: str, autoencoder: str) -> LatentWeights:
+    metadata, tensors = read_safetensors(path, file_format, writer=writer)
+    own, coder = (
+        {key: value.float() for key, value in _take(tensors, prefix).items()} for prefix in (network, autoencoder)
+    )
     arguments: dict[str, Plain] = json.loads(metadata["hyper_parameters"])
-    return LatentWeights(own, own, arguments, tensors["latent_std"], tensors["mean"], tensors["std"])
+    window = window_of_card(json.loads(metadata["card"]))
+    return LatentWeights(own, coder, arguments, tensors["latent_std"], tensors["mean"], tensors["std"], window)
+
+
+def is_latent_diffusion(path: Path) -> bool:
+    """Say whether a file of weights is of a LatentMotionDiffusion.
+
+    Raises:
+        ValueError: the file is damaged or would execute code.
+    """
+    if path.suffix == ".safetensors":
+        return read_metadata(path).get("format") == LATENT_FORMAT
+    if path.suffix != ".ckpt":
+        return False
+    state = load_plainly(path).get("state_dict")
+    return isinstance(state, Mapping) and _DIFFUSION_MARK in state
 
 
 def read_latent_diffusion(path: str | Path) -> LatentWeights:
-    """Read a checkpoint of LatentMotionDiffusion; raises as :func:`read_vae`."""
+    """Read a LatentMotionDiffusion: a ``.ckpt``, or a ``.safetensors`` that ``save_prior`` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, would execute code, or is of another model.
+    """
+    path = _find(path, "LatentMotionDiffusion")
+    if path.suffix == ".safetensors":
+        return _read_packed(path, LATENT_FORMAT, writer="save_prior", network="denoiser.", autoencoder="vae.")
     state, arguments, window = _read_state(path, "LatentMotionDiffusion", _DIFFUSION_MARK, LATENT_MOTION_DIFFUSION)
     return _gather(state, arguments, _take(state, "average."), _take(state, "vae."), window)
 
 
-def read_start(init_from: str | None, vae_from: str | None, own: Mapping[str, object]) -> LatentWeights | None:
+def read_start(init_from: str | None, vae_from: str | None) -> LatentWeights | None:
     """Read what a LatentMotionDiffusion starts from, if it is given anything.
 
     Args:
-        init_from: a checkpoint of that class.
+        init_from: weights of that class, packaged or a file.
         vae_from: a file of a MotionVAE.
-        own: the model's constructor arguments.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: both are given, or a file is damaged, of another model or of one made with other arguments.
+        ValueError: both are given, or a file is damaged or of another model.
     """
     if init_from is not None and vae_from is not None:
         raise ValueError(
@@ -105,23 +136,30 @@ def read_start(init_from: str | None, vae_from: str | None, own: Mapping[str, ob
             "set vae_from to null"
         )
     if init_from is not None:
-        stored = read_latent_diffusion(init_from)
-        check_arguments(stored, own, {name: name for name in _DIFFUSION_ARGUMENTS}, source=init_from)
-        return stored
-    if vae_from is None:
-        return None
-    stored = read_vae(vae_from)
-    check_arguments(stored, own, _VAE_ARGUMENTS, source=vae_from)
-    return stored
+        return read_latent_diffusion(init_from)
+    return None if vae_from is None else read_vae(vae_from)
+
+
+def check_start(
+    stored: LatentWeights, own: Mapping[str, object], *, init_from: str | None, vae_from: str | None
+) -> None:
+    """Refuse what :func:`read_start` read where a model of these constructor arguments cannot start from it.
+
+    Raises:
+        ValueError: it names each argument that differs, with both values.
+    """
+    names = _VAE_ARGUMENTS if init_from is None else {name: name for name in _DIFFUSION_ARGUMENTS}
+    check_arguments(stored, own, names, source=str(init_from or vae_from))
 
 
 def _find(path: str | Path, kind: str) -> Path:
-    if not Path(path).is_file():
+    try:
+        return find_weights(path)
+    except FileNotFoundError:
         raise FileNotFoundError(
             f"checkpoint {path} of {kind} not found; check the path, or train one first (a second stage that resumes "
             "or starts from init_from needs none: set vae_from to null)"
-        )
-    return Path(path)
+        ) from None
 
 
 def _read_state(

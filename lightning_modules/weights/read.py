@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -26,6 +26,15 @@ Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | 
 """What JSON can hold, and ``weights_only`` loading lets through."""
 
 PRIOR_FORMAT: Final = "imuforge-prior-1"
+LATENT_FORMAT: Final = "imuforge-latent-prior-1"
+VAE_FORMAT: Final = "imuforge-vae-1"
+
+_CLASSES: Final = {
+    PRIOR_FORMAT: "MotionDiffusion",
+    LATENT_FORMAT: "LatentMotionDiffusion",
+    VAE_FORMAT: "MotionVAE",
+}
+"""Whose weights a format holds."""
 
 _LOGGER = logging.getLogger(__name__)
 _EXTRA_PREFIXES: Final = ("clip_model.", "bert.")  # text encoders, which some MDM files hold as well
@@ -82,7 +91,9 @@ def read_weights(name: str | Path) -> Weights:
         ValueError: the suffix is another one, or the file is damaged or of another model.
     """
     path = find_weights(name)
-    readers = {".safetensors": read_prior, ".ckpt": read_checkpoint, ".pt": read_mdm}
+    readers: dict[str, Callable[[Path], Weights]] = {
+        ".safetensors": read_prior, ".ckpt": read_checkpoint, ".pt": read_mdm,
+    }  # fmt: skip
     if path.suffix not in readers:
         raise ValueError(f"weights {path} end in {path.suffix!r}, expected one of {sorted(readers)}")
     return readers[path.suffix](path)
@@ -113,15 +124,48 @@ def read_safetensors(path: Path, file_format: str, *, writer: str) -> tuple[dict
     Raises:
         ValueError: the file is damaged, or ``writer`` did not write it.
     """
+    metadata = read_metadata(path)
+    found = metadata.get("format")
+    if found != file_format:
+        owner = f"; it is of a {_CLASSES[found]}, give it to one" if found in _CLASSES else ""
+        raise ValueError(f"{path} has format {found!r}, expected {file_format!r}, as {writer} writes{owner}")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata: dict[str, str] = file.metadata() or {}
-            tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return metadata, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise ValueError(f"{path} is not a readable safetensors file ({error}); copy or download it again") from None
-    if metadata.get("format") != file_format:
-        raise ValueError(f"{path} has format {metadata.get('format')!r}, expected {file_format!r}, as {writer} writes")
-    return metadata, tensors
+        raise _unreadable(path, error) from None
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return what a safetensors file says of itself.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: SafetensorError) -> ValueError:
+    return ValueError(f"{path} is not a readable safetensors file ({error}); copy or download it again")
+
+
+def read_card(path: Path) -> dict[str, Plain]:
+    """Return the model card in a safetensors file that this project wrote.
+
+    Raises:
+        ValueError: the file is damaged or of another origin.
+    """
+    if path.suffix != ".safetensors":
+        raise ValueError(f"{path} carries no model card, expected a .safetensors of save_prior or save_vae")
+    metadata = read_metadata(path)
+    if metadata.get("format") not in _CLASSES:
+        raise ValueError(f"{path} has format {metadata.get('format')!r}, expected one of {sorted(_CLASSES)}")
+    card: dict[str, Plain] = json.loads(metadata["card"])
+    return card
 
 
 def read_checkpoint(path: Path) -> Weights:

@@ -66,6 +66,26 @@ def test_finetune_then_test_then_generate(name: str, runs: Path, caches: list[st
     assert all(Motion.load(manifest.parent / entry["file"]).num_frames == 30 for entry in motions)
 
 
+def test_a_run_that_takes_its_network_from_weights_goes_on_from_its_own_checkpoint(
+    runs: Path, caches: list[str], tmp_path: Path
+) -> None:
+    """What its checkpoint says is the network it has, so that it opens without the weights that it came from."""
+    sizes = {"arch": "conformer", "width": 24, "num_layers": 1, "num_heads": 2, "feedforward": 16, "num_steps": 5}
+    prior = MotionDiffusion(**sizes, activities=["walking", "running"])
+    prior.statistics.set(torch.zeros(NUM_FEATURES), torch.ones(NUM_FEATURES))
+    save_prior(prior, tmp_path / "told.safetensors", {})
+    start = [f"--model.init_from={tmp_path / 'told.safetensors'}", *QUICK, *SMALL_DATA, *caches]
+    main(["fit", "-c", config("finetune_continued"), *start, "--trainer.max_steps=2"])
+    last = runs / "finetune_continued" / "checkpoints" / "last.ckpt"
+    for steps, place in ((3, "last"), (4, str(last))):
+        options = [f"--trainer.max_steps={steps}", f"--ckpt_path={place}"]
+        main(["fit", "-c", config("finetune_continued"), *start, *options])
+        assert torch.load(last, weights_only=True)["global_step"] == steps
+    (tmp_path / "told.safetensors").unlink()
+    assert sizes.items() <= load_prior(last).arguments.items()
+    assert load_prior(last).texts.activities == ("walking", "running")
+
+
 @pytest.fixture
 def made_up_humanml3d(tmp_path: Path, write_humanml3d: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in HumanML3D's layout, of noise; IMUFORGE_HUMANML3D is where the YAML looks for it."""
@@ -221,6 +241,7 @@ def test_recipes_here_are_all_there_are() -> None:
         "acc_spectrum",
         "frequency",
         "rollout",
+        "as_prior",
     }
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from datamodules.prompts import Prompt
 from experiments.pipeline.tasks import Cache, Inputs, Task, execute
 from lightning_modules.checkpoints import load_prior
-from lightning_modules.motion_diffusion import MotionDiffusion
+from lightning_modules.sampling.motion_generator import MotionGenerator
 from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.training.randomness import derive_seed
 from sim.conventions import FEATURE_FPS
@@ -27,7 +27,7 @@ BATCH = 32
 _FILE = "motions.npz"
 
 
-def generate_prompts(model: MotionDiffusion, prompts: Sequence[Prompt], sampling: SamplingOptions) -> Tensor:
+def generate_prompts(model: MotionGenerator, prompts: Sequence[Prompt], sampling: SamplingOptions) -> Tensor:
     """Generate a motion for each prompt: raw features ``(B, T, 263)``, zero beyond each length.
 
     All that a page asks a prior for goes through here.
@@ -120,7 +120,7 @@ class GenerateMotions(Task):
 
 
 @lru_cache(maxsize=1)
-def load_once(weights: Path) -> MotionDiffusion:
+def load_once(weights: Path) -> MotionGenerator:
     """Load a prior, once for all that is asked of it."""
     return load_prior(weights)
 

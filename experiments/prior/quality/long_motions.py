@@ -28,7 +28,7 @@ from experiments.pipeline.one_line_errors import OneLineArgumentParser, one_line
 from experiments.pipeline.tables import BenchTable, describe_machine
 from lightning_modules.checkpoints import load_prior
 from lightning_modules.metrics.sensor_distributions import read_magnitudes
-from lightning_modules.motion_diffusion import MotionDiffusion
+from lightning_modules.sampling.motion_generator import MotionGenerator
 from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.sampling.windows import LONGEST_FRAMES, OVERLAP_FRAMES, USUAL_WINDOW, Windows
 from lightning_modules.training.randomness import derive_seed
@@ -70,7 +70,7 @@ class Request:
 
     def draw(
         self,
-        model: MotionDiffusion,
+        model: MotionGenerator,
         frames: int,
         part: int = 0,
         *,
@@ -106,19 +106,19 @@ class LongMotion:
         return sum(ALLOWED[0] <= value <= ALLOWED[1] for value in self.stretches)
 
 
-def window_of(model: MotionDiffusion) -> int:
+def window_of(model: MotionGenerator) -> int:
     """Return the frames of the windows that motions of a model are put together of."""
     return USUAL_WINDOW if model.window_frames is None else model.window_frames
 
 
-def make_together(model: MotionDiffusion, request: Request) -> tuple[Tensor, list[int]]:
+def make_together(model: MotionGenerator, request: Request) -> tuple[Tensor, list[int]]:
     """Return motions as ``generate`` makes them, and the frames where a window begins or ends."""
     windows = Windows.spread([request.frames], window_of(model))
     edges = {start + shift for start, size in zip(windows.starts, windows.sizes, strict=True) for shift in (0, size)}
     return request.draw(model, request.frames), sorted(edges - {0, request.frames})
 
 
-def make_in_turn(model: MotionDiffusion, request: Request) -> tuple[Tensor, list[int]]:
+def make_in_turn(model: MotionGenerator, request: Request) -> tuple[Tensor, list[int]]:
     """Return motions whose windows are in-painted around the end of the one before, and where each begins anew."""
     size = window_of(model)
     shared = min(OVERLAP_FRAMES, size // 2)
@@ -135,7 +135,7 @@ def make_in_turn(model: MotionDiffusion, request: Request) -> tuple[Tensor, list
     return torch.cat(parts, dim=1)[:, : request.frames], seams
 
 
-def make_whole(model: MotionDiffusion, request: Request) -> tuple[Tensor, list[int]]:
+def make_whole(model: MotionGenerator, request: Request) -> tuple[Tensor, list[int]]:
     """Return motions that went through the network in one piece."""
     before, model.window_frames = model.window_frames, LONGEST_FRAMES
     try:
@@ -144,7 +144,7 @@ def make_whole(model: MotionDiffusion, request: Request) -> tuple[Tensor, list[i
         model.window_frames = before
 
 
-METHODS: Final[dict[str, Callable[[MotionDiffusion, Request], tuple[Tensor, list[int]]]]] = {
+METHODS: Final[dict[str, Callable[[MotionGenerator, Request], tuple[Tensor, list[int]]]]] = {
     "together": make_together,
     "in turn": make_in_turn,
     "whole": make_whole,
@@ -189,7 +189,7 @@ def measure_seams(joints: Tensor, seams: Sequence[int]) -> tuple[float, float, f
     return ratios[0], ratios[1], ratios[2]
 
 
-def measure_long_motions(model: MotionDiffusion, request: Request, method: str = "together") -> LongMotion:
+def measure_long_motions(model: MotionGenerator, request: Request, method: str = "together") -> LongMotion:
     """Generate long motions and short ones of the same prompt, decode them consistently, and compare.
 
     Raises:

@@ -20,7 +20,7 @@ from datamodules.clips.captions import load_paraphrases
 from experiments.pipeline.one_line_errors import OneLineArgumentParser, one_line_errors, print_line
 from experiments.prior.quality.generated import BATCH, generate_prompts, make_prompts
 from lightning_modules.checkpoints import load_prior
-from lightning_modules.motion_diffusion import MotionDiffusion
+from lightning_modules.sampling.motion_generator import MotionGenerator
 from lightning_modules.sampling.normalised import SamplingOptions
 from sim.body import Body
 from sim.features import features_to_joints
@@ -72,7 +72,7 @@ class Speed:
 
 
 @torch.no_grad()
-def measure_speed(model: MotionDiffusion, sampling: SamplingOptions, *, motions: int, seconds: float) -> Speed:
+def measure_speed(model: MotionGenerator, sampling: SamplingOptions, *, motions: int, seconds: float) -> Speed:
     """Generate, decode, fit and simulate motions of the packaged sentences, and time each part."""
     table = load_paraphrases()
     names = list(table)

@@ -28,8 +28,18 @@ def test_baselines_are_told_what_the_prior_is_told(name):
 
 
 @pytest.mark.parametrize("name", ["motiondiffuse", "latent_diffusion", "motion_vae"])
-def test_baselines_are_trained_on_the_priors_data(name):
-    data = [
-        yaml.safe_load((EXPERIMENTS / path).read_text())["data"] for path in ("prior.yaml", f"baselines/{name}.yaml")
-    ]
-    assert data[0] == data[1]
+def test_baselines_see_the_priors_data_for_as_many_steps(name):
+    prior, baseline = (
+        yaml.safe_load((EXPERIMENTS / path).read_text()) for path in ("prior.yaml", f"baselines/{name}.yaml")
+    )
+    assert prior["data"] == baseline["data"]
+    assert prior["trainer"]["max_steps"] == baseline["trainer"]["max_steps"]
+
+
+def test_arms_go_on_with_the_priors_data_and_objective():
+    prior, layer = (
+        yaml.safe_load((EXPERIMENTS / path).read_text()) for path in ("prior.yaml", "recipes/as_prior.yaml")
+    )
+    assert prior["data"] == layer["data"]
+    objectives = [one["model"]["init_args"]["losses"]["level_weights"] for one in (prior, layer)]
+    assert objectives[0] == objectives[1]

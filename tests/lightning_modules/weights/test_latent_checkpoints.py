@@ -10,7 +10,15 @@ import torch
 from lightning import LightningDataModule, Trainer
 
 from lightning_modules import LatentMotionDiffusion, MotionDiffusion, MotionVAE
-from lightning_modules.checkpoints import load_vae, save_prior, save_vae
+from lightning_modules.checkpoints import (
+    load_card,
+    load_motion_diffusion,
+    load_prior,
+    load_vae,
+    read_stored,
+    save_prior,
+    save_vae,
+)
 from lightning_modules.text.lookup import TextLookup
 
 SHARED = {"width": 16, "latent_tokens": 2, "num_heads": 2}
@@ -110,7 +118,7 @@ def test_an_autoencoder_made_otherwise_is_refused(
         ({"noise_schedule": "linear"}, "noise_schedule=scaled_linear"),
         ({"num_steps": 10}, "num_steps=20"),
         ({"text_encoder": "clip"}, "text_encoder=minilm"),
-        ({"num_heads": 4}, "num_heads=2"),
+        ({"num_heads": 8}, "num_heads=2"),
     ],
 )
 def test_a_second_stage_made_otherwise_is_refused(
@@ -149,13 +157,51 @@ def test_files_of_other_models_are_named(
             make_prior(init_from=str(path))
     with pytest.raises(ValueError, match=r"vae\.safetensors has format 'imuforge-vae-1'"):
         make_prior(init_from=str(packed))
-    with pytest.raises(ValueError, match=r"prior\.safetensors has format 'imuforge-prior-1', .*as save_vae writes"):
+    with pytest.raises(ValueError, match=r"'imuforge-prior-1', .*as save_vae writes; it is of a MotionDiffusion"):
         make_latent(vae_from=str(prior))
     with pytest.raises(ValueError, match=r"both given, expected one: .*set vae_from to null"):
         make_latent(vae_from=str(vae), init_from=second)
     packed.write_bytes(packed.read_bytes()[:500])
     with pytest.raises(ValueError, match=r"vae\.safetensors is not a readable safetensors file"):
         make_latent(vae_from=str(packed))
+
+
+def test_a_packed_second_stage_brings_all_that_generating_takes(vae: Path, texts: TextLookup, tmp_path: Path) -> None:
+    names = ["walking", "jumping"]
+    model = LatentMotionDiffusion(**LATENT, vae_from=str(vae), activities=names).eval()
+    model.window_frames = 12
+    encoder = texts._encoder
+    model.texts.attach(encoder)
+    packed = tmp_path / "latent.safetensors"
+    save_prior(model, packed, {"data": "waves"})
+    vae.unlink()
+    loaded = load_prior(packed, text_encoder=encoder)
+    assert isinstance(loaded, LatentMotionDiffusion)
+    assert (loaded.texts.activities, loaded.window_frames) == (tuple(names), 12)
+    assert load_card(packed) == {"data": "waves", "window_s": 0.6}
+    options = {"num_frames": 12, "seeds": [3], "sampler": "ddim", "steps": 5}
+    first, again = (one.generate(["someone runs"], activities=["walking"], **options) for one in (model, loaded))
+    torch.testing.assert_close(first, again, rtol=0.05, atol=0.02)
+    other = loaded.generate(["someone runs"], activities=["jumping"], **options)
+    assert not torch.equal(other, again)
+    # What the file says need not be said again.
+    assert LatentMotionDiffusion(init_from=str(packed), text_dim=8).arguments == loaded.arguments
+
+
+def test_a_second_stage_without_autoencoder_is_not_saved(tmp_path: Path) -> None:
+    model = LatentMotionDiffusion(**LATENT)
+    with pytest.raises(ValueError, match="there is no autoencoder for the latents"):
+        save_prior(model, tmp_path / "latent.safetensors", {})
+
+
+def test_a_motion_prior_says_whose_weights_latent_ones_are(latent: Callable[..., str], tmp_path: Path) -> None:
+    packed = tmp_path / "latent.safetensors"
+    save_prior(load_prior(latent()), packed, {})
+    with pytest.raises(ValueError, match="it is of a LatentMotionDiffusion, give it to one"):
+        MotionDiffusion(init_from=str(packed))
+    with pytest.raises(ValueError, match="of a LatentMotionDiffusion, expected a prior over motion itself"):
+        load_motion_diffusion(packed)
+    assert read_stored(packed).hyper_parameters["vae_layers"] == 3
 
 
 class Trap:
