@@ -6,13 +6,18 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP_ARGS ?=
 ARGS ?=
-# Folder of motion files for `make prior` and the arms; the packaged weights: docs/models/.
+# Folder of motion files for `make prior`, the arms and the baselines; the packaged weights: docs/models/.
 MOCAP ?= ../shared/data/mocap
+# Where arms and baselines are packaged, and their pages; the package's own: lightning_modules/assets and docs/models.
+WEIGHTS ?= runs/weights
+PAGES ?= $(WEIGHTS)
+ARMS ?= continued acc
+BASELINES ?= motion_vae latent_diffusion motiondiffuse
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.imuforge-installed
 
-.PHONY: help setup test lint format bench docs wheel doctor prior detail arms finetune har-eval clean
+.PHONY: help setup test lint format bench docs wheel doctor prior detail arms baselines finetune har-eval clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -63,12 +68,22 @@ detail: setup  ## train the skip of the packaged prior on MOCAP=folder and packa
 	IMUFORGE_MOCAP=$(MOCAP) $(BIN)/lightning fit -c experiments/finetune_detail.yaml $(ARGS)
 	$(BIN)/python -m experiments.tools.export_prior runs/finetune_detail detail
 
-arms: setup  ## fine-tune the packaged prior on MOCAP=folder with and without the acceleration loss, and package both
-	for arm in continued acc; do \
-		$(BIN)/lightning fit -c experiments/finetune_$$arm.yaml --data.sources "[embedded, $(MOCAP)]" \
-			--data.ships_only true --data.samples_per_epoch 4096 --trainer.max_steps 1000 \
-			--trainer.check_val_every_n_epoch 1 $(ARGS) && \
-		$(BIN)/python -m experiments.tools.export_prior runs/finetune_$$arm $$arm || exit; \
+# A run that was interrupted goes on where it was, a finished one stays as it is: --ckpt_path last.
+arms: setup  ## fine-tune the packaged prior on MOCAP=folder, ARMS="continued acc", and package them in WEIGHTS=folder
+	for arm in $(ARMS); do \
+		case $$arm in \
+			spectrum|frequency|rollout) layers="-c experiments/finetune_continued.yaml -c experiments/recipes/as_prior.yaml \
+				-c experiments/recipes/$${arm/#spectrum/acc_spectrum}.yaml";; \
+			*) layers="-c experiments/finetune_$$arm.yaml -c experiments/recipes/as_prior.yaml";; \
+		esac; \
+		IMUFORGE_MOCAP=$(MOCAP) $(BIN)/lightning fit $$layers --ckpt_path last $(ARGS) && \
+		$(BIN)/python -m experiments.tools.export_prior runs/finetune_$$arm $$arm --assets $(WEIGHTS) --docs $(PAGES) || exit; \
+	done
+
+baselines: setup  ## train MotionDiffuse-style and latent diffusion as the prior is trained, and package them (HOURS)
+	for name in $(BASELINES); do \
+		IMUFORGE_MOCAP=$(MOCAP) $(BIN)/lightning fit -c experiments/baselines/$$name.yaml --ckpt_path last $(ARGS) && \
+		$(BIN)/python -m experiments.tools.export_prior runs/$$name $$name --assets $(WEIGHTS) --docs $(PAGES) || exit; \
 	done
 
 finetune: setup  ## fine-tune the packaged prior with the acceleration loss

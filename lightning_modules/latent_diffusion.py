@@ -23,7 +23,7 @@ from lightning_modules.objective import LossOptions, Objective
 from lightning_modules.sampling.inpainting import KnownFeatures
 from lightning_modules.sampling.motion_generator import MotionGenerator
 from lightning_modules.sampling.normalised import SamplingOptions, generate_normalised
-from lightning_modules.sampling.windows import check_window
+from lightning_modules.sampling.windows import USUAL_WINDOW, check_window
 from lightning_modules.text.lookup import TextBatch, TextLookup
 from lightning_modules.training.feature_statistics import FeatureStatistics
 from lightning_modules.training.flat_names import LATENT_MOTION_DIFFUSION
@@ -267,6 +267,11 @@ class LatentMotionDiffusion(MotionGenerator):
             truth = prediction.truth
             yield prediction, self._latent_error(predicted, latent, steps), steps
 
+    @property
+    def longest_frames(self) -> int:
+        """Most frames of a motion: a latent of fixed size cannot say more than what was trained on."""
+        return (USUAL_WINDOW if self.window_frames is None else self.window_frames) + 1
+
     def sample_normalised(
         self,
         text: TextBatch,
@@ -285,7 +290,7 @@ class LatentMotionDiffusion(MotionGenerator):
         if known is not None:
             raise ValueError("known features were given, but latents cannot be in-painted; use a MotionDiffusion")
         self.require_autoencoder()
-        check_window(lengths, self.window_frames, name=type(self).__name__)
+        check_window(lengths, self.longest_frames, name=type(self).__name__)
         frames = [self.vae.latent_tokens] * len(lengths)
         latent, _ = generate_normalised(self.average, self.schedule, text, options, num_frames=frames, seeds=seeds)
         counts = torch.tensor(lengths, device=latent.device)

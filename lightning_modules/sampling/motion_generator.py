@@ -19,7 +19,7 @@ from lightning_modules.sampling.normalised import (
     generate_normalised,
     resolve_lengths,
 )
-from lightning_modules.sampling.windows import USUAL_WINDOW
+from lightning_modules.sampling.windows import LONGEST_FRAMES, USUAL_WINDOW
 from lightning_modules.text.lookup import TextBatch, TextLookup
 from lightning_modules.training.trained_prior import TrainedPrior
 from lightning_modules.training.window_length import frames_of_window, window_of_checkpoint
@@ -49,6 +49,11 @@ class MotionGenerator(TrainedPrior):
     can_be_guided: bool
     sampling: SamplingOptions
     window_frames: int | None = None
+
+    @property
+    def longest_frames(self) -> int:
+        """Most frames of a motion that it generates."""
+        return LONGEST_FRAMES
 
     def setup(self, stage: str) -> None:
         """Also take the length of the windows that it is trained on."""

@@ -100,13 +100,17 @@ class Windows:
         return predict_whole
 
 
-def check_window(lengths: Sequence[int], window: int | None, *, name: str) -> None:
+def check_window(lengths: Sequence[int], most: int, *, name: str) -> None:
     """Refuse motions longer than a model can make that has no windows.
+
+    Args:
+        lengths: frames of each motion.
+        most: frames that the model makes, both ends of what it was trained on included.
+        name: of the model.
 
     Raises:
         ValueError: it names the longest and what the model was trained on.
     """
-    most = (USUAL_WINDOW if window is None else window) + 1
     if max(lengths) > most:
         raise ValueError(
             f"num_frames is {max(lengths)}, but {name} makes whole motions and was trained on windows of {most - 1} "

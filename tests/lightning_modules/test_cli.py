@@ -198,6 +198,14 @@ def test_one_folder_holds_a_run_and_last_is_found_there(
     assert "max_epochs: 7" in (run / "config-test.yaml").read_text(encoding="utf-8")
 
 
+def test_a_finished_run_is_left_as_it_is_by_the_command_that_resumes_one(tiny: list[str], tmp_path: Path) -> None:
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    main(["fit", *tiny, "--ckpt_path", "last"])  # there is none yet: it starts
+    before = last.read_bytes()
+    main(["fit", *tiny, "--ckpt_path", "last"])
+    assert last.read_bytes() == before
+
+
 def test_resuming_with_other_hyper_parameters_is_refused(
     tiny: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,6 +25,7 @@ from lightning_modules.evaluation.evaluators import load_evaluator
 from lightning_modules.metrics.distribution_table import DistributionTable
 from lightning_modules.metrics.sensor_distributions import compare_distributions
 from lightning_modules.training.randomness import derive_seed
+from sim.conventions import FEATURE_FPS
 from sim.features import features_to_joints
 
 Say = Callable[[str], None]
@@ -219,8 +220,11 @@ class Assessor:
     def _go_on(self) -> list[tuple[str, LongMotion]]:
         config, found = self.config, []
         for prompt in config.long_prompts:
-            self.say(f"{prompt!r} for {config.long_seconds:g} s")
             request = Request(prompt, config.long_seconds, config.long_motions, config.sampling, config.seed)
+            if request.frames > self.model.longest_frames:
+                self.say(f"{prompt!r} for {config.long_seconds:g} s is more than such a prior makes")
+                continue
+            self.say(f"{prompt!r} for {config.long_seconds:g} s")
             found.append((prompt, measure_long_motions(self.model, request)))
         return found
 
@@ -231,5 +235,8 @@ class Assessor:
         self.say("timing")
         with torch.no_grad():
             return measure_speed(
-                self.model, config.sampling, motions=config.speed_motions, seconds=config.speed_seconds
+                self.model,
+                config.sampling,
+                motions=config.speed_motions,
+                seconds=min(config.speed_seconds, (self.model.longest_frames - 1) / FEATURE_FPS),
             )

@@ -192,7 +192,8 @@ def _score_cells(scores: Scores) -> list[str]:
 
 def _long(quality: Quality, config: QualityConfig) -> list[str]:
     if not quality.long:
-        return []
+        asked = f"None: such a prior makes whole motions, and {config.long_seconds:g} s is more than it was trained on."
+        return ["## Long motions", asked] if config.long_prompts else []
     rows = [
         [prompt, " ".join(f"{value:.2f}" for value in one.stretches), f"{one.inside} of {len(one.stretches)}",
          " / ".join(f"{value:.2f}" for value in one.at_seams)]
