@@ -39,8 +39,7 @@ class MotionDataModule(LightningDataModule):
     """Clips of motion, cut into windows of features at 20 fps.
 
     The split is by clip, duplicates on one side (:mod:`datamodules.splits`). Embedded test clips are test clips
-    whatever other sources there are; of running and jumping the embedded clips hold test clips only, so a module over
-    ``["embedded"]`` alone has none to train on.
+    whatever other sources there are.
 
     Training windows are drawn with more even shares of activities than were recorded; their order follows from
     ``seed`` alone, so arms of an experiment and resumed runs see the same data.

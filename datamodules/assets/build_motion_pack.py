@@ -22,6 +22,7 @@ from datamodules.clips.labels import label_of
 from datamodules.clips.motion_pack import PackedClip, write_pack
 from datamodules.clips.sources import SourceItem, list_items
 from datamodules.splits import Split
+from sim.body import Body
 from sim.motion import Motion
 from sim.trajectory import resample_motion
 
@@ -41,6 +42,11 @@ SECONDS: Final[dict[str, float]] = {
 OTHER_S: Final[float] = 28.0
 
 SETS: Final = ("cmu_", "snu_")
+
+FLOOR_M: Final = (-0.16, 0.12)
+"""The lowest joint of a piece is between these [m], or higher where what a person stands on is not in the recording."""
+
+RAISED: Final = frozenset({"stairs_up", "stairs_down", "climbing", "slope_walking", "sitting"})
 
 GIVES: Final[dict[str | None, tuple[str, ...]]] = {
     None: (),
@@ -117,13 +123,19 @@ def build(collection: Path, output: Path, cache_dir: Path) -> None:
     items = [item for item in list_items(str(collection)) if item.name.startswith(SETS)]
     chosen = choose(items, cache_dir)
     twins = {pair.first for pair in find_duplicates([clip.joints for clip, _, _ in chosen])}
-    packed = [_pack(*entry) for number, entry in enumerate(chosen) if number not in twins]
+    pieces = [_pack(*entry) for number, entry in enumerate(chosen) if number not in twins]
+    packed = [(about, motion) for about, motion in pieces if _stands(about.activity, motion)]
     write_pack(output, packed)
     seconds: dict[str, float] = defaultdict(float)
     for about, motion in packed:
         seconds[f"{about.activity} {about.split}"] += motion.duration_s
     print(f"{len(packed)} clips, {sum(seconds.values()) / 60:.1f} minutes, {output.stat().st_size / 1e6:.2f} MB")
     print("\n".join(f"{name:<28}{value:7.1f} s" for name, value in sorted(seconds.items())))
+
+
+def _stands(activity: str, motion: Motion) -> bool:
+    lowest = float(Body.default().joints(motion)[..., 1].min())
+    return FLOOR_M[0] < lowest and (activity in RAISED or lowest < FLOOR_M[1])
 
 
 def _pack(clip: CachedClip, side: Split, length: float) -> tuple[PackedClip, Motion]:
@@ -134,7 +146,7 @@ def _pack(clip: CachedClip, side: Split, length: float) -> tuple[PackedClip, Mot
     piece = resample_motion(piece, fps=min(FPS, piece.fps))
     known = set(paraphrase(clip.activity))
     about = PackedClip(
-        name=f"{clip.name}+{first:.1f}s" if first else clip.name,
+        name=f"{clip.name}+{first:.1f}s" if first > 0.05 else clip.name,
         origin=clip.item.name,
         activity=clip.activity,
         said=tuple(text for text in clip.captions if text not in known),

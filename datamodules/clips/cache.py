@@ -16,9 +16,10 @@ import torch
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from datamodules.clips.breaks import MIN_SECONDS
 from datamodules.clips.clip import Clip
 from datamodules.clips.duplicates import RATE_HZ
-from datamodules.clips.sources import MIN_SECONDS, SourceItem
+from datamodules.clips.sources import SourceItem
 from datamodules.splits import Split
 from sim.body import Body
 from sim.conventions import FEATURE_FPS

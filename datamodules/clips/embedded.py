@@ -1,8 +1,8 @@
-"""The clips that come with the project: 20 recorded motions and constructed static postures.
+"""The clips that were embedded first: 20 recorded motions and constructed static postures.
 
 The recorded ones hold 40 s in all. There is one run of 0.8 s and one jump; both are test clips, so that a prior that
-was trained on everything has never seen them. A model trained on the embedded clips alone therefore gets no running
-and no jumping.
+was trained on everything has never seen them. More of every activity is in :mod:`datamodules.clips.motion_pack`; the
+source ``"embedded"`` holds both.
 """
 
 from __future__ import annotations

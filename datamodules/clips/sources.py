@@ -9,9 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import torch
-
+from datamodules.clips.breaks import cut_at_breaks, find_t_pose, settle_pieces
 from datamodules.clips.caption_files import TABLE, open_captions
 from datamodules.clips.captions import caption_clip, load_paraphrases, paraphrase, read_cmu_descriptions
 from datamodules.clips.clip import Clip
@@ -25,24 +23,11 @@ from datamodules.motion_files import known_suffixes, read_motion
 from datamodules.motion_files.folder_rules import PATHS, read_folder_rules
 from datamodules.motion_files.motion_file import ReadOptions, suffix_of
 from datamodules.motion_files.openers import find_skeleton_json, is_deepmimic
-from datamodules.retargeting.retarget import put_on_floor, retarget
+from datamodules.retargeting.retarget import retarget
 from datamodules.splits import Split
-from sim.body import Body
-from sim.motion import Motion
 
-CONVERSION_VERSION: Final[int] = 7
+CONVERSION_VERSION: Final[int] = 8
 """To be raised whenever readers, rules or retargeting change what comes out, so that caches are made anew."""
-
-MIN_SECONDS: Final[float] = 1.0
-
-MAX_JOINT_SPEED_M_S: Final[float] = 16.0
-MAX_JOINT_ACCELERATION_M_S2: Final[float] = 1000.0
-MAX_TRUNK_RATE_RAD_S: Final[float] = 20.0
-"""Beyond these no person moves: a marker swap or a broken Euler angle. The fastest honest values in the collection are
-14 m/s (a football kick), 880 m/s^2 (a foot that lands) and 15 rad/s (a pirouette)."""
-
-SUNK_M: Final[float] = 0.1
-"""A body whose lowest joint stays this far under the floor is not where it was [m]."""
 
 _HOW_TO_GET: Final[str] = (
     "give the folder of a motion collection (sub-folders cmu_expmap8, cmu35_asfamc, ... and clips.tsv) or of motion "
@@ -152,7 +137,7 @@ def _make_loader(
 ) -> Callable[[], list[Clip]]:
     def load() -> list[Clip]:
         motion = retarget(file.read(), file.skeleton)
-        pieces = settle_pieces(cut_at_breaks(motion), motion)
+        pieces = settle_pieces(cut_at_breaks(motion, leave_out=find_t_pose(motion)), motion)
         names = [file.name] if len(pieces) == 1 else [f"{file.name}#{number}" for number in range(len(pieces))]
         return [
             replace(clip, recorded_s=motion.duration_s)
@@ -214,56 +199,3 @@ def _is_motion(path: Path) -> bool:
         return True
     # Texts are motions where a reader of texts finds what it needs.
     return is_deepmimic(path) or (path.name != TABLE and find_skeleton_json(path) is not None)
-
-
-def cut_at_breaks(motion: Motion) -> list[Motion]:
-    """Cut a recording where it breaks and keep the pieces of at least a second.
-
-    A frame is broken if a joint is faster than 16 m/s, accelerates by more than 1000 m/s^2, or the trunk turns by more
-    than 20 rad/s; a tenth of a second around it is left out.
-
-    Args:
-        motion: one motion ``(T, 22, 3, 3)``.
-
-    Returns:
-        The pieces in order; the whole motion where nothing breaks.
-    """
-    if motion.num_frames < 3:
-        return []
-    fps = motion.fps
-    joints = Body.default().joints(motion).double().numpy()
-    step = np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=-1) * fps
-    bend = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).max(axis=-1) * fps**2
-    root = motion.rotations[:, 0].double()
-    cosine = ((root[:-1].mT @ root[1:]).diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2
-    rate = torch.acos(cosine.clamp(-1, 1)).numpy() * fps
-    broken = np.zeros(motion.num_frames, dtype=bool)
-    margin = int(np.ceil(0.05 * fps))
-    steps = np.flatnonzero((step > MAX_JOINT_SPEED_M_S) | (rate > MAX_TRUNK_RATE_RAD_S))
-    bends = np.flatnonzero(bend > MAX_JOINT_ACCELERATION_M_S2) + 1
-    for frame in np.concatenate([steps, steps + 1, bends]):
-        broken[max(0, frame - margin) : frame + margin + 1] = True
-    edges = np.flatnonzero(np.diff(np.concatenate([[True], broken, [True]]).astype(int)))
-    pieces = [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
-    return [motion.frames(int(a), int(b)) for a, b in pieces if (b - a - 1) / fps >= MIN_SECONDS]
-
-
-def settle_pieces(pieces: list[Motion], motion: Motion) -> list[Motion]:
-    """Put the pieces of a recording on one floor again, which a broken root may have laid elsewhere.
-
-    Args:
-        pieces: what :func:`cut_at_breaks` left of it.
-        motion: the whole recording.
-
-    Returns:
-        The pieces, less those that lie wholly under that floor: the root was lost between two jumps.
-    """
-    if not pieces or sum(piece.num_frames for piece in pieces) == motion.num_frames:
-        return pieces
-    rotations, translation = (
-        torch.cat([getattr(piece, name) for piece in pieces]) for name in ("rotations", "translation")
-    )
-    settled = [
-        put_on_floor(piece, by=replace(motion, rotations=rotations, translation=translation)) for piece in pieces
-    ]
-    return [piece for piece in settled if float(Body.default().joints(piece)[..., 1].amin(dim=-1).max()) > -SUNK_M]

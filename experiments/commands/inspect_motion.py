@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from datamodules.clips.mocap_research_sets import find_declared
 from datamodules.motion_files import read_motion
-from datamodules.motion_files.guesses import LEG_M, count_t_pose
+from datamodules.motion_files.guesses import LEG_M, count_put_in_front, count_t_pose
 from datamodules.motion_files.motion_file import MotionFile, ReadOptions, move_skeleton
 from datamodules.retargeting.retarget import LEGS, SIDES
 from experiments.bandwidth.spectral_gain import JUMP_M_S2, compare_spectrum
@@ -24,6 +24,7 @@ from sim.placements import Placement
 from sim.show import DEFAULT_PLACEMENTS, write_page
 
 SHOWN: Final[int] = 8
+POSED_FRAMES: Final[int] = 5
 
 STANDING_SHARE: Final[float] = 0.05
 
@@ -82,7 +83,7 @@ def inspect_motion(path: Path, options: ReadOptions) -> tuple[MotionFile, list[s
             *find_drift(joints, fps),
             *_describe_spectrum(joints, fps),
         ]
-    lines += _find_t_pose(joints)
+    lines += _find_t_pose(joints, fps)
     lines += [rules] if rules else []
     return read, [*lines, *read.notes]
 
@@ -189,16 +190,15 @@ def _describe_spectrum(joints: Joints, fps: float) -> list[str]:
     return [compared if isinstance(compared, str) else compared.describe()]
 
 
-def _find_t_pose(joints: Joints) -> list[str]:
-    # A few frames tell; a T-pose that was recorded lasts.
-    begin = joints[:5]
-    count = count_t_pose(begin)
-    if count == 0:
+def _find_t_pose(joints: Joints, fps: float) -> list[str]:
+    front = count_put_in_front(joints, fps)
+    if front:
+        words = "frame 0 is a T-pose" if front == 1 else f"frames 0 to {front - 1} are a T-pose"
+        return [f"suspicious: {words}, put in by a conversion; pass --drop-first {front}"]
+    # A T-pose that was recorded is left slowly.
+    if count_t_pose(joints[:POSED_FRAMES]) < min(POSED_FRAMES, len(joints)):
         return []
-    if count == len(begin):
-        return ["begins in a T-pose that lasts; recorded, or put in by a conversion: look before using it"]
-    words = "frame 0 is a T-pose" if count == 1 else f"frames 0 to {count - 1} are a T-pose"
-    return [f"suspicious: {words}, put in by a conversion; pass --drop-first {count}"]
+    return ["begins in a T-pose that lasts; recorded, or put in by a conversion: look before using it"]
 
 
 def write_motion_page(motion: Motion, path: Path, *, title: str) -> list[str]:

@@ -25,6 +25,10 @@ from experiments.pipeline.typed_config import read_typed
 from sim.files import whole_file
 
 NAME = "dataset"
+_HEAD = (
+    "`python -m experiments.prior.dataset -c experiments/prior/dataset.yaml` makes the set from raw files and writes"
+    " this page.\n"
+)
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,8 @@ def tabulate_duplicates(library: MotionLibrary) -> BenchTable:
         "Duplicates",
         ["set", "set", "pairs"],
         rows,
-        "Clips that show the same recording by the motion itself; they lie on one side of the split.",
+        "Clips that show the same recording by the motion itself; they lie on one side of the split. Pairs within"
+        " one set are also spans of one file that reach into each other.",
     )
 
 
@@ -207,7 +212,7 @@ def write_report(tables: Sequence[BenchTable], folder: Path) -> Path:
     with whole_file(folder / f"{NAME}.json") as part:
         part.write_text(json.dumps(entries, indent=1), encoding="utf-8")
     with whole_file(page) as part:
-        text = "# What the prior is trained on\n\n" + "\n".join(one.to_markdown() for one in tables)
+        text = f"# What the prior is trained on\n\n{_HEAD}\n" + "\n".join(one.to_markdown() for one in tables)
         part.write_text(text.rstrip() + "\n", encoding="utf-8")
     return page
 

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from datamodules.batches import MotionBatch
 from datamodules.clips.cache import compute_features
 from datamodules.clips.clip import LYING
+from datamodules.clips.motion_pack import list_packed
 from datamodules.motion import MotionDataModule
 from datamodules.motion_windows import EpochSampler, swap_sides
 from datamodules.splits import SplitRequest, assign_splits, reported_activities
@@ -133,7 +134,7 @@ def test_no_recording_is_on_two_sides(module: MotionDataModule) -> None:
     assert not names["val"] & names["test"]
     assert {"embedded/run", "embedded/jump", "embedded/walk_forward"} <= names["test"]
     assert {"walking", "standing", "sitting", *LYING} <= set(module.reported_activities)
-    assert not {"running", "jumping"} & set(module.reported_activities)
+    assert {"running", "jumping", "sitting_down", "stairs_up"} <= set(module.reported_activities)
 
 
 def test_the_whole_collection_keeps_duplicates_together(shared: Path, cache_dir: Path, tmp_path: Path) -> None:
@@ -297,5 +298,10 @@ def test_captions_change_sides_with_the_mirror() -> None:
 
 
 def test_embedded_clips_stand_on_the_floor(module: MotionDataModule) -> None:
+    packed = {clip.name for clip in list_packed()}
     for clip in module.clips("test"):
-        assert abs(float(Body.default().joints(clip.motion)[..., 1].min()) - 0.04) < 0.08, clip.name
+        lowest = float(Body.default().joints(clip.motion)[..., 1].min())
+        if clip.name in packed:
+            assert -0.16 < lowest < 0.25, clip.name  # a body that lies sinks in, a stool or a slope is not in the clip
+        else:
+            assert abs(lowest - 0.04) < 0.08, clip.name

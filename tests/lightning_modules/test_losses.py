@@ -242,7 +242,7 @@ def test_bad_objectives_are_refused():
 
 
 def test_reconstruction_weighed_as_v_is_the_squared_error_of_v():
-    # v = a eps - s x_0 and x_0 = a x_t - s v: an error of the clean motion is s times that of v, and 1 + SNR is 1 / s^2.
+    # v = a eps - s x_0, x_0 = a x_t - s v: an error of the clean motion is s times that of v, and 1 + SNR is 1 / s^2.
     prediction = make_prediction()
     signal = torch.tensor([0.9, 0.5, 0.1])
     ratio = signal.square() / (1 - signal.square())

@@ -55,7 +55,7 @@ class DenoisersConfig:
         cache: folder of stage results.
     """
 
-    config: str = "experiments/prior.yaml"
+    config: str = "experiments/prior_mdm.yaml"
     reference: str = ""
     steps: int = 1200
     options: list[str] = field(default_factory=list)

@@ -78,6 +78,7 @@ class Generate(Task):
                     sampler=self.config.sampler,
                     steps=self.config.steps,
                     seeds=seeds[start : start + BATCH],
+                    activities=[activity] * len(texts[start : start + BATCH]),
                 ).cpu()
                 for start in range(0, count, BATCH)
             ]

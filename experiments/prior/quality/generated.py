@@ -36,6 +36,7 @@ def generate_prompts(model: MotionGenerator, prompts: Sequence[Prompt], sampling
         [prompt.text for prompt in prompts],
         num_frames=[prompt.frames for prompt in prompts],
         seeds=[prompt.seed for prompt in prompts],
+        activities=[prompt.activity for prompt in prompts],
         **asdict(sampling),
     )
 

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from datamodules.clips.breaks import cut_at_breaks
 from datamodules.clips.mocap_sets import MOCAP_SETS, MocapFile
-from datamodules.clips.sources import cut_at_breaks
 from datamodules.formats.skeleton import SkeletonMotion
 from datamodules.retargeting.find_map import find_map
 from datamodules.retargeting.retarget import ALIGNED_BONES, put_on_floor, retarget

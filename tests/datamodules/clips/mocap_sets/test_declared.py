@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from datamodules.clips.mocap_sets import CMU, MOCAP_SETS, MocapFile
 from datamodules.clips.mocap_sets.activities import name_activity
-from datamodules.clips.sources import cut_at_breaks, settle_pieces
+
+from datamodules.clips.breaks import cut_at_breaks, settle_pieces
+from datamodules.clips.mocap_sets import CMU, MOCAP_SETS, MocapFile
 from datamodules.retargeting.retarget import SIDES, retarget
 from sim import Body
 from sim.conventions import JOINT_INDEX

@@ -47,7 +47,7 @@ def config(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Path:
     content = yaml.safe_load((EXPERIMENTS / "denoisers.yaml").read_text(encoding="utf-8"))
     shipped = content["arms"]
     content |= {
-        "config": str(EXPERIMENTS / "prior.yaml"),
+        "config": str(EXPERIMENTS / "prior_mdm.yaml"),
         "reference": "v",
         "steps": 2,
         "options": [
@@ -132,7 +132,7 @@ def test_errors_of_some_windows() -> None:
 
 def test_cost_of_a_step_is_that_of_its_products() -> None:
     """Twice and four times the layers differ by one and two costs of a layer; a frozen network needs no gradients."""
-    prior = EXPERIMENTS / "prior.yaml"
+    prior = EXPERIMENTS / "prior_mdm.yaml"
     one, two, four = (measure_cost(prior, [*SMALL_MODEL, f"--model.num_layers={number}"]) for number in (1, 2, 4))
     assert four.flops - two.flops == 2 * (two.flops - one.flops) > 0
     # forwards and two gradients of q, k, v, output, and the two of the feed-forward part, for 32 x 81 tokens, and

@@ -22,7 +22,7 @@ def rest_joints() -> Tensor:
 
 
 def turned(axis: list[float], degrees: float) -> Tensor:
-    """A person who stands at rest, turned stiffly about the pelvis, which is 15 cm above the floor: ``(1, 40, 22, 3)``."""
+    """A person who stands at rest, turned stiffly about the pelvis, 15 cm above the floor: ``(1, 40, 22, 3)``."""
     joints = rest_joints()
     rotation = axis_angle_to_matrix(torch.tensor(axis) * np.deg2rad(degrees)).float()
     lying = (joints - joints[0]) @ rotation.T
