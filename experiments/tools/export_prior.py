@@ -120,7 +120,7 @@ def export(folder: Path, name: str, *, assets: Path, docs: Path, note: str = "")
     if size > MAX_BYTES and assets.resolve() == ASSETS:
         target.unlink()
         raise ValueError(
-            f"{target} has {size} bytes, expected at most {MAX_BYTES} in the package; narrow the model, or give --assets"
+            f"{target} has {size} bytes, expected at most {MAX_BYTES} in the package; narrow it, or give --assets"
         )
     docs.mkdir(parents=True, exist_ok=True)
     draw_curves(run, docs / f"{name}.png")
