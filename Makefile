@@ -69,7 +69,7 @@ detail: setup  ## train the skip of the packaged prior on MOCAP=folder and packa
 	$(BIN)/python -m experiments.tools.export_prior runs/finetune_detail detail
 
 # A run that was interrupted goes on where it was, a finished one stays as it is: --ckpt_path last.
-arms: setup  ## fine-tune the packaged prior on MOCAP=folder, ARMS="continued acc", and package them in WEIGHTS=folder
+arms: setup  ## fine-tune the packaged prior on MOCAP=folder, ARMS="continued acc", and package them in WEIGHTS=folder (20 minutes each)
 	for arm in $(ARMS); do \
 		case $$arm in \
 			spectrum|frequency|rollout) layers="-c experiments/finetune_continued.yaml -c experiments/recipes/as_prior.yaml \
@@ -80,7 +80,7 @@ arms: setup  ## fine-tune the packaged prior on MOCAP=folder, ARMS="continued ac
 		$(BIN)/python -m experiments.tools.export_prior runs/finetune_$$arm $$arm --assets $(WEIGHTS) --docs $(PAGES) || exit; \
 	done
 
-baselines: setup  ## train MotionDiffuse-style and latent diffusion as the prior is trained, and package them (HOURS)
+baselines: setup  ## train MotionDiffuse-style and latent diffusion as the prior is trained, and package them (2.5 hours on one core)
 	for name in $(BASELINES); do \
 		IMUFORGE_MOCAP=$(MOCAP) $(BIN)/lightning fit -c experiments/baselines/$$name.yaml --ckpt_path last $(ARGS) && \
 		$(BIN)/python -m experiments.tools.export_prior runs/$$name $$name --assets $(WEIGHTS) --docs $(PAGES) || exit; \

@@ -30,7 +30,9 @@ from lightning_modules.weights import Plain
 from sim.options import FlatNames, flatten
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+ASSETS: Final = ROOT / "lightning_modules" / "assets"
 MAX_BYTES: Final = 20_000_000
+"""Of weights in :data:`ASSETS`, which ship."""
 ARGUMENTS: Final[Mapping[str, FlatNames]] = {
     "MotionDiffusion": MOTION_DIFFUSION,
     "LatentMotionDiffusion": LATENT_MOTION_DIFFUSION,
@@ -114,8 +116,12 @@ def export(folder: Path, name: str, *, assets: Path, docs: Path, note: str = "")
         card = make_card(run, module, activities=model.texts.activities, note=note)
         save_prior(model, target, card)
     target.chmod(0o644)
-    if target.stat().st_size > MAX_BYTES:
-        raise ValueError(f"{target} has {target.stat().st_size} bytes, expected at most {MAX_BYTES}; narrow the model")
+    size = target.stat().st_size
+    if size > MAX_BYTES and assets.resolve() == ASSETS:
+        target.unlink()
+        raise ValueError(
+            f"{target} has {size} bytes, expected at most {MAX_BYTES} in the package; narrow the model, or give --assets"
+        )
     docs.mkdir(parents=True, exist_ok=True)
     draw_curves(run, docs / f"{name}.png")
     shown = target.relative_to(ROOT) if target.is_relative_to(ROOT) else target
@@ -132,7 +138,7 @@ def main(args: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments.tools.export_prior", description=__doc__)
     parser.add_argument("run", type=Path, help="folder of a finished fit, for example runs/prior")
     parser.add_argument("name", help="name of the packaged weights, for example prior")
-    parser.add_argument("--assets", type=Path, default=ROOT / "lightning_modules" / "assets", help="where weights go")
+    parser.add_argument("--assets", type=Path, default=ASSETS, help="where weights go")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "models", help="where the page goes")
     parser.add_argument("--note", default="", help="what no file of the run tells, for the card")
     options = parser.parse_args(args)

@@ -38,7 +38,7 @@ def test_a_run_becomes_packaged_weights_with_their_card(tmp_path: Path, monkeypa
     small = {"model.width": 16, "model.num_layers": 1, "model.num_heads": 2, "model.feedforward": 16}
     small |= {"data.samples_per_epoch": 64}
     options = [f"--{key}={value}" for key, value in small.items()]
-    trainer = ["--trainer.max_steps=4", "--trainer.precision=auto"]
+    trainer = ["--trainer.max_steps=4", "--trainer.precision=auto", "--trainer.check_val_every_n_epoch=1"]
     checkpoint = ["--trainer.callbacks=ModelCheckpoint", "--trainer.callbacks.filename=last"]
     losses = [
         "--model.loss_weights={reconstruction: 1.0, acc_joints: 1e-4}",
