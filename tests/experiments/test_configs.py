@@ -310,13 +310,11 @@ def test_whoever_starts_from_the_prior_leaves_its_network_to_the_weights() -> No
         assert not SMALL.keys() & read_flat(name).keys()
 
 
-def test_the_packaged_prior_fits_the_yaml() -> None:
-    try:
-        path = find_weights("prior")
-    except FileNotFoundError:
-        pytest.skip("the packaged prior is not there yet; make prior trains it")
-    arguments = load_prior(path).arguments
-    assert {key: arguments[key] for key in SMALL} == {key: read_flat("prior")[key] for key in SMALL}
+@pytest.mark.parametrize(("weights", "name"), [("prior", "prior_mdm"), ("wide", "prior")])
+def test_packaged_weights_fit_the_yaml_that_makes_them(weights: str, name: str) -> None:
+    arguments, said = load_prior(find_weights(weights)).arguments, read_flat(name)
+    shape = [*SMALL, *({"arch", "activities"} & said.keys())]
+    assert {key: arguments[key] for key in shape} == {key: said[key] for key in shape}
 
 
 @pytest.mark.parametrize("name", ["prior", *ARMS, "finetune_acc_mdm", "har"])
