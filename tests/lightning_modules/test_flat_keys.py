@@ -28,6 +28,8 @@ SMALL = ["--model.width=16", "--model.num_layers=1", "--model.num_heads=2", "--m
 def list_shipped() -> list[str]:
     """All YAML of ``lightning``: whatever sets a model, data or a trainer; evaluators of folders need no options."""
     paths = [path.relative_to(EXPERIMENTS).as_posix() for path in sorted(EXPERIMENTS.rglob("*.yaml"))]
+    # What else stands in prior/ is read by commands of its own.
+    paths = [path for path in paths if not path.startswith("prior/")]
     return [path for path in paths if {"model", "data"} & set(yaml.safe_load((EXPERIMENTS / path).read_text()))]
 
 

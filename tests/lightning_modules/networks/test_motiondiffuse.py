@@ -173,7 +173,7 @@ def test_weights_round_trip_and_other_models_are_refused(tmp_path):
     ours, theirs = (item.generate(["walk"], **arguments) for item in (model, loaded))
     torch.testing.assert_close(theirs, ours, rtol=0.05, atol=0.05 * float(ours.abs().max()))
     with pytest.raises(ValueError, match="arch=motiondiffuse"):
-        MotionDiffusion(**SIZES, num_steps=20, init_from=str(tmp_path / "md.safetensors"))
+        MotionDiffusion(**SIZES, arch="conformer", num_steps=20, init_from=str(tmp_path / "md.safetensors"))
     with pytest.raises(ValueError, match="use save_prior"):
         save_mdm(model, tmp_path / "model.pt")
     with pytest.raises(ValueError, match="did you mean 'motiondiffuse'"):
