@@ -150,7 +150,7 @@ def sample_dpm_solver(
 _Sampler = Callable[[PredictClean, Tensor, Schedule, NoiseSource], Tensor]
 _SAMPLERS: Final[dict[str, tuple[_Sampler, Callable[[Schedule, int], Schedule]]]] = {
     "ddpm": (sample_ddpm, Schedule.respaced),
-    # From the noisiest step on, where nothing is seen: what starts lower takes its noise for a motion (docs/decisions/043).
+    # From the noisiest step on: what starts lower takes its noise for a motion (docs/decisions/043).
     "ddim": (sample_ddim, Schedule.respaced),
     # Even in time, and not in the log of the signal-to-noise ratio, which would spend half of 10 calls on a 50-step
     # cosine schedule where nothing is seen through the noise: motions came out twice as jerky (docs/decisions/015).
