@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from datamodules.batches import MotionBatch
-from datamodules.clips import Clip
+from datamodules.clips import ACTIVITIES, Clip
 from datamodules.clips.cache import CachedClip, convert, load
 from datamodules.clips.joins import join_items
 from datamodules.clips.library import MotionLibrary, build_library
@@ -31,6 +31,7 @@ from datamodules.motion_windows import (
 from datamodules.splits import Split
 from datamodules.training_position import find_position
 from sim.conventions import FEATURE_FPS
+from sim.names import check_name
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class MotionDataModule(LightningDataModule):
         tempo: play training windows faster or slower by up to this share, but for those with a flight in them.
         body_scale: let the legs be longer or shorter by up to this share; see :mod:`datamodules.motion_tempo`.
         join: add training clips made of short ones of one activity and person; see :mod:`datamodules.clips.joins`.
+        favour: activities that are drawn so many times as often as ``balance`` says.
         constructed_below_min: leave constructed training clips out of activities of which at least so many minutes were
             recorded for training [min]; None keeps them all.
 
@@ -94,6 +96,7 @@ class MotionDataModule(LightningDataModule):
         body_scale: float = 0.0,
         join: bool = False,
         constructed_below_min: float | None = None,
+        favour: dict[str, float] | None = None,
     ) -> None:
         super().__init__()
         sources = ["embedded"] if sources is None else sources
@@ -107,6 +110,10 @@ class MotionDataModule(LightningDataModule):
             raise ValueError(f"batch_size {batch_size} and samples_per_epoch {samples_per_epoch} must be at least 1")
         if not (0 <= tempo <= MAX_CHANGE and 0 <= body_scale <= MAX_CHANGE):
             raise ValueError(f"tempo is {tempo} and body_scale {body_scale}, expected 0 to {MAX_CHANGE}")
+        for activity, times in (favour or {}).items():
+            check_name(activity, [*ACTIVITIES, *(activities or [])], "activity in favour")
+            if not times > 0:
+                raise ValueError(f"favour.{activity} is {times}, expected above 0; 1 is as often as balance says")
         # A YAML whose second source falls back to "embedded" when its environment variable is unset names it twice.
         self._sources = list(dict.fromkeys(str(source) for source in sources))
         self._wanted = activities
@@ -120,6 +127,7 @@ class MotionDataModule(LightningDataModule):
         self._ships_only = ships_only
         self._rates = (tempo, body_scale)
         self._join, self._constructed_below_min = join, constructed_below_min
+        self._favour = favour or {}
         self._library: MotionLibrary | None = None
         self._training: list[CachedClip] = []
         self.save_hyperparameters()
@@ -196,13 +204,13 @@ class MotionDataModule(LightningDataModule):
         See :func:`datamodules.feature_statistics.measure_statistics`.
         """
         clips = self.training_clips
-        weights = balance_clips(clips, temperature=self._balance)
+        weights = balance_clips(clips, temperature=self._balance, favour=self._favour)
         return measure_statistics(clips, weights, mirror=self._mirror)
 
     def train_dataloader(self) -> DataLoader[MotionWindow]:
         """Windows at random offsets; see the class."""
         clips = self.training_clips
-        weights = balance_clips(clips, temperature=self._balance)
+        weights = balance_clips(clips, temperature=self._balance, favour=self._favour)
         plan = SamplingPlan(weights, self._seed, self._mirror, *self._rates)
         windows = TrainingWindows(clips, activities=self.activities, width=self._width, plan=plan)
         trainer = self.trainer

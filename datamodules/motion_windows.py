@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -112,18 +112,22 @@ class SamplingPlan:
     body_scale: float = 0.0
 
 
-def balance_clips(clips: Sequence[FeatureClip], *, temperature: float) -> NDArray[np.float64]:
+def balance_clips(
+    clips: Sequence[FeatureClip], *, temperature: float, favour: Mapping[str, float] | None = None
+) -> NDArray[np.float64]:
     """Return the probability of each clip to be drawn.
 
     An activity is drawn in proportion to its minutes to the power of ``temperature`` (1: as recorded, 0: all
-    activities alike), a clip within it in proportion to its length.
+    activities alike), a clip within it in proportion to its length. Those that ``favour`` names are drawn so many times
+    as often as that beside the others.
     """
+    favour = favour or {}
     seconds = np.array([clip.seconds for clip in clips])
     activities = np.array([clip.activity for clip in clips])
     weights = np.zeros(len(clips))
     for activity in np.unique(activities):
         own = activities == activity
-        weights[own] = seconds[own] / seconds[own].sum() * seconds[own].sum() ** temperature
+        weights[own] = seconds[own] / seconds[own].sum() * seconds[own].sum() ** temperature * favour.get(str(activity), 1.0)
     return weights / weights.sum()
 
 

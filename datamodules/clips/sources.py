@@ -26,7 +26,7 @@ from datamodules.motion_files.openers import find_skeleton_json, is_deepmimic
 from datamodules.retargeting.retarget import retarget
 from datamodules.splits import Split
 
-CONVERSION_VERSION: Final[int] = 8
+CONVERSION_VERSION: Final[int] = 9
 """To be raised whenever readers, rules or retargeting change what comes out, so that caches are made anew."""
 
 _HOW_TO_GET: Final[str] = (

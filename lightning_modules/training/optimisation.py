@@ -12,7 +12,8 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-LR_SCHEDULES = ("constant", "cosine")
+LR_SCHEDULES = ("constant", "cosine", "wsd")
+_COOLDOWN = 0.2  # last share of a run over which "wsd" falls
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class OptimiserOptions:
         lr: learning rate after the warm-up.
         weight_decay: of AdamW.
         warmup_steps: optimiser steps until ``lr`` is reached.
-        lr_schedule: ``cosine`` (to 0 at the end of the run) or ``constant``.
+        lr_schedule: ``cosine`` (to 0 at the end of the run), ``constant``, or ``wsd`` (constant, then falling to 0 over
+            the last fifth): until it falls, a run does not depend on where it ends, and can be made longer.
         skip_lr_factor: times ``lr`` for the parameters of a skip, which starts closed.
 
     Raises:
@@ -66,20 +68,23 @@ def check_fractions(**values: float) -> None:
 def make_lr_factor(name: str, *, warmup_steps: int, total_steps: float) -> Callable[[int], float]:
     """Return the factor on the learning rate as a function of the optimiser step.
 
-    It rises linearly over ``warmup_steps``, then stays (``constant``) or falls to 0 at ``total_steps`` along half a
-    cosine (Loshchilov and Hutter 2017, arXiv:1608.03983).
+    It rises linearly over ``warmup_steps``, then stays (``constant``), falls to 0 at ``total_steps`` along half a
+    cosine (Loshchilov and Hutter 2017, arXiv:1608.03983), or stays and falls linearly to 0 over the last fifth (``wsd``,
+    warm-up, stable, decay: Hu et al. 2024, arXiv:2404.06395; Hägele et al. 2024, arXiv:2405.18392).
 
     Raises:
-        ValueError: the schedule is unknown, or a cosine has no end.
+        ValueError: the schedule is unknown, or has no end and needs one.
     """
     check_lr_schedule(name)
-    if name == "cosine" and not math.isfinite(total_steps):
-        raise ValueError("lr_schedule 'cosine' needs an end; set trainer.max_steps or max_epochs, or use 'constant'")
+    if name != "constant" and not math.isfinite(total_steps):
+        raise ValueError(f"lr_schedule {name!r} needs an end; set trainer.max_steps or max_epochs, or use 'constant'")
 
     def factor(step: int) -> float:
         rise = min(1.0, (step + 1) / max(1, warmup_steps))
         if name == "constant":
             return rise
+        if name == "wsd":
+            return rise * min(1.0, max(0.0, (total_steps - step) / max(1.0, _COOLDOWN * total_steps)))
         progress = (step - warmup_steps) / max(1.0, total_steps - warmup_steps)
         return rise * 0.5 * (1.0 + math.cos(math.pi * min(1.0, max(0.0, progress))))
 

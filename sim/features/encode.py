@@ -26,6 +26,8 @@ HEADING_SIGMA_FRAMES: Final[float] = 20.0
 """Standard deviation of the Gaussian that smooths the heading over time [frames]; cut off at four of them."""
 
 _TINY: Final[float] = 1e-8
+_TOLD, _CHANCE = 0.7, 0.4  # length from above that tells a direction, and one that does not; of the trunk's rise as well
+_LOW_M = 0.45  # above it nobody's pelvis lies on the floor
 
 
 def canonicalise(joints: Tensor) -> Tensor:
@@ -46,7 +48,7 @@ def canonicalise(joints: Tensor) -> Tensor:
     floor = joints[..., 1].amin(dim=(-2, -1), keepdim=True)
     origin = torch.stack([joints[..., :1, 0, 0], floor[..., 0], joints[..., :1, 0, 2]], dim=-1)
     joints = joints - origin[..., None, :]
-    return joints @ heading_matrix(_forward(joints[..., :1, :, :], hip_weight=1.0)).mT
+    return joints @ heading_matrix(_told_forward(joints[..., :1, :, :], hip_weight=1.0)).mT
 
 
 def foot_contacts(joints: Tensor) -> Tensor:
@@ -127,11 +129,40 @@ def _forward(joints: Tensor, *, hip_weight: float) -> Tensor:
     return torch.stack([-across[..., 2], across[..., 0]], dim=-1)
 
 
+def _told_forward(joints: Tensor, *, hip_weight: float) -> Tensor:
+    """Return :func:`_forward`, and where that is a matter of chance the chest's direction (docs/decisions/044)."""
+    forward = _forward(joints, hip_weight=hip_weight)
+    return forward + _sideways_share(joints, forward) * _chest_direction(joints)
+
+
+def _chest_direction(joints: Tensor) -> Tensor:
+    """Return where the chest points to, seen from above ``(..., T, 2)``, shorter than one where it is not level."""
+    left_hip, right_hip, left_shoulder, right_shoulder, neck, pelvis = (
+        joints[..., JOINT_INDEX[name], :]
+        for name in ("left_hip", "right_hip", "left_shoulder", "right_shoulder", "neck", "pelvis")
+    )
+    across = left_shoulder - right_shoulder + left_hip - right_hip
+    return functional.normalize(torch.linalg.cross(across, neck - pelvis), dim=-1, eps=_TINY)[..., [0, 2]]
+
+
+def _sideways_share(joints: Tensor, forward: Tensor) -> Tensor:
+    """Return how far a person lies on a side ``(..., T, 1)``: 0 wherever the reference's heading can be told, up to 1.
+
+    There the pelvis is low, the trunk level and its left-right axis upright, whose direction from above is then a matter
+    of chance. (The pelvis of a person who turns a cartwheel is not low.)
+    """
+    height = joints[..., JOINT_INDEX["pelvis"], 1] - joints[..., 1].amin(dim=(-2, -1))[..., None]
+    trunk = joints[..., JOINT_INDEX["neck"], :] - joints[..., JOINT_INDEX["pelvis"], :]
+    rise = functional.normalize(trunk, dim=-1, eps=_TINY)[..., 1].abs()
+    shares = [((_TOLD - size) / (_TOLD - _CHANCE)).clamp(0, 1) for size in (forward.norm(dim=-1), rise)]
+    return (shares[0] * shares[1] * (height < _LOW_M))[..., None]
+
+
 def _smoothed_heading(joints: Tensor) -> Tensor:
     """Return the smoothed heading as matrices world -> person ``(..., T, 3, 3)``; the first one is the identity."""
     # The reference exchanges left and right hip here (not when it turns the clip to +Z), so that the hips count
     # against the shoulders. All published features carry this, and so must ours.
-    forward = _forward(joints, hip_weight=-1.0)
+    forward = _told_forward(joints, hip_weight=-1.0)
     heading = heading_matrix(gaussian_smooth(forward, sigma_frames=HEADING_SIGMA_FRAMES, ends="hold"))
     first = torch.eye(3, dtype=heading.dtype, device=heading.device).expand(*heading.shape[:-3], 1, 3, 3)
     return torch.cat([first, heading[..., 1:, :, :]], dim=-3)
