@@ -32,9 +32,11 @@ class ProcessOptions:
         cond_drop_prob: share of clips trained without their caption, for classifier-free guidance.
         part_drop_prob: share of clips trained without their activity, and another without their caption, where the
             network is told both, so that either is enough.
+        noisier: a training step's time step is drawn in proportion to about its number to this power; 0 draws all
+            alike, 1 the noisiest most: there a motion is chosen, and nothing but the condition says which.
 
     Raises:
-        ValueError: ``cond_drop_prob`` is no fraction, or ``part_drop_prob`` none up to a half.
+        ValueError: ``cond_drop_prob`` is no fraction, ``part_drop_prob`` none up to a half, or ``noisier`` below 0.
     """
 
     num_steps: int = 50
@@ -42,8 +44,11 @@ class ProcessOptions:
     predicts: str = "clean"
     cond_drop_prob: float = 0.1
     part_drop_prob: float = 0.15
+    noisier: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0.0 <= self.noisier < math.inf:
+            raise ValueError(f"noisier is {self.noisier}, expected 0 (all time steps alike) or more")
         if not 0.0 <= self.cond_drop_prob <= 1.0:
             raise ValueError(f"cond_drop_prob is {self.cond_drop_prob}, expected a number between 0 and 1")
         if not 0.0 <= self.part_drop_prob <= 0.5:

@@ -120,7 +120,7 @@ class LatentMotionDiffusion(MotionGenerator):
         self.decodes = any((losses.weights or {}).values())
         self.objective = Objective.of(losses if self.decodes else replace(losses, weights=None))
         self.cond_drop_prob, self.part_drop_prob = process.cond_drop_prob, process.part_drop_prob
-        self.can_be_guided = process.cond_drop_prob > 0
+        self.noisier, self.can_be_guided = process.noisier, process.cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
         self.denoiser = LatentDenoiser(
@@ -185,7 +185,7 @@ class LatentMotionDiffusion(MotionGenerator):
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
         """Return the objective at random time steps."""
         mask, clean, latent = self._encode(batch)
-        draw = self.draw_step(latent.shape, batch_idx, num_steps=self.schedule.num_steps)
+        draw = self.draw_step(latent.shape, batch_idx, num_steps=self.schedule.num_steps, noisier=self.noisier)
         text = self.drop_condition(self.embed_captions(batch), draw.uniform)
         with seeded_dropout(draw.dropout_seed, self.device):
             predicted = self._denoise(self.denoiser, latent, draw.steps, text, draw.noise)

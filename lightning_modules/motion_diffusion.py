@@ -112,6 +112,7 @@ class MotionDiffusion(MotionGenerator):
                 raise ValueError(f"rollout.guidance is {rollout.guidance}, but cond_drop_prob is 0; use guidance 1")
             self.rollout = Rollout(rollout, self.schedule, self.objective.sensors, self.objective.spectra)
         self.cond_drop_prob, self.part_drop_prob = process.cond_drop_prob, process.part_drop_prob
+        self.noisier = process.noisier
         self.can_be_guided = process.cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
@@ -173,7 +174,9 @@ class MotionDiffusion(MotionGenerator):
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
         """Return the objective at random time steps."""
-        draw = self.draw_step(batch.features.shape, batch_idx, num_steps=self.schedule.num_steps)
+        draw = self.draw_step(
+            batch.features.shape, batch_idx, num_steps=self.schedule.num_steps, noisier=self.noisier
+        )
         text = self.drop_condition(self.embed_captions(batch), draw.uniform)
         coarse: list[Coarse] = []
         with seeded_dropout(draw.dropout_seed, self.device):

@@ -5,6 +5,10 @@ part and its gates): noise is independent from frame to frame and motion is not,
 level and text modulate normalised layers (Peebles and Xie 2022, arXiv:2212.09748, adaLN), through few numbers a layer.
 Places are told by turning queries and keys (Su et al. 2021, arXiv:2104.09864), by their distance alone, so that a
 motion has no beginning that a network could learn by heart, and a longer one no places that it has never seen.
+
+What a condition says of the posture goes straight to the output as well, one frame for all, in a share that depends on
+the noise level and the feature: in pure noise the best guess is the mean of what was asked for, and layers that have to
+say it through styles learn it last where it is rare (docs/decisions/046).
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ _TAPS = 7  # 0.35 s at 20 fps
 _SLOWEST = 1000.0  # frames a radian of the slowest turn
 _STYLE_RANK = 64
 _STYLES = 6
+_BOLD = 8.0  # what the posture reads of a condition counts so much, and so is learnt so much sooner
 
 
 class RotaryAttention(Attention):
@@ -131,6 +136,8 @@ class Conformer(nn.Module):
         self.input_process = nn.ModuleDict({"poseEmbedding": nn.Linear(num_features, width)})
         self.embed_timestep = TimestepEmbedder(width, PositionalEncoding(width, 0.0))
         self.embed_text = nn.Linear(text_dim, width)
+        self.posture = zero_linear(nn.Linear(text_dim, num_features, bias=False))
+        self.posture_share = zero_linear(nn.Linear(width, num_features))
         self.motionDecoder = ConformerStack([ConformerLayer(*shape) for _ in range(num_layers)])
         self.norm = nn.LayerNorm(width)
         self.output_process = nn.ModuleDict({"poseFinal": zero_linear(nn.Linear(width, num_features))})
@@ -155,7 +162,8 @@ class Conformer(nn.Module):
             x, text_embedding, text_mask, num_features=self.num_features, text_dim=self.text_dim, arch=self.arch
         )
         condition = Condition(text_embedding, text_mask, lengths)
-        style = F.silu(self.embed_timestep(timesteps) + self.embed_text(condition.caption()))
+        level = self.embed_timestep(timesteps)
+        style = F.silu(level + self.embed_text(condition.caption()))
         attend = inside = None
         if self.mask_frames:
             mask = mask_frames_of(lengths, x.shape[1])
@@ -163,6 +171,7 @@ class Conformer(nn.Module):
         hidden = self.input_process["poseEmbedding"](x)
         for layer in self.motionDecoder.layers:
             hidden = layer(hidden, style, attend, inside)
-        output = self.output_process["poseFinal"](self.norm(hidden))
+        posture = self.posture(_BOLD * condition.caption()) * torch.sigmoid(self.posture_share(F.silu(level)))
+        output = self.output_process["poseFinal"](self.norm(hidden)) + posture[:, None]
         predicted: Tensor = self.parameterisation(output, x, timesteps, condition, coarse=coarse)
         return predicted

@@ -162,5 +162,6 @@ class Decoder(nn.Module):
 def zero_linear(linear: nn.Linear) -> nn.Linear:
     """Set a layer to zero, so that what it adds begins as nothing, and return it."""
     nn.init.zeros_(linear.weight)
-    nn.init.zeros_(linear.bias)
+    if linear.bias is not None:
+        nn.init.zeros_(linear.bias)
     return linear

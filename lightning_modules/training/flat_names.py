@@ -9,7 +9,9 @@ def _group(group: str, *fields: str, **renamed: str) -> dict[str, str]:
     return {field: f"{group}.{field}" for field in fields} | {name: f"{group}.{to}" for name, to in renamed.items()}
 
 
-PROCESS: Final = _group("process", "num_steps", "noise_schedule", "predicts", "cond_drop_prob", "part_drop_prob")
+PROCESS: Final = _group(
+    "process", "num_steps", "noise_schedule", "predicts", "cond_drop_prob", "part_drop_prob", "noisier"
+)
 LOSSES: Final = _group(
     "losses", "huber_delta", "snr_weighted", "snr_from", "level_weights", "log_gradient_norms_every",
     loss_weights="weights", loss_warmup_steps="warmup_steps", sensor_loss="sensors",

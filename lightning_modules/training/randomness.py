@@ -34,7 +34,7 @@ class TrainingDraw:
 
 
 def draw_training_step(
-    keys: tuple[int, ...], shape: torch.Size, *, num_steps: int, device: torch.device
+    keys: tuple[int, ...], shape: torch.Size, *, num_steps: int, device: torch.device, noisier: float = 0.0
 ) -> TrainingDraw:
     """Draw a training step's randomness as a function of the keys (and, for the noise, of the kind of device).
 
@@ -43,12 +43,18 @@ def draw_training_step(
         shape: ``(B, T, F)``.
         num_steps: of the noise schedule.
         device: where the noise is wanted.
+        noisier: time step k is drawn in proportion to about k to this power; 0 draws all alike.
     """
     generator = torch.Generator().manual_seed(derive_seed(*keys, 0))
+    if noisier == 0.0:
+        steps = torch.randint(num_steps, (shape[0],), generator=generator)
+    else:
+        share = torch.rand(shape[0], generator=generator, dtype=torch.float64) ** (1 / (1 + noisier))
+        steps = (num_steps * share).long().clamp_max(num_steps - 1)
     # Noise is drawn on the device: at cluster batch sizes it would be the bottleneck if it came from the CPU.
     device_generator = torch.Generator(device=device).manual_seed(derive_seed(*keys, 1))
     return TrainingDraw(
-        steps=torch.randint(num_steps, (shape[0],), generator=generator),
+        steps=steps,
         uniform=torch.rand(shape[0], generator=generator),
         noise=torch.randn(shape, generator=device_generator, device=device),
         dropout_seed=derive_seed(*keys, 2),

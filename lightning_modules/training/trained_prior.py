@@ -124,16 +124,21 @@ class TrainedPrior(PlainHyperParameters):
             frequency=objective.frequency, decoder=objective.decoder,
         )  # fmt: skip
 
-    def draw_step(self, shape: Sequence[int], batch_idx: int, *, num_steps: int) -> TrainingDraw:
+    def draw_step(
+        self, shape: Sequence[int], batch_idx: int, *, num_steps: int, noisier: float = 0.0
+    ) -> TrainingDraw:
         """Return the randomness of this training step, a function of seed, step, rank and nothing else.
 
         Args:
             shape: of the noise.
             batch_idx: as Lightning counts; batches that are accumulated draw apart.
             num_steps: of the noise schedule.
+            noisier: how much more often noisy steps are drawn.
         """
         keys = self.name_step(batch_idx)
-        return draw_training_step(keys, torch.Size(shape), num_steps=num_steps, device=self.device)
+        return draw_training_step(
+            keys, torch.Size(shape), num_steps=num_steps, device=self.device, noisier=noisier
+        )
 
     def name_step(self, batch_idx: int) -> tuple[int, ...]:
         """Return what names this training step: seed, step, batch of those that are accumulated, rank."""

@@ -21,10 +21,12 @@ _MODEL_KEYS: Final = (
 )  # fmt: skip
 
 _SKIP: Final = "parameterisation.skip."
-_TOLD: Final = frozenset({"embed_text.weight", "parameterisation.skip.tell_condition.weight"})
+_TOLD: Final = frozenset({"embed_text.weight", "posture.weight", "parameterisation.skip.tell_condition.weight"})
 """What reads a caption's embedding, and the activities behind it."""
 
-_TEXT_PROJECTION: Final = ("embed_text.weight", "embed_text.bias")
+_TEXT_PROJECTION: Final = ("embed_text.weight", "embed_text.bias", "posture.weight")
+_POSTURE: Final = ("posture.weight", "posture_share.weight", "posture_share.bias")
+"""What a conformer adds since docs/decisions/046: nothing, until it is trained."""
 
 
 def match_parameters(
@@ -76,6 +78,8 @@ def match_parameters(
             f"weights in {source} have {', '.join(differing)}; set the model's arguments to the weights' values"
         )
     own, parameters = denoiser.state_dict(), dict(weights.parameters)
+    if not parameters.keys() & set(_POSTURE):
+        parameters |= {key: torch.zeros_like(own[key]) for key in _POSTURE if key in own}
     if known != own_known:
         _LOGGER.info("%s is told other activities; those that both know are taken over by name", source)
         parameters = _fit_activities(parameters, known, own_known)
@@ -88,7 +92,7 @@ def match_parameters(
             "are taken over",
             source, encoder, own_encoder,
         )  # fmt: skip
-        parameters |= {key: own[key] for key in _TEXT_PROJECTION}
+        parameters |= {key: own[key] for key in _TEXT_PROJECTION if key in own}
     _check_shapes(parameters, own, source=source)
     return parameters
 

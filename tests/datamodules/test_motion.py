@@ -223,6 +223,15 @@ def test_balance_evens_out_activities(module: MotionDataModule) -> None:
     assert share_of_standing(1.0) > 2 * share_of_standing(0.0)
 
 
+def test_favoured_activities_are_drawn_more_often(module: MotionDataModule) -> None:
+    def share(**options: object) -> float:
+        data = fresh(module, samples_per_epoch=1024, batch_size=1024, **options)
+        return float((batches(data)[0].activity == data.activities.index("walking")).float().mean())
+
+    before = share()
+    assert share(favour={"walking": 3.0}) == pytest.approx(3 * before / (1 + 2 * before), abs=0.05)
+
+
 def test_folder_of_own_motions(tmp_path: Path, cache_dir: Path, module: MotionDataModule) -> None:
     walk = next(clip.motion for clip in module.clips("train") if clip.name == "walk")
     for activity in ("strolling", "standing"):
@@ -273,6 +282,8 @@ def test_a_killed_conversion_leaves_no_half_file(tmp_path: Path, monkeypatch: py
         ({"window_s": 0.2}, "window_s is 0.2"),
         ({"balance": 2.0}, "balance is 2.0"),
         ({"batch_size": 0}, "batch_size 0"),
+        ({"favour": {"walking": 0.0}}, "favour.walking is 0.0"),
+        ({"favour": {"waking": 2.0}}, "unknown activity in favour 'waking'"),
     ],
 )
 def test_parameters_out_of_range_are_named(options: dict[str, object], message: str) -> None:

@@ -204,3 +204,23 @@ def test_decoders_and_weights_that_do_not_fit_are_named():
         features_to_joints(torch.zeros(4, 263), "consistant")
     with pytest.raises(ValueError, match=r"std has shape \(67,\), expected \(263,\)"):
         features_to_joints(torch.zeros(4, 263), "consistent", std=torch.ones(67))
+
+
+def test_who_lies_on_a_side_has_a_heading():
+    """A body on its left side that rocks by some degrees: seen from above its left-right axis points anywhere."""
+    generator = torch.Generator().manual_seed(0)
+    rocking = 0.1 * torch.randn(100, 1, generator=generator, dtype=torch.float64) + torch.pi / 2
+    on_the_back = axis_angle_to_matrix(torch.tensor([-torch.pi / 2, 0.0, 0.0], dtype=torch.float64))
+    onto_the_side = axis_angle_to_matrix(rocking * torch.tensor([0.0, 0.0, -1.0], dtype=torch.float64))
+    rotations = torch.eye(3, dtype=torch.float64).expand(100, 22, 3, 3).clone()
+    rotations[:, 0] = onto_the_side @ on_the_back
+    for joint, angle in ((16, -1.4), (17, 1.4)):  # arms along the trunk, not through the floor
+        rotations[:, joint] = axis_angle_to_matrix(torch.tensor([0.0, 0.0, angle], dtype=torch.float64))
+    joints = Body.default().joints(Motion(rotations, torch.zeros(100, 3, dtype=torch.float64), 20.0))
+    assert joints[:, [1, 16], 1].mean() < joints[:, [2, 17], 1].mean() - 0.1  # the left side is below
+    features = joints_to_features(joints)
+    turned = 2 * features[:, 0].cumsum(dim=0)
+    assert turned.abs().max() < 0.5  # 2.4 where the left-right axis alone tells
+    steps = features[1:, FEATURE_SLICES.positions].diff(dim=0).abs()
+    assert steps.max() < 0.15
+    torch.testing.assert_close(features_to_joints(features), canonicalise(joints)[:-1], atol=1e-6, rtol=0)
