@@ -174,9 +174,7 @@ class MotionDiffusion(MotionGenerator):
 
     def training_step(self, batch: MotionBatch, batch_idx: int) -> Tensor:
         """Return the objective at random time steps."""
-        draw = self.draw_step(
-            batch.features.shape, batch_idx, num_steps=self.schedule.num_steps, noisier=self.noisier
-        )
+        draw = self.draw_step(batch.features.shape, batch_idx, num_steps=self.schedule.num_steps, noisier=self.noisier)
         text = self.drop_condition(self.embed_captions(batch), draw.uniform)
         coarse: list[Coarse] = []
         with seeded_dropout(draw.dropout_seed, self.device):

@@ -69,8 +69,8 @@ def make_lr_factor(name: str, *, warmup_steps: int, total_steps: float) -> Calla
     """Return the factor on the learning rate as a function of the optimiser step.
 
     It rises linearly over ``warmup_steps``, then stays (``constant``), falls to 0 at ``total_steps`` along half a
-    cosine (Loshchilov and Hutter 2017, arXiv:1608.03983), or stays and falls linearly to 0 over the last fifth (``wsd``,
-    warm-up, stable, decay: Hu et al. 2024, arXiv:2404.06395; Hägele et al. 2024, arXiv:2405.18392).
+    cosine (Loshchilov and Hutter 2017, arXiv:1608.03983), or stays and falls linearly to 0 over the last fifth
+    (``wsd``, warm-up, stable, decay: Hu et al. 2024, arXiv:2404.06395; Hägele et al. 2024, arXiv:2405.18392).
 
     Raises:
         ValueError: the schedule is unknown, or has no end and needs one.

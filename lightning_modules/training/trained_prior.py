@@ -124,9 +124,7 @@ class TrainedPrior(PlainHyperParameters):
             frequency=objective.frequency, decoder=objective.decoder,
         )  # fmt: skip
 
-    def draw_step(
-        self, shape: Sequence[int], batch_idx: int, *, num_steps: int, noisier: float = 0.0
-    ) -> TrainingDraw:
+    def draw_step(self, shape: Sequence[int], batch_idx: int, *, num_steps: int, noisier: float = 0.0) -> TrainingDraw:
         """Return the randomness of this training step, a function of seed, step, rank and nothing else.
 
         Args:
@@ -136,9 +134,7 @@ class TrainedPrior(PlainHyperParameters):
             noisier: how much more often noisy steps are drawn.
         """
         keys = self.name_step(batch_idx)
-        return draw_training_step(
-            keys, torch.Size(shape), num_steps=num_steps, device=self.device, noisier=noisier
-        )
+        return draw_training_step(keys, torch.Size(shape), num_steps=num_steps, device=self.device, noisier=noisier)
 
     def name_step(self, batch_idx: int) -> tuple[int, ...]:
         """Return what names this training step: seed, step, batch of those that are accumulated, rank."""

@@ -26,7 +26,10 @@ HEADING_SIGMA_FRAMES: Final[float] = 20.0
 """Standard deviation of the Gaussian that smooths the heading over time [frames]; cut off at four of them."""
 
 _TINY: Final[float] = 1e-8
-_TOLD, _CHANCE = 0.7, 0.4  # length from above that tells a direction, and one that does not; of the trunk's rise as well
+_TOLD, _CHANCE = (
+    0.7,
+    0.4,
+)  # length from above that tells a direction, and one that does not; of the trunk's rise as well
 _LOW_M = 0.45  # above it nobody's pelvis lies on the floor
 
 
@@ -148,8 +151,8 @@ def _chest_direction(joints: Tensor) -> Tensor:
 def _sideways_share(joints: Tensor, forward: Tensor) -> Tensor:
     """Return how far a person lies on a side ``(..., T, 1)``: 0 wherever the reference's heading can be told, up to 1.
 
-    There the pelvis is low, the trunk level and its left-right axis upright, whose direction from above is then a matter
-    of chance. (The pelvis of a person who turns a cartwheel is not low.)
+    There the pelvis is low, the trunk level and its left-right axis upright, whose direction from above is then a
+    matter of chance. (The pelvis of a person who turns a cartwheel is not low.)
     """
     height = joints[..., JOINT_INDEX["pelvis"], 1] - joints[..., 1].amin(dim=(-2, -1))[..., None]
     trunk = joints[..., JOINT_INDEX["neck"], :] - joints[..., JOINT_INDEX["pelvis"], :]

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from lightning_modules import MotionDiffusion
 from lightning_modules.checkpoints import load_prior, save_prior
@@ -93,6 +95,39 @@ def test_noise_level_and_text_count():
         assert not torch.allclose(first, network(x, torch.tensor([3]), draw(1, 8, seed=9), lengths), atol=1e-3)
 
 
+def test_the_condition_says_a_posture_that_all_frames_share():
+    network = make_network()
+    x, step, text, lengths = draw(1, 12, 263), torch.tensor([3]), draw(1, 8), torch.tensor([12])
+    with torch.no_grad():
+        before = network(x, step, text, lengths)
+        network.posture.weight.zero_()
+        added = before - network(x, step, text, lengths)
+        torch.testing.assert_close(added, added[:, :1].expand_as(added), rtol=1e-3, atol=1e-4)
+        assert added.abs().max() > 0.1
+        network.posture.weight.normal_()
+        nothing = network(x, step, torch.zeros(1, 8), lengths)
+        network.posture.weight.zero_()
+        torch.testing.assert_close(network(x, step, torch.zeros(1, 8), lengths), nothing)
+
+
+def test_weights_from_before_the_posture_compute_what_they_did(tmp_path):
+    model = make_prior(activities=ACTIVITIES)
+    with torch.no_grad():
+        for name in ("posture.weight", "posture_share.weight", "posture_share.bias"):
+            model.average.get_parameter(name).zero_()
+    save_prior(model, tmp_path / "new.safetensors", {})
+    with safe_open(tmp_path / "new.safetensors", "pt") as stored:
+        tensors = {key: stored.get_tensor(key) for key in stored.keys() if "posture" not in key}  # noqa: SIM118
+        save_file(tensors, tmp_path / "old.safetensors", stored.metadata())
+    new, old = (
+        load_prior(tmp_path / f"{name}.safetensors", text_encoder=LengthEncoder()).average.state_dict()
+        for name in ("new", "old")
+    )
+    assert new.keys() == old.keys()
+    for key, value in new.items():
+        torch.testing.assert_close(old[key], value)
+
+
 def test_a_width_that_heads_do_not_divide_is_refused():
     with pytest.raises(ValueError, match="width is 18, expected a multiple of twice num_heads=2"):
         Conformer(**(SIZES | {"width": 18}))
@@ -129,4 +164,5 @@ def test_activities_are_taken_over_by_name_and_a_new_one_changes_nothing(tmp_pat
             old.generate(["someone moves"], activities=[name], **options),
         )
     with torch.no_grad():
-        assert not model.average.embed_text.weight[:, 9].any()
+        for layer in (model.average.embed_text, model.average.posture):
+            assert not layer.weight[:, 9].any()

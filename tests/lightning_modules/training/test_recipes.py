@@ -183,6 +183,19 @@ def test_gradients_are_clipped(fit, trainable, precision):
     assert clipped.norms[0] == pytest.approx(limit, rel=1e-3)
 
 
+def test_noisy_steps_are_drawn_more_often_where_asked():
+    options = {"num_steps": 50, "device": torch.device("cpu")}
+    even, noisier = (
+        torch.bincount(draw_training_step((0,), torch.Size((50_000, 1)), noisier=power, **options).steps, minlength=50)
+        for power in (0.0, 1.0)
+    )
+    assert even.min() > 800
+    assert even.max() < 1200
+    # In proportion to k + 1/2: a quarter of all draws lies in the first half of the schedule.
+    assert noisier[:25].sum() / 50_000 == pytest.approx(0.25, abs=0.02)
+    assert noisier[40:].sum() / 50_000 == pytest.approx(0.36, abs=0.02)
+
+
 @pytest.mark.parametrize("trainable", ["all", "lora"])
 def test_bfloat16_trains_close_to_float32(fit, trainable):
     options = {"trainable": trainable, "dropout": 0.0}
@@ -196,8 +209,8 @@ def test_bfloat16_trains_close_to_float32(fit, trainable):
 def test_accumulating_two_batches_is_one_step_at_twice_the_size(fit, make_clips, monkeypatch):
     """Given the same draws. Those of a run differ: each batch has its own, so that no two of a step are the same."""
 
-    def draw(keys, shape, *, num_steps, device):
-        whole = draw_training_step((keys[0],), torch.Size((4, *shape[1:])), num_steps=num_steps, device=device)
+    def draw(keys, shape, **options):
+        whole = draw_training_step((keys[0],), torch.Size((4, *shape[1:])), **options)
         part = slice(None) if shape[0] == 4 else slice(2 * keys[2], 2 * keys[2] + 2)
         return TrainingDraw(whole.steps[part], whole.uniform[part], whole.noise[part], whole.dropout_seed)
 
