@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 _MAX_BETA = 0.999  # Nichol and Dhariwal 2021, section 3.2: keeps the last step of the cosine schedule regular.
+_TAIL_FROM, _TAIL_END = 0.755, 4e-6  # share of the steps, and signal to noise
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class ProcessOptions:
 
     Attributes:
         num_steps: steps of the noise schedule.
-        noise_schedule: ``cosine``, ``linear`` or ``scaled_linear``.
+        noise_schedule: ``cosine``, ``cosine_tail``, ``linear`` or ``scaled_linear``.
         predicts: what the network computes, the ``clean`` signal or the ``noise``, see
             :mod:`lightning_modules.networks.parameterisation`; train the latter on the loss ``noise``.
         cond_drop_prob: share of clips trained without their caption, for classifier-free guidance.
@@ -85,6 +86,21 @@ class Schedule:
         return cls(torch.tensor(betas, dtype=torch.float64), torch.arange(num_steps), num_steps)
 
     @classmethod
+    def cosine_tail(cls, num_steps: int) -> Schedule:
+        """Return :meth:`cosine` with a last quarter even in the logarithm of signal to noise (docs/decisions/047).
+
+        Raises:
+            ValueError: ``num_steps`` is below 1.
+        """
+        levels = cls.cosine(num_steps).alphas_cumprod
+        first = round(_TAIL_FROM * (num_steps - 1))
+        start = float((levels[first] / (1 - levels[first])).log())
+        tail = torch.linspace(start, math.log(_TAIL_END), num_steps - first, dtype=levels.dtype).sigmoid()
+        levels = torch.cat([levels[:first], tail])
+        betas = 1 - levels / torch.cat([levels.new_ones(1), levels[:-1]])
+        return cls(betas, torch.arange(num_steps), num_steps)
+
+    @classmethod
     def linear(cls, num_steps: int) -> Schedule:
         """Return the linear schedule of N steps, from beta 1e-4 to 0.02 at 1000 (Ho et al. 2020, section 4).
 
@@ -116,15 +132,16 @@ class Schedule:
 
     @classmethod
     def named(cls, name: str, num_steps: int) -> Schedule:
-        """Return the schedule of that name: ``cosine``, ``linear`` or ``scaled_linear``.
+        """Return the schedule of that name, such as ``cosine``.
 
         Raises:
             ValueError: the name is unknown, or ``num_steps`` is below 1.
         """
-        makers = {"cosine": cls.cosine, "linear": cls.linear, "scaled_linear": cls.scaled_linear}
-        if name not in makers:
-            raise ValueError(f"noise schedule {name!r} is unknown, must be one of {list(makers)}")
-        return makers[name](num_steps)
+        makers = (cls.cosine, cls.cosine_tail, cls.linear, cls.scaled_linear)
+        by_name = {maker.__name__: maker for maker in makers}
+        if name not in by_name:
+            raise ValueError(f"noise schedule {name!r} is unknown, must be one of {list(by_name)}")
+        return by_name[name](num_steps)
 
     @property
     def num_steps(self) -> int:
