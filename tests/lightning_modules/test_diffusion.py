@@ -92,6 +92,19 @@ def test_spacing_by_noise_is_even_where_the_schedule_is_dense():
     assert float(gaps[1:-2].std() / gaps[1:-2].mean()) < 0.02
 
 
+def test_the_tail_takes_over_where_the_cosine_falls_too_fast():
+    cosine, tail = Schedule.named("cosine", 50), Schedule.named("cosine_tail", 50)
+    torch.testing.assert_close(tail.alphas_cumprod[:38], cosine.alphas_cumprod[:38])
+    steps = tail.signal_to_noise[37:].log().diff()
+    torch.testing.assert_close(steps, steps[:1].expand(12))
+    assert float(tail.signal_to_noise[-1]) == pytest.approx(4e-6)
+    # Where thousands of numbers that agree begin to show, the cosine has no step.
+    counts = [int(((one.signal_to_noise > 2e-5) & (one.signal_to_noise < 5e-4)).sum()) for one in (cosine, tail)]
+    assert counts == [0, 4]
+    assert float(tail.betas.max()) < 0.65
+
+
+
 @pytest.mark.parametrize("steps", [0, 51])
 def test_step_counts_out_of_range_are_refused(steps):
     with pytest.raises(ValueError, match="expected 1 to 50"):
