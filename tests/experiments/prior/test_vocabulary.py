@@ -43,3 +43,5 @@ def test_arms_go_on_with_the_priors_data_and_objective():
     assert prior["data"] == layer["data"]
     objectives = [one["model"]["init_args"]["losses"]["level_weights"] for one in (prior, layer)]
     assert objectives[0] == objectives[1]
+    noisier = [one["model"]["init_args"]["process"]["noisier"] for one in (prior, layer)]
+    assert noisier[0] == noisier[1]
