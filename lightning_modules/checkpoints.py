@@ -40,12 +40,13 @@ from sim.conventions import FEATURE_FPS
 
 _ARCHITECTURE_KEYS: Final[tuple[str, ...]] = (
     "arch", "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout", "text_dim",
-    "mask_frames", "num_steps", "noise_schedule", "predicts", "cond_drop_prob", "text_encoder",
-    "skip", "skip_frames", "skip_until", "activities",
+    "mask_frames", "num_steps", "noise_schedule", "predicts", "cond_drop_prob", "usual_guidance",
+    "text_encoder", "skip", "skip_frames", "skip_until", "activities",
 )  # fmt: skip
 _LATENT_KEYS: Final[tuple[str, ...]] = (
     "width", "latent_tokens", "num_layers", "num_heads", "feedforward", "dropout", "text_dim", "activities",
-    "vae_layers", "vae_feedforward", "num_steps", "noise_schedule", "predicts", "cond_drop_prob", "text_encoder",
+    "vae_layers", "vae_feedforward", "num_steps", "noise_schedule", "predicts", "cond_drop_prob",
+    "usual_guidance", "text_encoder",
 )  # fmt: skip
 _VAE_KEYS: Final = ("width", "latent_tokens", "num_layers", "num_heads", "feedforward", "dropout", "kl_weight")
 _MDM_KIND: Final = {"predicts": "clean", "noise_schedule": "cosine", "skip": "none"}

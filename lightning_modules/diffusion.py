@@ -31,10 +31,9 @@ class ProcessOptions:
         predicts: what the network computes, the ``clean`` signal or the ``noise``, see
             :mod:`lightning_modules.networks.parameterisation`; train the latter on the loss ``noise``.
         cond_drop_prob: share of clips trained without their caption, for classifier-free guidance.
-        part_drop_prob: share of clips trained without their activity, and another without their caption, where the
-            network is told both, so that either is enough.
-        noisier: a training step's time step is drawn in proportion to about its number to this power; 0 draws all
-            alike, 1 the noisiest most: there a motion is chosen, and nothing but the condition says which.
+        part_drop_prob: share of clips trained without their activity, and another without their caption.
+        noisier: a training step's time step is drawn in proportion to about its number to this power; 0: all alike.
+        usual_guidance: guidance scale of whoever asks for none in particular; weights keep it.
 
     Raises:
         ValueError: ``cond_drop_prob`` is no fraction, ``part_drop_prob`` none up to a half, or ``noisier`` below 0.
@@ -46,6 +45,7 @@ class ProcessOptions:
     cond_drop_prob: float = 0.1
     part_drop_prob: float = 0.15
     noisier: float = 0.0
+    usual_guidance: float = 2.5
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.noisier < math.inf:

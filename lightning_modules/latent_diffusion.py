@@ -120,7 +120,8 @@ class LatentMotionDiffusion(MotionGenerator):
         self.decodes = any((losses.weights or {}).values())
         self.objective = Objective.of(losses if self.decodes else replace(losses, weights=None))
         self.cond_drop_prob, self.part_drop_prob = process.cond_drop_prob, process.part_drop_prob
-        self.noisier, self.can_be_guided = process.noisier, process.cond_drop_prob > 0
+        self.noisier, self.usual_guidance = process.noisier, process.usual_guidance
+        self.can_be_guided = process.cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed
         self.denoiser = LatentDenoiser(

@@ -112,7 +112,7 @@ class MotionDiffusion(MotionGenerator):
                 raise ValueError(f"rollout.guidance is {rollout.guidance}, but cond_drop_prob is 0; use guidance 1")
             self.rollout = Rollout(rollout, self.schedule, self.objective.sensors, self.objective.spectra)
         self.cond_drop_prob, self.part_drop_prob = process.cond_drop_prob, process.part_drop_prob
-        self.noisier = process.noisier
+        self.noisier, self.usual_guidance = process.noisier, process.usual_guidance
         self.can_be_guided = process.cond_drop_prob > 0
         self.ema_decay = ema_decay
         self.train_seed = train_seed

@@ -33,7 +33,7 @@ class GenerationConfig:
         prompts: activity -> prompts, used in turn.
         motions_per_activity: motions for each activity, arm and seed.
         seconds: length of each motion, 1 to 60 [s].
-        guidance: classifier-free guidance scale.
+        guidance: classifier-free guidance scale; None takes the usual one of each arm's weights.
         sampler: one of :data:`lightning_modules.sampling.samplers.SAMPLER_NAMES`.
         steps: network calls per motion; null takes all of the schedule.
         decoder: how what is generated becomes joints, ``consistent`` (weighed by the prior's statistics) or
@@ -43,7 +43,7 @@ class GenerationConfig:
     prompts: dict[str, list[str]] = field(default_factory=dict)
     motions_per_activity: int = 24
     seconds: float = 8.0
-    guidance: float = 2.5
+    guidance: float | None = None
     sampler: str = "ddim"
     steps: int | None = 25
     decoder: str = "consistent"

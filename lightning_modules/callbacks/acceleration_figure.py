@@ -60,7 +60,7 @@ class AccelerationFigure(Callback):
         num_clips: validation clips used.
         joint: whose acceleration; one of ``sim.conventions.JOINT_NAMES``.
         sampling_steps: network calls per motion; None takes all of the schedule.
-        guidance: classifier-free guidance scale.
+        guidance: classifier-free guidance scale; None takes the weights' own.
         decoder: how what is generated becomes joints, ``consistent`` or ``positions``; recorded clips are the same.
 
     Raises:
@@ -74,7 +74,7 @@ class AccelerationFigure(Callback):
         num_clips: int = 16,
         joint: str = "left_wrist",
         sampling_steps: int | None = None,
-        guidance: float = 2.5,
+        guidance: float | None = None,
         decoder: Decoder = "consistent",
     ) -> None:
         check_name(decoder, DECODERS, "decoder")

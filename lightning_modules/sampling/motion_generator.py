@@ -35,6 +35,7 @@ class MotionGenerator(TrainedPrior):
         texts: embeddings of prompts.
         cond_drop_prob: share of clips that are trained without any condition.
         part_drop_prob: share of clips that are trained without their activity, and without their caption.
+        usual_guidance: scale of whoever asks for none.
         can_be_guided: whether the weights were trained with dropped conditions, without which there is no guidance.
         sampling: how predict samples.
         window_frames: frames of the windows that the weights were trained on, None where nobody says. Longer motions
@@ -47,6 +48,7 @@ class MotionGenerator(TrainedPrior):
     cond_drop_prob: float
     part_drop_prob: float
     can_be_guided: bool
+    usual_guidance: float
     sampling: SamplingOptions
     window_frames: int | None = None
 
@@ -105,7 +107,7 @@ class MotionGenerator(TrainedPrior):
         texts: Sequence[str],
         *,
         num_frames: int | Sequence[int],
-        guidance: float = 2.5,
+        guidance: float | None = None,
         sampler: str = "ddpm",
         steps: int | None = None,
         seeds: Sequence[int] | None = None,
@@ -119,7 +121,7 @@ class MotionGenerator(TrainedPrior):
             texts: B prompts.
             num_frames: length of all motions or of each, in frames at 20 fps, up to 60 s. Motions longer than the
                 windows that the weights were trained on are put together (:mod:`lightning_modules.sampling.windows`).
-            guidance: classifier-free guidance scale; 1 is none.
+            guidance: classifier-free guidance scale; 1 is none. None takes :attr:`usual_guidance`.
             sampler: ``ddpm``, ``ddim``, ``dpm++`` or ``sde-dpm++``.
             steps: network calls per motion; None takes all of the schedule.
             seeds: one per motion: text, length and seed decide the motion, to rounding, whatever else is in the batch.
@@ -139,6 +141,8 @@ class MotionGenerator(TrainedPrior):
                 fit, known features that do not fit, no statistics, or guidance of a model that was trained without
                 dropping conditions.
         """
+        if guidance is None:
+            guidance = self.usual_guidance if self.can_be_guided else 1.0
         options = SamplingOptions(guidance=guidance, sampler=sampler, steps=steps)
         if guidance != 1.0 and not self.can_be_guided:
             raise ValueError(f"guidance is {guidance}, but the model was trained with cond_drop_prob=0; use guidance=1")
@@ -187,7 +191,7 @@ class GeneratesMotion(Protocol):
         texts: Sequence[str],
         *,
         num_frames: int | Sequence[int],
-        guidance: float = 2.5,
+        guidance: float | None = None,
         sampler: str = "ddpm",
         steps: int | None = None,
         seeds: Sequence[int] | None = None,

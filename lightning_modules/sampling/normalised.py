@@ -37,7 +37,7 @@ class SamplingOptions:
     """How to sample.
 
     Attributes:
-        guidance: classifier-free guidance scale; 1 is none.
+        guidance: classifier-free guidance scale; 1 is none. None takes the weights' own.
         sampler: one of :data:`lightning_modules.sampling.samplers.SAMPLER_NAMES`.
         steps: network calls per motion; None takes all of the schedule.
 
@@ -45,12 +45,16 @@ class SamplingOptions:
         ValueError: the sampler is unknown.
     """
 
-    guidance: float = 2.5
+    guidance: float | None = None
     sampler: str = "ddpm"
     steps: int | None = None
 
     def __post_init__(self) -> None:
         check_sampler(self.sampler)
+
+    def scale(self, usual: float) -> float:
+        """Return the guidance scale, the usual one where none is asked for."""
+        return usual if self.guidance is None else self.guidance
 
 
 def resolve_lengths(num_frames: int | Sequence[int], count: int) -> list[int]:
@@ -132,7 +136,7 @@ def generate_normalised(
             denoiser,
             words.embedding,
             torch.tensor(windows.sizes, device=device),
-            guidance=options.guidance,
+            guidance=options.scale(1.0),
             text_mask=words.mask,
         )
         predict = windows.apply(predict, device)

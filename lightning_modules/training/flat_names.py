@@ -10,7 +10,14 @@ def _group(group: str, *fields: str, **renamed: str) -> dict[str, str]:
 
 
 PROCESS: Final = _group(
-    "process", "num_steps", "noise_schedule", "predicts", "cond_drop_prob", "part_drop_prob", "noisier"
+    "process",
+    "num_steps",
+    "noise_schedule",
+    "predicts",
+    "cond_drop_prob",
+    "part_drop_prob",
+    "noisier",
+    "usual_guidance",
 )
 LOSSES: Final = _group(
     "losses", "huber_delta", "snr_weighted", "snr_from", "level_weights", "log_gradient_norms_every",

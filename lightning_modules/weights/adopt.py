@@ -23,7 +23,7 @@ _NETWORK: Final = (
     "arch", "width", "num_layers", "num_heads", "feedforward", "activities", "mask_frames", "skip", "skip_frames",
     "skip_until",
 )  # fmt: skip
-_PROCESS: Final = ("num_steps", "noise_schedule", "predicts")
+_PROCESS: Final = ("num_steps", "noise_schedule", "predicts", "usual_guidance")
 
 ADOPTING: Final = ("network", "vae", "process")
 """Groups of options of which weights decide what was left at its default."""

@@ -104,7 +104,6 @@ def test_the_tail_takes_over_where_the_cosine_falls_too_fast():
     assert float(tail.betas.max()) < 0.65
 
 
-
 @pytest.mark.parametrize("steps", [0, 51])
 def test_step_counts_out_of_range_are_refused(steps):
     with pytest.raises(ValueError, match="expected 1 to 50"):

@@ -18,10 +18,11 @@ from experiments.prior.quality.recognise import balanced_accuracy
 
 def render_quality(name: str, quality: Quality, config: QualityConfig) -> str:
     """Return the page as Markdown; its pictures lie beside it as ``quality-NAME-*.png``."""
+    guidance = "the weights' own guidance" if (scale := config.sampling.guidance) is None else f"guidance {scale:g}"
     parts = [
         f"# Quality: `{name}`",
         f"Made by `python -m experiments.prior.quality {name}`. "
-        f"{config.sampling.sampler}, {config.sampling.steps} calls, guidance {config.sampling.guidance:g}, "
+        f"{config.sampling.sampler}, {config.sampling.steps} calls, {guidance}, "
         f"motions of {config.window_s:g} s, decoded consistently. {describe_machine()}.",
         *_recognised(name, quality),
         *_lying(quality),
