@@ -246,7 +246,7 @@ def test_recipes_here_are_all_there_are() -> None:
     [
         (["--model.trainable=lorra"], "trainable 'lorra' is unknown"),
         (["--model.sampling_steps=6"], "6 sampling steps were asked of a schedule of 5, expected 1 to 5"),
-        (["--model.cond_drop_prob=0"], "guidance is 2.5, but the model was trained with cond_drop_prob=0"),
+        (["--model.cond_drop_prob=0", "--model.guidance=2.5"], "guidance is 2.5, but the model was trained with cond_drop_prob=0"),
     ],
 )
 def test_sampling_that_cannot_be_is_one_line(
@@ -310,7 +310,7 @@ def test_whoever_starts_from_the_prior_leaves_its_network_to_the_weights() -> No
         assert not SMALL.keys() & read_flat(name).keys()
 
 
-@pytest.mark.parametrize(("weights", "name"), [("prior", "prior_mdm"), ("wide", "prior")])
+@pytest.mark.parametrize(("weights", "name"), [("prior_mdm", "prior_mdm"), ("prior", "prior")])
 def test_packaged_weights_fit_the_yaml_that_makes_them(weights: str, name: str) -> None:
     arguments, said = load_prior(find_weights(weights)).arguments, read_flat(name)
     shape = [*SMALL, *({"arch", "activities"} & said.keys())]

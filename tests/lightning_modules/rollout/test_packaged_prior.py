@@ -1,4 +1,4 @@
-"""On the packaged prior, whose walking is too tame, a few steps of the rollout bring generated walking nearer."""
+"""On `prior_mdm`, whose walking is too tame, a few steps of the rollout bring generated walking nearer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lightning_modules.spectra.sensor_spectra import SensorSpectra
 from lightning_modules.virtual_sensors import VirtualSensors
 from sim.features import features_to_joints
 
-PRIOR = {"width": 192, "num_layers": 4, "num_heads": 4, "feedforward": 384, "num_steps": 50, "init_from": "prior"}
+PRIOR = {"width": 192, "num_layers": 4, "num_heads": 4, "feedforward": 384, "num_steps": 50, "init_from": "prior_mdm"}
 SENSORS = VirtualSensors(placements=("left_wrist", "left_thigh", "chest"))
 SPECTRA = SensorSpectra()
 STEPS = 24

@@ -14,7 +14,7 @@ from datamodules.clips.mocap_sets import MOCAP_SETS
 from lightning_modules.checkpoints import load_card, load_prior
 from lightning_modules.weights import find_weights
 
-NAMES = ("prior", "continued", "acc", "detail", "wide")
+NAMES = ("prior", "prior_mdm", "continued", "acc", "detail")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -40,7 +40,7 @@ def test_no_test_recording_of_a_known_set_was_trained_on_and_all_may_ship(name: 
     assert {folder for folder, _ in known} <= may_ship
     sides = {label_of(folder, inside).split for folder, inside in known}
     # Nine files that the older weights were trained on are for validation now (docs/decisions/036).
-    assert sides == {"train"} if name == "wide" else "test" not in sides
+    assert sides == {"train"} if name == "prior" else "test" not in sides
 
 
 def test_arms_differ_in_the_acceleration_loss_and_nothing_else() -> None:
@@ -50,7 +50,7 @@ def test_arms_differ_in_the_acceleration_loss_and_nothing_else() -> None:
     control.pop("snr_weighted")  # of the acceleration loss, which the control has not
     assert acc.pop("snr_weighted") == ["acc_joints"]
     assert control == acc
-    assert acc["init_from"] == "prior"
+    assert acc["init_from"] == "prior_mdm"
     assert load_card("continued")["data"] == load_card("acc")["data"]
 
 
