@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Final, Literal
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sim.conventions import FEATURE_FPS, NUM_JOINTS
+from sim.files import is_hidden, read_text_file
 from sim.trajectory import sample_position, uniform_times
 
 PROMPTS: Final = "prompts.csv"
@@ -53,7 +55,7 @@ def list_joint_files(root: Path) -> list[JointFile]:
     """
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is not a folder; give one of (T, {NUM_JOINTS}, 3) joint files with prompts")
-    paths = sorted(path for path in root.iterdir() if path.suffix in (".npy", ".npz"))
+    paths = sorted(path for path in root.iterdir() if path.suffix in (".npy", ".npz") and not is_hidden(path.name))
     if not paths:
         raise FileNotFoundError(f"{root} has no .npy or .npz file, expected joints (T, {NUM_JOINTS}, 3) in each")
     names = [path.stem for path in paths]
@@ -119,8 +121,8 @@ def resample_joints(joints: Tensor, *, fps: float) -> Tensor:
 
 def _join_table(paths: Sequence[Path], table: Path) -> list[JointFile]:
     try:
-        rows = pd.read_csv(table, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        rows = pd.read_csv(StringIO(read_text_file(table)), dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ValueError(f"{table} is no readable table ({error}); expected columns file and text") from None
     if not {"file", "text"} <= set(rows.columns):
         raise ValueError(f"{table} has the columns {list(rows.columns)}, expected file and text; name them so")
@@ -144,7 +146,7 @@ def _join_table(paths: Sequence[Path], table: Path) -> list[JointFile]:
 def _read_texts(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise FileNotFoundError(f"prompt {path} not found; write it beside the motion, or a {PROMPTS} of file and text")
-    texts = tuple(line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    texts = tuple(line.partition("#")[0].strip() for line in read_text_file(path).splitlines())
     texts = tuple(text for text in texts if text)
     if not texts:
         raise ValueError(f"{path} is blank, expected the prompt that its motion was generated from; write it there")

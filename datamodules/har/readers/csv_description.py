@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from datamodules.har.activities import find_activity, normalise
 from datamodules.har.parsing.named_table import ISO
 from datamodules.har.parsing.yaml_checks import YamlChecks
+from sim.files import read_text_file
 from sim.placements.presets import find_preset
 
 _KEYS = (
@@ -106,8 +107,8 @@ def read_description(root: Path | None) -> FolderDescription:
     if path is None or not path.is_file():
         raise FileNotFoundError(f"no description {path}; give a YAML, or a folder with {DEFAULT_NAME} in it, as root")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = yaml.safe_load(read_text_file(path))
+    except yaml.YAMLError as error:
         raise ValueError(f"{path} is no YAML ({' '.join(str(error).split())})") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, expected keys such as files: and sensors:")

@@ -19,11 +19,12 @@ from datamodules.har.parsing.named_table import NamedTable, parse_named_table
 from datamodules.har.parsing.units import unit_factor
 from datamodules.har.readers.csv_description import WHITESPACE, FolderDescription, read_description
 from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_even, record_tracks
-from datamodules.har.recordings.reading import Reading, is_hidden, natural_key
+from datamodules.har.recordings.reading import Reading, natural_key
 from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.sources import files_below
 from datamodules.har.recordings.stamps import ClockRule
+from sim.files import list_files
 
 
 def list_sources(root: Path | None) -> list[Path]:
@@ -51,10 +52,9 @@ def read_csv_folder(root: Path | None, reading: Reading) -> Iterator[Recording]:
     if about.max_gap_s is not None:
         reading.max_gap_s = about.max_gap_s
     found = []
-    for path in about.root.rglob("*"):
-        inside = path.relative_to(about.root).as_posix()
-        match = about.pattern.fullmatch(inside)
-        if match and path.is_file() and not is_hidden(inside):
+    for path in list_files(about.root):
+        match = about.pattern.fullmatch(path.relative_to(about.root).as_posix())
+        if match:
             found.append((path, match))
     if not found:
         inside_root = ", ".join(path.name for path in sorted(about.root.iterdir())[:5]) or "nothing"
