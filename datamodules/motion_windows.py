@@ -127,7 +127,9 @@ def balance_clips(
     weights = np.zeros(len(clips))
     for activity in np.unique(activities):
         own = activities == activity
-        weights[own] = seconds[own] / seconds[own].sum() * seconds[own].sum() ** temperature * favour.get(str(activity), 1.0)
+        weights[own] = (
+            seconds[own] / seconds[own].sum() * seconds[own].sum() ** temperature * favour.get(str(activity), 1.0)
+        )
     return weights / weights.sum()
 
 
