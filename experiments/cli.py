@@ -139,7 +139,9 @@ def _show(arguments: argparse.Namespace) -> None:
 
     # What sim.show reads needs no mocap reader; a .bvh and its kin do, and an archive that no Motion.save wrote.
     options = read_options(arguments)
-    ours = arguments.clip.suffix == ".npy" or (arguments.clip.suffix == ".npz" and is_saved_motion(arguments.clip))
+    ours = arguments.clip.suffix == ".npy" or (
+        arguments.clip.suffix == ".npz" and (not arguments.clip.is_file() or is_saved_motion(arguments.clip))
+    )
     told = options != ReadOptions(fps=options.fps)
     motion = load_motion(arguments.clip, options) if told or not ours else None
     for line in show(arguments, motion):

@@ -1,4 +1,4 @@
-"""Texts are opened in one way and folders listed in one way: what other programs write and leave is named or left out."""
+"""Texts are opened and folders listed in one way each: what other programs write and leave is told or left out."""
 
 from __future__ import annotations
 
@@ -51,9 +51,7 @@ def test_hidden_files_and_caches_are_not_listed(tmp_path: Path) -> None:
     (tmp_path / "runs" / "cache" / "sub" / "three.npz").write_text("x")
     found = [path.relative_to(tmp_path).as_posix() for path in list_files(tmp_path)]
     assert found == ["a.v2/two.1.bvh", "b/one.bvh"]
-    assert (
-        (tmp_path / "runs" / "cache" / CACHE_TAG).read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55")
-    )
+    assert (tmp_path / "runs/cache" / CACHE_TAG).read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55")
 
 
 def test_a_hidden_folder_may_be_the_root(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_c3d_points_without_a_label_are_left_out_and_counted(tmp_path: Path) -> 
 
 
 def test_labels_go_on_beyond_255(tmp_path: Path) -> None:
-    names, notes = c3d._name_points(["A", "B", ""] + ["s:C"], 5)
+    names, notes = c3d._name_points(["A", "B", "", "s:C"], 5)
     assert names == ["A", "B", "", "s:C", ""]
     assert notes == ("2 of 5 points have no label; left out",)
     point = {"LABELS": {"value": ["A"] * 255}, "LABELS2": {"value": ["B"]}, "LABELS3": {"value": ["C"]}}
