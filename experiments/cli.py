@@ -29,15 +29,19 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     require_own_packages()
     given = list(sys.argv[1:] if args is None else args)
-    if given and given[0] in LIGHTNING_COMMANDS:
-        from lightning_modules.command import main as lightning
+    try:
+        if given and given[0] in LIGHTNING_COMMANDS:
+            from lightning_modules.command import main as lightning
 
-        lightning(given)
-        return 0
-    arguments = _parser().parse_args(given)
-    command: Callable[[argparse.Namespace], None] = arguments.command
-    with one_line_errors():
-        command(arguments)
+            lightning(given)
+            return 0
+        arguments = _parser().parse_args(given)
+        command: Callable[[argparse.Namespace], None] = arguments.command
+        with one_line_errors():
+            command(arguments)
+    except KeyboardInterrupt:  # while packages are imported, before anything else listens
+        sys.stderr.write("interrupted\n")
+        raise SystemExit(130) from None
     return 0
 
 

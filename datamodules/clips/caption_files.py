@@ -59,8 +59,11 @@ class CaptionFiles:
         """
         stem = _stem(path.name)
         inside = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
-        found = [*self.table.get(_stem(inside), ()), *self.table.get(stem, ())]
-        for text in (path.parent / f"{stem}.txt", path.parent.parent / "texts" / f"{stem}.txt"):
+        # walk.fbx.bvh may be called walk.fbx, or walk for short.
+        stems = tuple(dict.fromkeys((stem, path.name.split(".")[0])))
+        found = [line for name in dict.fromkeys((_stem(inside), *stems)) for line in self.table.get(name, ())]
+        beside = [folder / f"{one}.txt" for one in stems for folder in (path.parent, path.parent.parent / "texts")]
+        for text in beside:
             if text.is_file() and text != path:
                 found += read_text_captions(text)
         trial = re.match(r"0*(\d+)_0*(\d+)", stem)

@@ -167,7 +167,8 @@ class _Checker(YamlChecks):
     def _placements(self) -> dict[str, str]:
         given = self._content.get("placements", {})
         grouped = "placement" in self._pattern().groupindex
-        from_path = FROM_PATH in (self._content.get("sensors") or {})
+        sensors = self._content.get("sensors")
+        from_path = isinstance(sensors, dict) and FROM_PATH in sensors
         if not isinstance(given, dict) or grouped != from_path or (bool(given) and not grouped):
             raise self._error(
                 "placements",
@@ -205,9 +206,8 @@ class _Checker(YamlChecks):
         if not time or self._content.get("label_column") is not None:
             raise self._error("spans", list(given), "time stamps under time:, and no label_column")
         path = self._path.parent / words["file"]
-        columns = (words[key] for key in ("start", "end", "label"))
-        owners = (None if given.get(key) is None else str(given[key]) for key in ("subject", "trial"))
-        return SpanColumns(path, *columns, unit, *owners)
+        subject, trial = (None if given.get(key) is None else str(given[key]) for key in ("subject", "trial"))
+        return SpanColumns(path, words["start"], words["end"], words["label"], unit, subject, trial)
 
     def _labels(self) -> dict[str, str]:
         labels = self._content.get("labels", {})
