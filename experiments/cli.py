@@ -137,7 +137,7 @@ def _synth(arguments: argparse.Namespace) -> None:
 
 def _show(arguments: argparse.Namespace) -> None:
     from datamodules.motion_files.motion_file import ReadOptions
-    from datamodules.motion_files.openers import is_saved_motion
+    from datamodules.motion_files.openers import is_joint_clip, is_saved_motion
     from experiments.commands.synth import load_motion
     from sim.show import show
 
@@ -146,7 +146,7 @@ def _show(arguments: argparse.Namespace) -> None:
     ours = arguments.clip.suffix == ".npy" or (
         arguments.clip.suffix == ".npz" and (not arguments.clip.is_file() or is_saved_motion(arguments.clip))
     )
-    told = options != ReadOptions(fps=options.fps)
+    told = options != ReadOptions(fps=options.fps) or is_joint_clip(arguments.clip, options)
     motion = load_motion(arguments.clip, options) if told or not ours else None
     for line in show(arguments, motion):
         print_line(line)

@@ -139,7 +139,9 @@ class ImuforgeCLI(LightningCLI):
     def before_fit(self) -> None:
         """Refuse a new run in the folder of another one, and to go on from a checkpoint that is cut off."""
         ckpt_path = self.config[self.subcommand].get("ckpt_path")
-        if self.trainer.fast_dev_run or list(Path(self.trainer.default_root_dir).glob("hpc_ckpt_*.ckpt")):
+        if getattr(self.trainer, "fast_dev_run", False) or list(
+            Path(self.trainer.default_root_dir).glob("hpc_ckpt_*.ckpt")
+        ):
             return
         last = find_last(self.trainer)
         if ckpt_path == "last" and last is not None:

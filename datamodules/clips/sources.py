@@ -26,7 +26,7 @@ from datamodules.motion_files.openers import find_skeleton_json, is_deepmimic
 from datamodules.motion_files.plausibility import warn_of
 from datamodules.retargeting.retarget import retarget
 from datamodules.splits import Split
-from sim.files import list_files
+from sim.files import is_hidden, list_files
 
 CONVERSION_VERSION: Final[int] = 9
 """To be raised whenever readers, rules or retargeting change what comes out, so that caches are made anew."""
@@ -111,6 +111,8 @@ def _collection_items(root: Path) -> Iterator[SourceItem]:
         folder = root / rules.folder
         if folder.is_dir():
             for file in rules.list_files(folder):
+                if is_hidden(file.path.relative_to(folder).as_posix()):
+                    continue
                 label = label_of(rules.folder, file.name.partition("/")[2])
                 if label.activity is None:
                     continue

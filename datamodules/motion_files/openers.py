@@ -7,15 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
+import numpy as np
+
 from datamodules.formats.acclaim import read_acclaim, read_rate
 from datamodules.formats.amass import KEYS as AMASS_KEYS
 from datamodules.formats.amass import find_gender, read_amass
-from datamodules.formats.arrays import list_names, read_arrays
+from datamodules.formats.arrays import SINGLE, list_names, read_arrays
 from datamodules.formats.bvh import read_bvh
 from datamodules.formats.c3d import read_c3d
 from datamodules.formats.deepmimic import read_deepmimic
 from datamodules.formats.expmap import read_expmap
-from datamodules.formats.joints import find_joints, is_features, read_features, read_joints
+from datamodules.formats.joints import find_joints, is_features, read_features, read_joints, refuse_normalised
 from datamodules.formats.marker_recording import MarkerRecording
 from datamodules.formats.mvnx import read_mvnx
 from datamodules.formats.skeleton import SkeletonMotion, read_text
@@ -42,6 +44,7 @@ from datamodules.retargeting.skeleton_maps import (
     XSENS_MVNX,
 )
 from sim.body import Body
+from sim.conventions import NUM_FEATURES
 from sim.motion import Motion
 
 MOTION_KEYS: Final[frozenset[str]] = frozenset({"rotations", "translation", "fps", "text"})
@@ -143,6 +146,23 @@ def is_saved_motion(path: Path) -> bool:
     """Say whether an archive, or a file that is no whole one, is for Motion.load to read."""
     names = list_names(path)
     return not names or names >= MOTION_KEYS or not any(keys <= names for keys in (*AMASS_KEYS, {"joints"}))
+
+
+def is_joint_clip(path: Path, options: ReadOptions) -> bool:
+    """Say whether an .npy holds the joints of one clip whose rate is given; no batch of them, and no features.
+
+    Raises:
+        ValueError: it holds normalised features.
+    """
+    if path.suffix != ".npy" or not path.is_file():
+        return False
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError):
+        return False
+    if array.ndim > 1 and array.shape[-1] == NUM_FEATURES and array.dtype.kind in "fiu" and array.size:
+        refuse_normalised(array.reshape(-1, NUM_FEATURES), path)
+    return options.fps is not None and find_joints({SINGLE: array}) is not None
 
 
 def open_saved(path: Path, options: ReadOptions) -> MotionFile:

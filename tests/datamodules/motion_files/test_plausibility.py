@@ -15,6 +15,7 @@ from datamodules.motion_files.plausibility import check_rate, find_held, judge_m
 from experiments.cli import main
 from sim import Body, Motion
 from sim.conventions import MIRROR
+from sim.features import joints_to_features
 
 BODY = Body.default()
 
@@ -148,3 +149,21 @@ def test_nothing_left_after_the_first_frames_is_said(tmp_path: Path, joints: np.
     for path in (write_joints(tmp_path / "a.npz", joints[:30], 60.0), tmp_path / "b.npz"):
         with pytest.raises(ValueError, match="none left after the first 1000 were dropped"):
             read_motion(path, ReadOptions(drop_first=1000))
+
+
+def test_show_refuses_normalised_features_and_warns_of_joints(
+    tmp_path: Path,
+    walk: Motion,
+    joints: np.ndarray,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    features = joints_to_features(BODY.joints(walk)).numpy()
+    np.save(tmp_path / "a.npy", (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-3))
+    with pytest.raises(SystemExit):
+        main(["show", str(tmp_path / "a.npy"), "--out", str(tmp_path / "a.html")])
+    assert "normalised ones, expected metres" in capsys.readouterr().err
+    np.save(tmp_path / "b.npy", joints[:30] * [-1.0, 1.0, 1.0])
+    with caplog.at_level(logging.WARNING):
+        assert main(["show", str(tmp_path / "b.npy"), "--fps", "60", "--out", str(tmp_path / "b.html")]) == 0
+    assert any("knees bend backwards" in message for message in caplog.messages)
