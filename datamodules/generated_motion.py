@@ -13,7 +13,14 @@ from torch.utils.data import DataLoader
 
 from datamodules.clips import Clip
 from datamodules.feature_statistics import measure_statistics
-from datamodules.motion_files.joint_files import JointFile, UpAxis, list_joint_files, read_joints, resample_joints
+from datamodules.motion_files.joint_files import (
+    JointFile,
+    UpAxis,
+    list_joint_files,
+    read_joints,
+    read_rate,
+    resample_joints,
+)
 from datamodules.motion_windows import (
     EpochSampler,
     FixedWindows,
@@ -76,7 +83,7 @@ class GeneratedMotionDataModule(LightningDataModule):
 
     Args:
         root: the folder.
-        fps: frame rate of the files [Hz].
+        fps: frame rate of the files [Hz]; an ``.npz`` that states its own under ``fps`` keeps that.
         up: axis of the files that points up, ``y`` or ``z``.
         window_s: length of a window [s]; shorter motions are padded with zeros. None takes the longest motion's, so
             that every motion is one window.
@@ -207,12 +214,13 @@ class GeneratedMotionDataModule(LightningDataModule):
         return max(len(clip.features) for clip in self._clips)
 
     def _read(self, file: JointFile) -> GeneratedClip:
-        joints = read_joints(file.path, fps=self._fps, up=self._up)
+        fps = read_rate(file.path, self._fps)
+        joints = read_joints(file.path, fps=fps, up=self._up, texts=file.texts)
         mirrored = joints[:, list(MIRROR)] * joints.new_tensor([-1.0, 1.0, 1.0]) if self._mirror else joints
         features, other = (
-            joints_to_features(resample_joints(side, fps=self._fps))[1:].float().numpy() for side in (joints, mirrored)
+            joints_to_features(resample_joints(side, fps=fps))[1:].float().numpy() for side in (joints, mirrored)
         )
-        return GeneratedClip(file.path.stem, file.activity, file.texts, features, other, joints, self._fps)
+        return GeneratedClip(file.path.stem, file.activity, file.texts, features, other, joints, fps)
 
     def _side(self, split: Split) -> list[GeneratedClip]:
         if not self._clips:

@@ -23,6 +23,8 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from sim.files import mark_cache
+
 INDEX: Final = "index.npz"
 """The file that is written last; a folder that holds it is whole."""
 
@@ -72,7 +74,7 @@ def _say_if_not_writable(folder: Path) -> Iterator[None]:
 
 
 def _write_alone(folder: Path, target: Path, write: Callable[[Path], None]) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    mark_cache(folder)
     with FileLock(folder / "pack.lock"):
         if (target / INDEX).is_file():
             return target

@@ -15,6 +15,7 @@ from datamodules.batches import PromptBatch, check_seconds
 from datamodules.clips.captions import load_paraphrases
 from datamodules.motion_windows import hash_sample
 from sim.conventions import FEATURE_FPS
+from sim.files import read_text_file
 
 
 class Prompt(NamedTuple):
@@ -110,7 +111,10 @@ def _read_table(prompts: dict[str, list[str]] | str | None) -> dict[str, list[st
         origin, path = prompts, Path(prompts)
         if not path.is_file():
             raise FileNotFoundError(f"prompts file {prompts!r} not found; give a YAML file of activity: [sentences]")
-        prompts = yaml.safe_load(path.read_text(encoding="utf-8"))
+        try:
+            prompts = yaml.safe_load(read_text_file(path))
+        except yaml.YAMLError as error:
+            raise ValueError(f"{path} is no YAML ({' '.join(str(error).split())}); mend it") from None
     if not isinstance(prompts, dict) or not prompts:
         raise ValueError(
             f"{origin} holds no prompts, expected sentences per activity, e.g. {{walking: [a person walks]}}"

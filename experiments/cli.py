@@ -12,6 +12,7 @@ from pathlib import Path
 
 from experiments.commands.bandwidth_commands import add_bandwidth
 from experiments.commands.motion_commands import add_motion_inspection
+from experiments.commands.reader_options import add_reader_options, read_options
 from experiments.commands.recording_commands import add_recording_inspection
 from experiments.commands.table_names import decoder_names, motion_suffixes, sampler_names, sensor_names
 from experiments.pipeline.one_line_errors import OneLineArgumentParser, one_line_errors, print_line
@@ -28,15 +29,19 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     require_own_packages()
     given = list(sys.argv[1:] if args is None else args)
-    if given and given[0] in LIGHTNING_COMMANDS:
-        from lightning_modules.command import main as lightning
+    try:
+        if given and given[0] in LIGHTNING_COMMANDS:
+            from lightning_modules.command import main as lightning
 
-        lightning(given)
-        return 0
-    arguments = _parser().parse_args(given)
-    command: Callable[[argparse.Namespace], None] = arguments.command
-    with one_line_errors():
-        command(arguments)
+            lightning(given)
+            return 0
+        arguments = _parser().parse_args(given)
+        command: Callable[[argparse.Namespace], None] = arguments.command
+        with one_line_errors():
+            command(arguments)
+    except KeyboardInterrupt:  # while packages are imported, before anything else listens
+        sys.stderr.write("interrupted\n")
+        raise SystemExit(130) from None
     return 0
 
 
@@ -52,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_synth(commands.add_parser("synth", help="simulate sensors from a prompt or a motion file"))
     page = commands.add_parser("show", help="write a page that plays a clip with its sensors' axes and curves")
     add_arguments(page, kinds=f"{KINDS}; or any of {', '.join(motion_suffixes())}")
+    add_reader_options(page, without=("fps", "body"))
     page.set_defaults(command=_show)
     report = commands.add_parser("report", help="write report.html of a finished har_eval run again")
     report.add_argument("run", type=Path, help="folder of the run, or its results.json")
@@ -60,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add_motion_inspection(motions.add_subparsers(required=True, metavar="what"))
     look = commands.add_parser("inspect", help="say what is in a motion, a recording, weights or a run")
     look.add_argument("path", type=Path)
+    add_reader_options(look)
     look.set_defaults(command=_inspect)
     recordings = commands.add_parser("recordings", help="look at a set of real recordings")
     add_recording_inspection(recordings.add_subparsers(required=True, metavar="what"))
@@ -96,6 +103,7 @@ def _add_synth(parser: argparse.ArgumentParser) -> None:
         choices=decoder_names(),
         help="joints of a generated motion: by positions and steps (consistent, default) or by positions alone",
     )
+    add_reader_options(parser)
     parser.set_defaults(command=_synth)
 
 
@@ -107,6 +115,7 @@ def _synth(arguments: argparse.Namespace) -> None:
     recording = synthesise(
         prompt=arguments.prompt,
         motion_path=arguments.motion,
+        options=read_options(arguments, body=arguments.body),
         placements=arguments.placement,
         rate_hz=arguments.rate_hz,
         seconds=arguments.seconds,
@@ -127,11 +136,18 @@ def _synth(arguments: argparse.Namespace) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> None:
+    from datamodules.motion_files.motion_file import ReadOptions
+    from datamodules.motion_files.openers import is_joint_clip, is_saved_motion
     from experiments.commands.synth import load_motion
     from sim.show import show
 
-    # What sim.show reads needs no mocap reader; a .bvh and its kin do.
-    motion = load_motion(arguments.clip) if arguments.clip.suffix not in (".npz", ".npy") else None
+    # What sim.show reads needs no mocap reader; a .bvh and its kin do, and an archive that no Motion.save wrote.
+    options = read_options(arguments)
+    ours = arguments.clip.suffix == ".npy" or (
+        arguments.clip.suffix == ".npz" and (not arguments.clip.is_file() or is_saved_motion(arguments.clip))
+    )
+    told = options != ReadOptions(fps=options.fps) or is_joint_clip(arguments.clip, options)
+    motion = load_motion(arguments.clip, options) if told or not ours else None
     for line in show(arguments, motion):
         print_line(line)
 
@@ -145,7 +161,7 @@ def _report(arguments: argparse.Namespace) -> None:
 def _inspect(arguments: argparse.Namespace) -> None:
     from experiments.commands.inspect_path import inspect_path
 
-    for line in inspect_path(arguments.path):
+    for line in inspect_path(arguments.path, read_options(arguments, body=arguments.body)):
         print_line(line)
 
 

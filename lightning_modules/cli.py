@@ -16,7 +16,6 @@ from typing import Final, NoReturn
 
 from lightning.fabric.utilities.cloud_io import get_filesystem
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -36,11 +35,13 @@ from lightning_modules.callbacks.distribution_metrics import DistributionMetrics
 from lightning_modules.callbacks.motion_writer import MotionWriter
 from lightning_modules.callbacks.precision import AutoTrainer
 from lightning_modules.callbacks.resume_guard import ResumeGuard, describe_changes, leave_open
+from lightning_modules.callbacks.run_folder import find_last, list_checkpoint_folders, refuse_foreign_checkpoint
 from lightning_modules.config_errors import explain_parser_error, print_error, readable_errors
 from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
 from lightning_modules.evaluation.callback import MotionEvaluation
 from lightning_modules.flat_keys import PARSER_MODE, flat_names_of_path, install, nest_arguments
 from lightning_modules.generated_motion_evaluator import GeneratedMotionEvaluator
+from lightning_modules.weights.read import load_plainly
 from sim.options import FlatNames, groups_of
 
 SHORT_NAMES: Final = (
@@ -88,6 +89,14 @@ class ImuforgeCLI(LightningCLI):
         super().parse_arguments(parser, nest_arguments(given) if isinstance(given, list) else given)
         self._model_asked_for = self._describe_model()
 
+    def _parse_ckpt_path(self) -> None:
+        """Refuse a checkpoint that is cut off or of another class before its arguments replace the configured ones."""
+        settings = self.config[self.config.subcommand] if self.config.get("subcommand") else {}
+        path = settings.get("ckpt_path")
+        if path and Path(path).is_file():
+            refuse_foreign_checkpoint(Path(path), settings.get("model"))
+        super()._parse_ckpt_path()
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Link what model and data must agree on; a class without such a parameter is left alone."""
         for name in _LINKED:
@@ -127,6 +136,22 @@ class ImuforgeCLI(LightningCLI):
             kwargs.setdefault("logger", TensorBoardLogger(folder, name="", version=""))
         return super().instantiate_trainer(**kwargs)
 
+    def before_fit(self) -> None:
+        """Refuse a new run in the folder of another one, and to go on from a checkpoint that is cut off."""
+        ckpt_path = self.config[self.subcommand].get("ckpt_path")
+        if getattr(self.trainer, "fast_dev_run", False) or list(
+            Path(self.trainer.default_root_dir).glob("hpc_ckpt_*.ckpt")
+        ):
+            return
+        last = find_last(self.trainer)
+        if ckpt_path == "last" and last is not None:
+            load_plainly(last)
+        if ckpt_path is None and last is not None:
+            raise FileExistsError(
+                f"{last.parent.parent} holds a run, whose {last.name} would be overwritten; go on with it by "
+                "--ckpt_path last, or give the new run a folder of its own with --trainer.default_root_dir FOLDER"
+            )
+
     def before_validate(self) -> None:
         """Refuse to evaluate untrained weights in place of a checkpoint that is not there."""
         self._require_last_checkpoint()
@@ -137,10 +162,11 @@ class ImuforgeCLI(LightningCLI):
     def _require_last_checkpoint(self) -> None:
         if self.config[self.subcommand].get("ckpt_path") != "last":
             return
-        default = Path(self.trainer.log_dir or self.trainer.default_root_dir) / "checkpoints"
-        checkpoints = [item for item in self.trainer.checkpoint_callbacks if isinstance(item, ModelCheckpoint)]
-        folders = {Path(item.dirpath or default) for item in checkpoints}
-        if not any(list(folder.glob("last*.ckpt")) for folder in folders):
+        folders = list_checkpoint_folders(self.trainer)
+        last = find_last(self.trainer)
+        if last is not None:
+            refuse_foreign_checkpoint(last, self.config[self.subcommand].get("model"))
+        else:
             places = ", ".join(str(folder) for folder in sorted(folders)) or "any callback's folder"
             raise FileNotFoundError(
                 f"no last.ckpt in {places}; run `lightning fit` with the same configuration first, or give its path"

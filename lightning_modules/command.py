@@ -34,9 +34,16 @@ def main(args: Sequence[str] | None = None) -> None:
         SystemExit: with code 2 and one line on stderr when the input is at fault.
     """
     require_own_packages()
+    try:
+        _run(list(sys.argv[1:] if args is None else args))
+    except KeyboardInterrupt:  # while packages are imported, before anything else listens
+        sys.stderr.write("interrupted\n")
+        raise SystemExit(130) from None
+
+
+def _run(given: list[str]) -> None:
     from lightning_modules.config_errors import readable_errors
 
-    given = list(sys.argv[1:] if args is None else args)
     if given in (["-h"], ["--help"]):
         _print_help()
         return

@@ -7,6 +7,7 @@ nearest valid one.
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import inspect
 import os
@@ -22,7 +23,11 @@ from sim.options import flat_names_of
 
 OUR_PACKAGES: Final = ("sim", "datamodules", "lightning_modules", "experiments")
 
-_FILE_ERRORS: Final = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
+_FILE_ERRORS: Final = (FileNotFoundError, FileExistsError, PermissionError, NotADirectoryError, IsADirectoryError)
+_DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP)
+_TORCH_DISK: Final = re.compile(
+    r"PytorchStreamWriter failed|unexpected pos \d|^File .* cannot be opened|^Parent directory .* does not exist"
+)
 _TOP_LEVEL: Final = ("config", "model", "data", "trainer", "optimizer", "lr_scheduler", "seed_everything", "ckpt_path")
 _UNKNOWN_KEY: Final = (
     re.compile(r"does not accept option '(?P<key>[^']+)'"),
@@ -73,8 +78,11 @@ def explain_exception(error: BaseException) -> str | None:
     if _is_refused_setting(error):
         return _join(str(error).splitlines())
     text = str(error)
-    if isinstance(error, _FILE_ERRORS):
+    if isinstance(error, _FILE_ERRORS) or (isinstance(error, OSError) and error.errno in _DISK_ERRORS):
         return _join(text.splitlines())
+    if isinstance(error, RuntimeError) and _TORCH_DISK.search(text):
+        # torch tells a full disk and a read-only folder by what its zip writer noticed last.
+        return f"a file could not be written ({_join(text.splitlines()[:1])}); make room, or give another folder"
     if _is_ours(error) or (isinstance(error, ValueError) and _innermost_package(error.__traceback__) == "lightning"):
         return _join(text.splitlines())
     if isinstance(error, RuntimeError) and "loading state_dict" in text:

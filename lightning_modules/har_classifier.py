@@ -17,7 +17,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from datamodules.batches import IMUBatch
 from lightning_modules.har.metrics import MacroF1, PredictionCollector, Predictions, Scores, score
 from lightning_modules.har.networks import build_classifier
-from lightning_modules.training.optimisation import make_lr_factor, make_optimiser
+from lightning_modules.training.optimisation import check_lr, make_lr_factor, make_optimiser
 from lightning_modules.training.randomness import derive_seed, seeded_dropout
 
 
@@ -80,6 +80,7 @@ class HARClassifier(lightning.LightningModule):
         dropout_seed: int | None = None,
     ) -> None:
         super().__init__()
+        check_lr(lr)
         self.save_hyperparameters()
         self.classes = tuple(classes)
         self.network: nn.Module = build_classifier(

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files: written whole or not at all, texts opened in one way, folders listed in one way."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+LFS_MARK: Final[bytes] = b"version https://git-lfs"
+"""How a pointer of Git LFS begins, which stands in place of a file that was not fetched."""
+
+CACHE_TAG: Final[str] = "CACHEDIR.TAG"
+"""File that marks a folder as a cache (https://bford.info/cachedir): nothing in it is anybody's own."""
+
+_UTF16: Final[tuple[bytes, ...]] = (b"\xff\xfe", b"\xfe\xff")
+_LOOKED_AT: Final[int] = 4096
 
 
 @contextmanager
@@ -49,3 +59,87 @@ def _flush(path: Path) -> None:
     """Have a file's bytes on the disk before its name: a rename may outlive a power cut that the bytes do not."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def decode_text(data: bytes, where: object) -> str:
+    """Turn the bytes of a text file into text: UTF-8, with or without a byte order mark.
+
+    Args:
+        data: the whole file.
+        where: the file, for messages.
+
+    Raises:
+        ValueError: the bytes are a pointer of Git LFS, UTF-16, or no UTF-8; one line says which and what to do.
+    """
+    refuse_pointer(data, where)
+    if data.startswith(_UTF16) or b"\0" in data[:_LOOKED_AT]:
+        what = "UTF-16 (as Excel's 'Unicode text')" if data.startswith(_UTF16) else "no text, or UTF-16"
+        raise ValueError(f"{where} is {what}, expected UTF-8; save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"{where}, line {line} holds the byte {data[error.start]:#04x}, which is no UTF-8 (Latin-1 or "
+            "Windows-1252?), expected UTF-8; save it as UTF-8"
+        ) from None
+
+
+def read_text_file(path: str | Path) -> str:
+    """Read a text file by :func:`decode_text`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: as :func:`decode_text`.
+    """
+    return decode_text(Path(path).read_bytes(), path)
+
+
+def refuse_pointer(data: bytes, where: object) -> None:
+    """Refuse a pointer of Git LFS by its first bytes.
+
+    Raises:
+        ValueError: they are a pointer's.
+    """
+    if data.startswith(LFS_MARK):
+        raise ValueError(f"{where} is a pointer of Git LFS, expected the file itself; fetch it with git lfs pull")
+
+
+def refuse_pointer_file(path: str | Path) -> None:
+    """Refuse a file that is a pointer of Git LFS; a file that cannot be opened is left to who reads it.
+
+    Raises:
+        ValueError: it is a pointer.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            first = file.read(len(LFS_MARK))
+    except OSError:
+        return
+    refuse_pointer(first, path)
+
+
+def mark_cache(folder: Path) -> None:
+    """Mark a folder as a cache, so that :func:`list_files` and backup programs pass over it; it is made if need be.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / CACHE_TAG).is_file():
+        with whole_file(folder / CACHE_TAG) as part:
+            part.write_text(
+                "Signature: 8a477f597d28d172789f06886806bc55\n# made by imuforge; may be deleted\n", encoding="utf-8"
+            )
+
+
+def is_hidden(inside: str) -> bool:
+    """Whether a path within a folder has a hidden part, or one that the Mac's Finder adds."""
+    return any(part == "__MACOSX" or part.startswith(".") for part in inside.split("/"))
+
+
+def list_files(root: Path) -> list[Path]:
+    """List the files below a folder, sorted, without hidden ones, what the Mac's Finder adds, and caches."""
+    found = [path for path in root.rglob("*") if not is_hidden(path.relative_to(root).as_posix()) and path.is_file()]
+    caches = {path.parent for path in found if path.name == CACHE_TAG}
+    return sorted(path for path in found if caches.isdisjoint(path.parents))

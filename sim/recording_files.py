@@ -6,10 +6,11 @@ pandas and pyarrow are imported where a file is: they would add a third to what 
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
 
-from sim.files import whole_file
+from sim.files import read_text_file, whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,11 +137,11 @@ def _read_csv(path: Path) -> tuple[Metadata, pd.DataFrame]:
     import pandas as pd
 
     try:
-        with path.open(encoding="utf-8") as file:
+        with StringIO(read_text_file(path)) as file:
             metadata = _parse_metadata(file.readline().removeprefix("# "), path)
             # Numbers are kept as they were written; a cell that is none is refused by name.
             return metadata, pd.read_csv(file, float_precision="round_trip")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ValueError(f"{path} is no readable CSV ({error}); expected one written by ImuRecording.save") from error
 
 

@@ -24,7 +24,7 @@ from datamodules.splits import Split
 from sim.body import Body
 from sim.conventions import FEATURE_FPS
 from sim.features import joints_to_features
-from sim.files import whole_file
+from sim.files import mark_cache, whole_file
 from sim.motion import Motion
 from sim.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from sim.trajectory import resample_motion
@@ -115,7 +115,7 @@ def convert(
         ValueError: a file is damaged; the message names it, and what was converted before stays in the cache.
     """
     folder = Path(cache_dir)
-    folder.mkdir(parents=True, exist_ok=True)
+    mark_cache(folder)
     missing = [item for item in items if not _path(folder, item).is_file()]
     if not missing:
         return

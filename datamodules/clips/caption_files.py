@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from io import StringIO
 from itertools import product
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,9 @@ import yaml
 
 from datamodules.clips.captions import read_cmu_descriptions
 from datamodules.humanml3d.files import read_captions
+from datamodules.motion_files import known_suffixes
+from datamodules.motion_files.motion_file import stem_of
+from sim.files import read_text_file
 
 TABLE: Final[str] = "captions.csv"
 CMU_TABLE: Final[str] = "cmu_captions.json"
@@ -53,10 +57,13 @@ class CaptionFiles:
         Raises:
             ValueError: the text is empty or damaged.
         """
-        stem = path.name.split(".")[0]
+        stem = _stem(path.name)
         inside = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
-        found = [*self.table.get(inside.split(".")[0], ()), *self.table.get(stem, ())]
-        for text in (path.parent / f"{stem}.txt", path.parent.parent / "texts" / f"{stem}.txt"):
+        # walk.fbx.bvh may be called walk.fbx, or walk for short.
+        stems = tuple(dict.fromkeys((stem, path.name.split(".")[0])))
+        found = [line for name in dict.fromkeys((_stem(inside), *stems)) for line in self.table.get(name, ())]
+        beside = [folder / f"{one}.txt" for one in stems for folder in (path.parent, path.parent.parent / "texts")]
+        for text in beside:
             if text.is_file() and text != path:
                 found += read_text_captions(text)
         trial = re.match(r"0*(\d+)_0*(\d+)", stem)
@@ -86,7 +93,7 @@ def read_caption_table(path: str | Path) -> dict[str, tuple[str, ...]]:
         ValueError: a column is missing, or a row lacks one of the two.
     """
     found: dict[str, list[str]] = {}
-    with Path(path).open(encoding="utf-8", newline="") as file:
+    with StringIO(read_text_file(path), newline="") as file:
         rows = csv.DictReader(file)
         if not {"file", "caption"} <= set(rows.fieldnames or ()):
             raise ValueError(f"{path} has the columns {rows.fieldnames}, expected file,caption in its first line")
@@ -94,8 +101,7 @@ def read_caption_table(path: str | Path) -> dict[str, tuple[str, ...]]:
             name, caption = (row["file"] or "").strip(), (row["caption"] or "").strip()
             if not name or not caption:
                 raise ValueError(f"{path}, line {rows.line_num}: {row}, expected a file and a caption; complete it")
-            folder, _, last = name.rpartition("/")
-            found.setdefault(f"{folder}/{last.split('.')[0]}" if folder else last.split(".")[0], []).append(caption)
+            found.setdefault(_stem(name), []).append(caption)
     return {name: tuple(captions) for name, captions in found.items()}
 
 
@@ -105,7 +111,7 @@ def read_text_captions(path: Path) -> list[str]:
     Raises:
         ValueError: the file is empty or a line is not of the form.
     """
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line.strip() for line in read_text_file(path).splitlines() if line.strip()]
     if lines and not any("#" in line for line in lines):
         return lines
     return [caption.text for caption in read_captions(path) if caption.frames is None]
@@ -142,6 +148,10 @@ def load_name_words() -> NameWords:
         return NameWords(**table)
     except TypeError as error:
         raise ValueError(f"datamodules/assets/file_names.yaml: {error}") from error
+
+
+def _stem(name: str) -> str:
+    return stem_of(name, known_suffixes())
 
 
 def _words(name: str) -> list[str]:

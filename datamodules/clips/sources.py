@@ -21,10 +21,12 @@ from datamodules.clips.motion_pack import PackedClip, list_packed
 from datamodules.clips.spans import RULES_VERSION
 from datamodules.motion_files import known_suffixes, read_motion
 from datamodules.motion_files.folder_rules import PATHS, read_folder_rules
-from datamodules.motion_files.motion_file import ReadOptions, suffix_of
+from datamodules.motion_files.motion_file import ReadOptions, stem_of, suffix_of
 from datamodules.motion_files.openers import find_skeleton_json, is_deepmimic
+from datamodules.motion_files.plausibility import warn_of
 from datamodules.retargeting.retarget import retarget
 from datamodules.splits import Split
+from sim.files import is_hidden, list_files
 
 CONVERSION_VERSION: Final[int] = 9
 """To be raised whenever readers, rules or retargeting change what comes out, so that caches are made anew."""
@@ -109,6 +111,8 @@ def _collection_items(root: Path) -> Iterator[SourceItem]:
         folder = root / rules.folder
         if folder.is_dir():
             for file in rules.list_files(folder):
+                if is_hidden(file.path.relative_to(folder).as_posix()):
+                    continue
                 label = label_of(rules.folder, file.name.partition("/")[2])
                 if label.activity is None:
                     continue
@@ -158,11 +162,12 @@ def _make_loader(
 
 def _folder_items(root: Path) -> Iterator[SourceItem]:
     captions, rules = open_captions(root), read_folder_rules(root)
-    for path in sorted(
-        path for path in root.rglob("*") if path.is_file() and _is_motion(path) and not rules.uses(path)
-    ):
-        inside = path.relative_to(root).as_posix()
-        name, rule = inside.split(".")[0], rules.find(inside)
+    paths = [path for path in list_files(root) if _is_motion(path) and not rules.uses(path)]
+    insides = [path.relative_to(root).as_posix() for path in paths]
+    names = [stem_of(inside, known_suffixes()) for inside in insides]
+    for path, inside, stem in zip(paths, insides, names, strict=True):
+        # Two formats of one motion are two items.
+        name, rule = stem if names.count(stem) == 1 else inside, rules.find(inside)
         named = (path.parent.name if path.parent != root else name.rstrip("0123456789_- ")) or "motion"
         activity = rule.activity or named
         sentences, said = rules.paraphrases.get(activity), captions.find(path)
@@ -175,7 +180,9 @@ def _folder_items(root: Path) -> Iterator[SourceItem]:
             sentences: tuple[str, ...] | None = sentences,
             said: tuple[str, ...] = said,
         ) -> list[Clip]:
-            motion = read_motion(path, options).motion
+            read = read_motion(path, options)
+            warn_of(read, path)
+            motion = read.motion
             text = [motion.text] if isinstance(motion.text, str) else list(motion.text or [])
             captions = caption_clip(activity, sentences=sentences, extra=[*text, *said])
             return [Clip(name, motion, activity, captions, str(root), ships=False)]
@@ -186,7 +193,7 @@ def _folder_items(root: Path) -> Iterator[SourceItem]:
         key = _hash(
             path.resolve(), stat.st_size, stat.st_mtime_ns, *said, activity, rule.options, *dates, *(sentences or ())
         )
-        yield SourceItem(f"{root.name}/{name}", key, name, None, load)
+        yield SourceItem(f"{root.name or root.resolve().name}/{name}", key, name, None, load)
 
 
 def _is_motion(path: Path) -> bool:

@@ -9,13 +9,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from datamodules.formats.frame_clock import judge_numbers
 from datamodules.formats.skeleton import FloatArray, SkeletonMotion, parse_numbers, read_text, run_forward_kinematics
 
 INCH_M = 0.0254
+
+_TURNS: Final[tuple[str, ...]] = ("rx", "ry", "rz")
+_AXES: Final[frozenset[str]] = frozenset({"xyz", "xzy", "yxz", "yzx", "zxy", "zyx"})
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ def read_acclaim(
     rate = fps if fps is not None else _parse_rate(text)
     if rate is None:
         raise ValueError(f"{amc} states no rate (SAMPLES-PER-SECOND), expected one; pass fps=... (CMU: 120)")
-    frames = _parse_amc(text, skeleton, amc)[drop_first:]
+    frames, numbers = _parse_amc(text, skeleton, amc)
+    frames = frames[drop_first:]
     if not frames:
         raise ValueError(f"{amc} has no frame left after the first {drop_first} were dropped")
     local = np.broadcast_to(np.eye(3), (len(frames), len(names), 3, 3)).copy()
@@ -82,7 +88,8 @@ def read_acclaim(
             values = np.array([frame[name] for frame in frames])
             local[:, joint] = axis @ _rotate(list(bone.dof), values, skeleton.degrees) @ axis.T
     rotations, positions = run_forward_kinematics(parents, offsets * scale, local, root)
-    return SkeletonMotion(names, parents, offsets * scale, rotations, positions, rate)
+    notes = judge_numbers(numbers[drop_first:], "frame numbers")
+    return SkeletonMotion(names, parents, offsets * scale, rotations, positions, rate, notes)
 
 
 def read_bones(asf: str | Path) -> dict[str, tuple[tuple[str, ...], FloatArray]]:
@@ -121,9 +128,14 @@ def _parse_asf(text: str, path: str | Path) -> _Skeleton:
     missing = {"units", "root", "bonedata", "hierarchy"} - set(sections)
     if missing:
         raise ValueError(f"{path} lacks the sections {sorted(missing)}, expected a whole ASF file")
-    degrees = re.search(r"angle\s+deg", sections["units"]) is not None
-    length = re.search(r"length\s+(\S+)", sections["units"])
-    order = re.search(r"order\s+(.+)", sections["root"])
+    degrees, unit = _parse_units(sections["units"], path)
+    order = re.search(r"order\s+(.+)", sections["root"], flags=re.IGNORECASE)
+    turned = re.search(r"orientation\s+(.+)", sections["root"], flags=re.IGNORECASE)
+    if turned is not None and any(word.strip("0.+-") for word in turned[1].split()):
+        raise ValueError(
+            f"{path}: the root's orientation is {turned[1].strip()!r}, expected 0 0 0: a turned root is not applied; "
+            "export it unturned"
+        )
     if order is None or set(order[1].lower().split()) != {"tx", "ty", "tz", "rx", "ry", "rz"}:
         raise ValueError(f"{path}: the root's order is {order and order[1]!r}, expected TX TY TZ RX RY RZ, any order")
     bones = {}
@@ -134,8 +146,28 @@ def _parse_asf(text: str, path: str | Path) -> _Skeleton:
     for line in sections["hierarchy"].splitlines():
         parent, *children = line.split() or [""]
         parents.update({child: parent for child in children if parent not in ("", "begin", "end")})
-    unit = float(length[1]) if length else 1.0
     return _Skeleton(bones, parents, tuple(order[1].lower().split()), degrees, unit)
+
+
+def _parse_units(section: str, path: str | Path) -> tuple[bool, float]:
+    """Return whether angles are degrees, and the unit of length as a fraction of an inch."""
+    angle = re.search(r"^\s*angle\s+(\S+)", section, flags=re.IGNORECASE | re.MULTILINE)
+    kinds = {"deg": True, "degree": True, "degrees": True, "rad": False, "radian": False, "radians": False}
+    # Without a word the format means radians.
+    degrees = kinds.get(angle[1].lower()) if angle else False
+    if degrees is None and angle is not None:
+        raise ValueError(f"{path}: units have angle {angle[1]!r}, expected deg or rad; correct it")
+    length = re.search(r"^\s*length\s+(\S+)", section, flags=re.IGNORECASE | re.MULTILINE)
+    try:
+        unit = float(length[1]) if length else 1.0
+    except ValueError:
+        unit = 0.0
+    if not 0 < unit < np.inf:
+        raise ValueError(
+            f"{path}: units have length {length and length[1]!r}, expected a number above 0 (the fraction of an inch, "
+            "0.45 in CMU's files); correct it"
+        )
+    return bool(degrees), unit
 
 
 def _parse_bone(block: str, path: str | Path, degrees: bool) -> tuple[str, _Bone]:
@@ -146,12 +178,21 @@ def _parse_bone(block: str, path: str | Path, degrees: bool) -> tuple[str, _Bone
     if wrong:
         raise ValueError(f"{path}: bone {name} lacks a whole {', '.join(wrong)}, expected a whole ASF file; fetch it")
     place = f"{path}: bone {name}"
+    dof = tuple(channel.lower() for channel in fields.get("dof", []))
+    odd = [channel for channel in dof if channel not in _TURNS or dof.count(channel) > 1]
+    if odd:
+        raise ValueError(
+            f"{place} has the degree of freedom {odd[0]!r}, expected {', '.join(_TURNS)}, each once: bones that move "
+            "or stretch are not read; export rotations only"
+        )
+    if fields["axis"][3].lower() not in _AXES:
+        raise ValueError(f"{place}: its axis ends in {fields['axis'][3]!r}, expected an order such as XYZ")
     turn = Rotation.from_euler(fields["axis"][3].lower(), parse_numbers(fields["axis"][:3], place), degrees=degrees)
     return name, _Bone(
         direction=parse_numbers(fields["direction"], place),
         length=float(parse_numbers(fields["length"], place)[0]),
         axis=turn,
-        dof=tuple(channel.lower() for channel in fields.get("dof", [])),
+        dof=dof,
     )
 
 
@@ -172,13 +213,16 @@ def _lay_out_joints(skeleton: _Skeleton) -> tuple[tuple[str, ...], tuple[int, ..
     return tuple(names), tuple(parents), np.array(offsets)
 
 
-def _parse_amc(text: str, skeleton: _Skeleton, path: str | Path) -> list[dict[str, FloatArray]]:
+def _parse_amc(text: str, skeleton: _Skeleton, path: str | Path) -> tuple[list[dict[str, FloatArray]], FloatArray]:
+    """Return the frames, each the values of every bone, and the number that each carries."""
     widths = {"root": 6} | {name: len(bone.dof) for name, bone in skeleton.bones.items() if bone.dof}
     frames: list[dict[str, FloatArray]] = []
+    numbers: list[int] = []
     for number, line in enumerate(text.splitlines(), start=1):
         word, *rest = line.split() or [""]
         if word.isdigit():
             frames.append({})
+            numbers.append(int(word))
         elif word and word[0] not in ":#":
             if widths.get(word) != len(rest) or not frames:
                 expected = f"{widths[word]} after a frame number" if word in widths else "a bone of the skeleton"
@@ -192,4 +236,4 @@ def _parse_amc(text: str, skeleton: _Skeleton, path: str | Path) -> list[dict[st
     for number, frame in enumerate(frames, start=1):
         if len(frame) != len(widths):
             raise ValueError(f"{path}: frame {number} has {len(frame)} of {len(widths)} bones; the file is cut off")
-    return frames
+    return frames, np.array(numbers, dtype=np.float64)

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from datamodules.formats.arrays import Arrays, read_number
-from datamodules.formats.skeleton import Z_UP_TO_Y_UP
+from datamodules.formats.skeleton import Z_UP_TO_Y_UP, Up
 from sim.body import Body
 from sim.conventions import NUM_JOINTS
 from sim.motion import Motion
@@ -29,7 +29,15 @@ KEYS: Final[tuple[frozenset[str], ...]] = (
 RATE_KEYS: Final[tuple[str, ...]] = ("mocap_framerate", "mocap_frame_rate")
 
 
-def read_amass(path: str | Path, arrays: Arrays, *, body: Body | None = None, fps: float | None = None) -> Motion:
+def read_amass(
+    path: str | Path,
+    arrays: Arrays,
+    *,
+    body: Body | None = None,
+    fps: float | None = None,
+    up: Up = "z",
+    unit_m: float = 1.0,
+) -> Motion:
     """Turn the arrays of an AMASS file into a motion.
 
     AMASS's ``trans`` displaces the whole model, so joint 0 is at ``trans`` plus the rest pelvis of the subject's shape.
@@ -41,6 +49,8 @@ def read_amass(path: str | Path, arrays: Arrays, *, body: Body | None = None, fp
         arrays: what it holds: ``poses (T, 66 or more)`` [rad], ``trans (T, 3)`` [m], a rate, maybe ``betas``.
         body: the subject's model in its mean shape; the file's ``betas`` are put on it, as many as it has.
         fps: frame rate [Hz] where the file states none or a wrong one.
+        up: the axis that points up; AMASS's own files have z, other programs write y under the same names.
+        unit_m: metres per unit of ``trans``.
 
     Returns:
         Motion at the file's rate, Y up, float32.
@@ -62,11 +72,11 @@ def read_amass(path: str | Path, arrays: Arrays, *, body: Body | None = None, fp
             raise ValueError(f"{path}: {name} of frame {bad[0]} is not finite, expected numbers; fetch the file again")
     vectors = torch.from_numpy(poses[:, : 3 * NUM_JOINTS].reshape(frames, NUM_JOINTS, 3)).double()
     rotations = axis_angle_to_matrix(vectors)
-    turn = torch.from_numpy(Z_UP_TO_Y_UP)
+    turn = torch.from_numpy(Z_UP_TO_Y_UP) if up == "z" else torch.eye(3, dtype=torch.float64)
     rotations[:, 0] = turn @ rotations[:, 0]
     pelvis = torch.zeros(3, dtype=torch.float64) if body is None else dress(body, arrays).rest_joints[0].double()
     # The pelvis is displaced before the world is turned, whatever the root's rotation.
-    root = (torch.from_numpy(translation).double() + pelvis) @ turn.mT
+    root = (torch.from_numpy(translation).double() * unit_m + pelvis) @ turn.mT
     return Motion(rotations.float(), root.float(), rate)
 
 
@@ -96,6 +106,16 @@ def dress(body: Body, arrays: Arrays) -> Body:
         count = min(len(given), len(betas))
         betas[:count] = given[:count]
     return body.with_shape(betas)
+
+
+def find_gender(arrays: Arrays) -> str | None:
+    """Return the gender of the body that a file was fitted with, as it says, or None."""
+    value = arrays.get("gender")
+    if value is None or value.size != 1 or value.dtype.kind not in "US":
+        return None
+    word = value.reshape(-1)[0]
+    text = word.decode("latin-1") if isinstance(word, bytes) else str(word)
+    return text.strip().lower() or None
 
 
 def read_rate(path: str | Path, arrays: Arrays) -> float:

@@ -9,6 +9,8 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.files import refuse_pointer_file
+
 Arrays = dict[str, NDArray[np.generic]]
 
 SINGLE = ""
@@ -39,6 +41,7 @@ def read_arrays(path: str | Path) -> Arrays:
         raise FileNotFoundError(f"motion file {path} not found; check the path")
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty, expected an {kind}; fetch it again")
+    refuse_pointer_file(path)
     with path.open("rb") as file:
         first = file.read(2)
     if first not in (b"PK", b"\x93N"):

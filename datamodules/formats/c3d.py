@@ -13,6 +13,7 @@ from typing import Final, Literal
 import numpy as np
 
 from datamodules.formats.marker_recording import MarkerRecording, mark_unseen, strip_prefix, unit_in_metres
+from sim.files import refuse_pointer
 
 BLOCK: Final[int] = 512
 KEY: Final[int] = 0x50
@@ -53,8 +54,8 @@ def read_c3d(path: str | Path, *, fps: float | None = None, unit_m: float | None
         raise ValueError(f"{path} is no whole C3D file ({error}); fetch it again") from error
     point = file["parameters"]["POINT"]
     points = np.asarray(file["data"]["points"], dtype=np.float64)[:3]
-    labels = strip_prefix([str(label).strip() for label in _values(point, "LABELS")])
-    if points.shape[2] < 2 or not 0 < len(labels) == points.shape[1]:
+    labels, told = _name_points(_all_labels(point), points.shape[1])
+    if points.shape[2] < 2 or not any(labels):
         raise ValueError(f"{path} has {len(labels)} labels, {points.shape[1:]} points and frames, expected markers")
     units = [str(unit) for unit in _values(point, "UNITS")]
     scale = unit_m if unit_m is not None else unit_in_metres(units[0] if units else "mm", path)
@@ -65,10 +66,34 @@ def read_c3d(path: str | Path, *, fps: float | None = None, unit_m: float | None
     screen = "".join(str(value) for value in _values(point, "Y_SCREEN"))
     # A label that comes twice is a second trajectory of the same marker; the first is kept.
     kept = [index for index, label in enumerate(labels) if label and labels.index(label) == index]
+    twice = sum(map(bool, labels)) - len(kept)
     positions = mark_unseen(points.transpose(2, 1, 0)[:, kept]) * scale
-    notes = (f"{len(labels) - len(kept)} points share a label with another or have none",) * (len(kept) < len(labels))
+    notes = told + (f"{twice} points share a label with another",) * (twice > 0)
     up: Literal["y", "z"] = "y" if "Y" in screen.upper() else "z"
     return MarkerRecording(tuple(labels[index] for index in kept), positions, rate, up, notes)
+
+
+def _all_labels(point: Mapping[str, Mapping[str, Sequence[object]]]) -> list[str]:
+    """Return the names of all points: beyond 255 they go on in LABELS2, LABELS3 ..."""
+    labels = [str(label).strip() for label in _values(point, "LABELS")]
+    number = 2
+    while f"LABELS{number}" in point:
+        labels += [str(label).strip() for label in _values(point, f"LABELS{number}")]
+        number += 1
+    return labels
+
+
+def _name_points(labels: list[str], count: int) -> tuple[list[str], tuple[str, ...]]:
+    """Return a label for each point, empty for those that the file does not name, and a note on them."""
+    named = [label for label in labels if label]
+    bare = strip_prefix(named)
+    short = dict(zip(named, bare, strict=True))
+    given = [short.get(label, "") for label in labels][:count]
+    unnamed = count - sum(map(bool, given))
+    told = (f"{unnamed} of {count} points have no label; left out",) if unnamed else ()
+    if any(labels[count:]):
+        told = (*told, f"{len(labels) - count} labels have no point")
+    return given + [""] * (count - len(given)), told
 
 
 def check_layout(path: Path) -> None:
@@ -81,6 +106,7 @@ def check_layout(path: Path) -> None:
         ValueError: one of these is not so.
     """
     data = path.read_bytes()
+    refuse_pointer(data, path)
     expected = "expected a whole C3D file; fetch it again"
     if len(data) < 2 * BLOCK or data[1] != KEY or BLOCK * (data[0] - 1) + 4 > len(data) or data[0] < 2:
         raise ValueError(f"{path} ({len(data)} bytes) does not begin as C3D does, {expected}")

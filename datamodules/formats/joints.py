@@ -11,14 +11,20 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from datamodules.formats.arrays import SINGLE, Arrays, read_number
 from datamodules.formats.skeleton import Z_UP_TO_Y_UP, Up
 from sim.body import Body
 from sim.conventions import FEATURE_FPS, NUM_FEATURES, NUM_JOINTS
 from sim.features import features_to_motion
+from sim.features.layout import FEATURE_SLICES
 from sim.motion import Motion
 from sim.pose_fit import fit_pose
+
+_OFTEN: Final[float] = 0.2
+_OFF: Final[float] = 0.25
+"""Share of frames with the pelvis below the floor, and mean error of the length of rotations, that no person has."""
 
 HUMANML3D_FOLDERS: Final[tuple[str, ...]] = ("new_joint_vecs", "new_joints")
 """Folders of HumanML3D: features, and joints at 20 fps."""
@@ -36,7 +42,13 @@ def is_features(arrays: Arrays) -> bool:
 
 
 def read_joints(
-    path: str | Path, arrays: Arrays, *, fps: float | None = None, up: Up = "y", body: Body | None = None
+    path: str | Path,
+    arrays: Arrays,
+    *,
+    fps: float | None = None,
+    up: Up = "y",
+    body: Body | None = None,
+    unit_m: float = 1.0,
 ) -> Motion:
     """Fit a motion to joint positions.
 
@@ -46,6 +58,7 @@ def read_joints(
         fps: frame rate [Hz] where the file states none.
         up: the axis of the file that points up.
         body: whose bones to fit; None takes ``Body.default()``.
+        unit_m: metres per unit of the positions.
 
     Raises:
         ValueError: there is no rate, or a coordinate is not finite.
@@ -63,7 +76,7 @@ def read_joints(
             fps = FEATURE_FPS
         else:
             raise ValueError(f"{path} holds joints {arrays[key].shape} but no frame rate; pass fps=... (--fps 20)")
-    joints = _as_numbers(path, arrays, key)
+    joints = _as_numbers(path, arrays, key) * unit_m
     if up == "z":
         joints = joints @ torch.from_numpy(Z_UP_TO_Y_UP).to(joints).mT
     try:
@@ -89,7 +102,30 @@ def read_features(path: str | Path, arrays: Arrays, *, fps: float | None = None)
     bad = int((~features.isfinite()).any(dim=1).sum())
     if bad or len(features) < 1:
         raise ValueError(f"{path}: {bad} of {len(features)} frames are not finite, expected at least one and no NaN")
+    refuse_normalised(features.numpy(), path)
     return features_to_motion(features, fps=FEATURE_FPS if fps is None else fps)
+
+
+def refuse_normalised(features: NDArray[np.floating], path: object) -> None:
+    """Refuse features that have had their mean taken off and been divided by their deviation.
+
+    Of recorded ones the pelvis is above the floor, and the six numbers of each rotation have length 1.4; normalised
+    they have neither.
+
+    Args:
+        features: ``(T, 263)``.
+        path: the file, for messages.
+
+    Raises:
+        ValueError: they are normalised.
+    """
+    height = features[:, FEATURE_SLICES.root_height][:, 0]
+    length = np.linalg.norm(features[:, FEATURE_SLICES.rotations].reshape(len(features), -1, 6), axis=-1)
+    if (height < 0).mean() > _OFTEN and np.abs(length / np.sqrt(2) - 1).mean() > _OFF:
+        raise ValueError(
+            f"{path} holds features whose pelvis is below the floor in {(height < 0).mean():.0%} of frames and whose "
+            "rotations are none: normalised ones, expected metres; multiply by Std.npy and add Mean.npy first"
+        )
 
 
 def _as_numbers(path: str | Path, arrays: Arrays, key: str) -> torch.Tensor:

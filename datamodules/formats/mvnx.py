@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from datamodules.formats.frame_clock import judge_numbers, judge_times
 from datamodules.formats.skeleton import FloatArray, SkeletonMotion, read_text
 
 TO_WORLD: Final[FloatArray] = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
@@ -52,6 +53,8 @@ class _Contents:
     labels: list[str] = field(default_factory=list)
     rate: str | None = None
     sensors: int = 0
+    numbers: list[float] = field(default_factory=list)
+    times_ms: list[float] = field(default_factory=list)
     orientations: list[FloatArray] = field(default_factory=list)
     positions: list[FloatArray] = field(default_factory=list)
 
@@ -98,7 +101,9 @@ def read_mvnx(path: str | Path, *, fps: float | None = None) -> SkeletonMotion:
         if parent >= 0:
             step = positions[:, joint] - positions[:, parent]
             offsets[joint] = np.median(np.einsum("tji,tj->ti", rotations[:, parent], step), axis=0)
-    return SkeletonMotion(names, parents, offsets, rotations, positions, rate)
+    notes = judge_numbers(np.array(contents.numbers), "frame numbers (index)")
+    notes = notes or judge_times(np.array(contents.times_ms) / 1000, "times of the frames")
+    return SkeletonMotion(names, parents, offsets, rotations, positions, rate, notes)
 
 
 def _parse(text: str, path: str | Path) -> _Contents:
@@ -122,6 +127,8 @@ def _parse(text: str, path: str | Path) -> _Contents:
             elif tag == "frame":
                 if inside:
                     number = len(contents.orientations)
+                    contents.numbers.append(_attribute(element, "index"))
+                    contents.times_ms.append(_attribute(element, "time"))
                     contents.orientations.append(_numbers(element, "orientation", 4, number, contents, path))
                     contents.positions.append(_numbers(element, "position", 3, number, contents, path))
                 element.clear()
@@ -130,6 +137,13 @@ def _parse(text: str, path: str | Path) -> _Contents:
             f"{path} is no whole XML file ({error}), expected MVNX of Xsens MVN; export it anew"
         ) from error
     return contents
+
+
+def _attribute(element: ET.Element, name: str) -> float:
+    try:
+        return float(element.get(name, ""))
+    except ValueError:
+        return float("nan")
 
 
 def _numbers(

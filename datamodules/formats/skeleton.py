@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import lzma
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sim.files import decode_text, refuse_pointer
 
 FloatArray = NDArray[np.float64]
 
@@ -32,6 +34,7 @@ class SkeletonMotion:
         rotations: global rotation of each joint, rest to world ``(T, J, 3, 3)``.
         positions: world position of each joint ``(T, J, 3)`` [m].
         fps: frames per second [Hz].
+        notes: what the file says of itself that its data contradict, in words.
     """
 
     names: tuple[str, ...]
@@ -40,12 +43,11 @@ class SkeletonMotion:
     rotations: FloatArray
     positions: FloatArray
     fps: float
+    notes: tuple[str, ...] = ()
 
     def frames(self, start: int) -> SkeletonMotion:
         """Return the motion from frame ``start`` on (T-pose frames put in by a conversion are dropped so)."""
-        return SkeletonMotion(
-            self.names, self.parents, self.offsets, self.rotations[start:], self.positions[start:], self.fps
-        )
+        return replace(self, rotations=self.rotations[start:], positions=self.positions[start:])
 
     def index(self, name: str) -> int:
         """Return the index of a joint.
@@ -92,16 +94,18 @@ def read_text(path: str | Path) -> str:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is cut off or is not text.
+        ValueError: the file is cut off, or is no UTF-8; says what it is.
     """
-    path = Path(path)
-    try:
-        if path.suffix == ".xz":
-            with lzma.open(path, "rt", encoding="utf-8-sig") as file:
-                return file.read()
-        return path.read_text(encoding="utf-8-sig")
-    except (EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} could not be read ({error}), expected a whole text file; fetch it again") from error
+    data = Path(path).read_bytes()
+    if Path(path).suffix == ".xz":
+        refuse_pointer(data, path)
+        try:
+            data = lzma.decompress(data)
+        except (EOFError, lzma.LZMAError) as error:
+            raise ValueError(
+                f"{path} could not be read ({error}), expected a whole .xz file; fetch it again"
+            ) from error
+    return decode_text(data, path)
 
 
 def parse_table(

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from datamodules.formats.frame_clock import judge_numbers, judge_times
 from datamodules.formats.marker_recording import MarkerRecording, mark_unseen, strip_prefix, unit_in_metres
 from datamodules.formats.skeleton import FloatArray, read_text
 
@@ -45,7 +46,7 @@ def read_trc(path: str | Path, *, fps: float | None = None, unit_m: float | None
         raise ValueError(f"{path}, line 4: {f'markers {twice} twice' if twice else 'no marker'}, expected each once")
     real = _count_declared(header, lines[4], len(names))
     computed, names = names[real:], names[:real]
-    times, positions = _parse_rows(lines, len(names), path, more=bool(computed))
+    numbers, times, positions = _parse_rows(lines, len(names), path, more=bool(computed))
     stated = header.get("NumFrames", "")
     if not text.endswith(("\n", "\r")) and stated.isdigit() and int(stated) > len(times):
         raise ValueError(
@@ -57,6 +58,11 @@ def read_trc(path: str | Path, *, fps: float | None = None, unit_m: float | None
         named = ", ".join(computed[:_NAMED]) + (" ..." if len(computed) > _NAMED else "")
         notes.append(f"left out {len(computed)} computed points after the {real} markers: {named}")
     rate = fps if fps is not None else _read_rate(header, times, path)
+    gaps = judge_numbers(numbers, "frame numbers") or judge_times(times, "times of the frames")
+    if gaps:
+        # Times that skip give no rate.
+        notes = [note for note in notes if "the column of times" not in note]
+    notes += gaps
     return MarkerRecording(names, mark_unseen(positions) * scale, rate, "y", tuple(notes))
 
 
@@ -66,7 +72,9 @@ def _count_declared(header: dict[str, str], labels: str, named: int) -> int:
     return labelled if labelled < named and header.get("NumMarkers") == str(labelled) else named
 
 
-def _parse_rows(lines: list[str], count: int, path: str | Path, *, more: bool) -> tuple[FloatArray, FloatArray]:
+def _parse_rows(
+    lines: list[str], count: int, path: str | Path, *, more: bool
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     width = 2 + 3 * count
     rows = []
     for number, line in enumerate(lines[_HEADER_LINES:], start=_HEADER_LINES + 1):
@@ -83,7 +91,7 @@ def _parse_rows(lines: list[str], count: int, path: str | Path, *, more: bool) -
     if len(rows) < 2:
         raise ValueError(f"{path} has {len(rows)} rows of data, expected at least 2; the file is cut off")
     table = np.array(rows)
-    return table[:, 1], table[:, 2:].reshape(len(rows), count, 3)
+    return table[:, 0], table[:, 1], table[:, 2:].reshape(len(rows), count, 3)
 
 
 def _read_rate(header: dict[str, str], times: FloatArray, path: str | Path) -> float:

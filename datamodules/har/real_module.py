@@ -106,7 +106,8 @@ class RealIMUDataModule(WindowDataModule):
         self._fold, self._num_folds = fold, num_folds if split == "kfold" else None
         self._set = real_set(name)
         self._test_subjects = frozenset(str(person) for person in test_subjects or ())
-        names = tuple(cut.placements or self._set.placements)
+        folder = None if root is None else Path(root).expanduser()
+        names = tuple(cut.placements or self._set.placements or (self._set.sites(folder) if self._set.sites else ()))
         self._cutter = Cutter.of(cut, classes, label_map=label_map, broader=broader)
         if self._set.labels:  # else only the files say
             check_classes(self._cutter, self._set.labels)
@@ -114,7 +115,7 @@ class RealIMUDataModule(WindowDataModule):
         check_placements(names, self._set, name)
         self.source = RealStreams(
             name,
-            None if root is None else Path(root).expanduser(),
+            folder,
             float(cut.rate_hz),
             checked_channels(cut.channels or ("accel", "gyro")),
             names,

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from datamodules.splits import Split
 from sim.conventions import FEATURE_FPS, NUM_FEATURES
+from sim.files import is_hidden, read_text_file, refuse_pointer_file
 
 MIN_FRAMES: Final = 40
 """Fewest frames of a clip (``min_motion_len``)."""
@@ -134,7 +135,7 @@ def read_captions(path: Path) -> list[Caption]:
             f"captions {path} not found, but the motion is there; copy the file, or unlist the motion"
         )
     captions = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text_file(path).splitlines(), start=1):
         if line.strip():
             captions.append(_parse_caption(line.strip(), f"line {number} of {path}"))
     if not captions:
@@ -152,7 +153,7 @@ def read_tokens(path: Path) -> dict[str, str]:
         ValueError: it has no caption, or a line that is not ``caption#tokens#start#end``.
     """
     captions = read_captions(path)
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line for line in read_text_file(path).splitlines() if line.strip()]
     return {caption.text: line.split("#")[1].strip() for caption, line in zip(captions, lines, strict=True)}
 
 
@@ -162,6 +163,7 @@ def read_features(path: Path) -> NDArray[np.float32]:
     Raises:
         ValueError: the file is damaged, of another shape, or holds values that are not finite.
     """
+    refuse_pointer_file(path)
     try:
         features = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
@@ -208,6 +210,7 @@ def read_statistics(mean: Path, std: Path) -> tuple[Tensor, Tensor]:
     for path in (mean, std):
         if not path.is_file():
             raise FileNotFoundError(f"statistics {path} not found; copy the file that was published with the set")
+        refuse_pointer_file(path)
         array = np.load(path, allow_pickle=False)
         if array.shape != (NUM_FEATURES,) or not np.isfinite(array).all() or (path == std and not (array > 0).all()):
             raise ValueError(
@@ -235,7 +238,7 @@ def _parse_caption(line: str, place: str) -> Caption:
 
 
 def _read_names(path: Path) -> tuple[str, ...]:
-    names = path.read_text(encoding="utf-8").split()
+    names = read_text_file(path).split()
     if not names:
         raise ValueError(f"{path} is empty, expected the name of one motion in each line; copy the published list")
     if len(set(names)) != len(names):
@@ -246,5 +249,9 @@ def _read_names(path: Path) -> tuple[str, ...]:
 
 def _scan(folder: Path, suffix: str) -> dict[str, FileStamp]:
     with os.scandir(folder) as entries:
-        found = {entry.name.removesuffix(suffix): entry.stat() for entry in entries if entry.name.endswith(suffix)}
+        found = {
+            entry.name.removesuffix(suffix): entry.stat()
+            for entry in entries
+            if entry.name.endswith(suffix) and not is_hidden(entry.name)
+        }
     return {name: FileStamp(stat.st_size, stat.st_mtime_ns) for name, stat in sorted(found.items())}

@@ -10,12 +10,14 @@ of that repository. Rates below were looked up, not measured; what could not be 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
 import pandas as pd
 
 from sim.conventions import FEATURE_FPS
+from sim.files import read_text_file
 
 Verdict = Literal["mislabelled", "right", "unknown"]
 
@@ -112,7 +114,7 @@ def judge_rates(root: str | Path) -> pd.DataFrame:
             f"{candidates[0]} not found, which says what recording each motion comes from; "
             "copy it from https://github.com/EricGuo5513/HumanML3D, or leave out exclude_mislabelled"
         )
-    index = pd.read_csv(path)
+    index = pd.read_csv(StringIO(read_text_file(path)))
     if not set(_COLUMNS) <= set(index.columns):
         raise ValueError(f"{path} has columns {list(index.columns)}, expected {list(_COLUMNS)}; copy it again")
     names = index["new_name"].astype(str).str.removesuffix(".npy")

@@ -13,6 +13,7 @@ from typing import Final
 import yaml
 
 from sim.conventions import JOINT_NAMES
+from sim.files import read_text_file
 from sim.placements.raycast import BonePoint
 
 STAND_OFF_M: Final[float] = 0.01
@@ -75,7 +76,7 @@ def read_marker_set(path: str | Path) -> MarkerSet:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"marker set {path} not found; give a YAML file as datamodules/assets/marker_sets.yaml")
-    text = Path(path).read_text(encoding="utf-8")
+    text = read_text_file(path)
     found = _parse(text, str(path), _landmarks(_load(_builtin(), "marker_sets.yaml"), "marker_sets.yaml"))
     if len(found) != 1:
         raise ValueError(f"{path} holds {len(found)} sets, expected one under 'sets'")

@@ -19,6 +19,7 @@ from typing import Final
 import yaml
 
 from datamodules.motion_files.motion_file import ReadOptions
+from sim.files import read_text_file
 from sim.names import nearest_name
 
 RULES: Final[str] = "motions.yaml"
@@ -75,8 +76,8 @@ def read_folder_rules(root: str | Path) -> FolderRules:
     if not path.is_file():
         return FolderRules()
     try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        table = yaml.safe_load(read_text_file(path))
+    except yaml.YAMLError as error:
         raise ValueError(
             f"{path} is no YAML ({' '.join(str(error).split())}), expected files and paraphrases"
         ) from error

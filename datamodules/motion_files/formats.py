@@ -10,6 +10,7 @@ from pathlib import Path
 
 from datamodules.motion_files.motion_file import MotionFile, ReadOptions, suffix_of
 from datamodules.motion_files.openers import FORMATS
+from datamodules.motion_files.plausibility import check_rate
 
 __all__ = ["FORMATS", "known_suffixes", "read_motion"]
 
@@ -24,7 +25,8 @@ def read_motion(path: str | Path, options: ReadOptions | None = None) -> MotionF
     Raises:
         FileNotFoundError: there is no such file, or one that belongs to it is missing.
         ModuleNotFoundError: a .c3d file, and ezc3d is not installed.
-        ValueError: no format is known by that suffix, or the file is damaged; one line says what and where.
+        ValueError: no format is known by that suffix, the file is damaged, says a rate that none has, or an option does
+            not apply to its format; one line says what and where.
     """
     path, options = Path(path), options if options is not None else ReadOptions()
     if path.is_dir():
@@ -38,7 +40,11 @@ def read_motion(path: str | Path, options: ReadOptions | None = None) -> MotionF
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty, expected a file of {candidates[0].name}; fetch it again")
     chosen = next((one for one in candidates if one.claims is None or one.claims(path)), candidates[-1])
-    return chosen.read(path, options)
+    chosen.refuse_foreign(path, options)
+    read = chosen.read(path, options)
+    if options.fps is None:
+        check_rate(read.motion.fps, path)
+    return read
 
 
 def known_suffixes() -> list[str]:

@@ -16,6 +16,7 @@ from datamodules.markers.marker_sets import MarkerSet
 from datamodules.retargeting.rest_pose import rest_positions
 from datamodules.retargeting.retarget import LEGS, SIDES, SkeletonMap
 from sim.conventions import JOINT_INDEX
+from sim.files import is_hidden
 
 LEG_M: Final[tuple[float, float]] = (0.55, 1.1)
 """Lengths of a person's leg, hip to ankle [m]."""
@@ -153,7 +154,7 @@ def find_asf(path: Path) -> Path:
     stem = path.name.split(".")[0]
     words = {stem, stem.split("_")[0]}, set(stem.split("_"))
     for folder in (path.parent, *path.resolve().parents[1:3]):
-        found = sorted([*folder.glob("*.asf"), *folder.glob("*.asf.xz")])
+        found = sorted(one for one in (*folder.glob("*.asf"), *folder.glob("*.asf.xz")) if not is_hidden(one.name))
         if folder != path.parent:
             # Numbers name subjects; those of other folders are other people.
             found = [one for one in found if one.name.split(".")[0] in words[0] or not one.name[0].isdigit()]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Final, Literal
 
@@ -12,8 +15,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from sim.conventions import FEATURE_FPS, NUM_JOINTS
+from datamodules.formats.arrays import list_names, read_number
+from sim.conventions import FEATURE_FPS, JOINT_INDEX, NUM_JOINTS
+from sim.files import is_hidden, read_text_file, refuse_pointer_file
 from sim.trajectory import sample_position, uniform_times
+
+logger = logging.getLogger(__name__)
 
 PROMPTS: Final = "prompts.csv"
 """Table of the prompts, with columns ``file`` and ``text`` and, if wanted, ``activity``."""
@@ -24,6 +31,17 @@ MIN_SECONDS: Final = 1.0
 
 _BODY_M: Final = (0.5, 3.0)
 """Least and largest distance of two joints of a person in one frame [m]; beyond these the unit is another one."""
+
+
+_ALONG: Final = 0.8
+_OFTEN: Final = 0.95
+"""Cosine of the trunk and the axis that a turn about x exchanges with up, and share of frames, of a wrong axis."""
+
+_LOW: Final = re.compile(
+    r"\b(lie|lies|lying|lay|lays|laying|crawl|swim|sleep|rest|push[- ]?up|sit[- ]?up|plank|floor|ground|roll|bed|fall|"
+    r"fell|prone|supine|all fours|hands and knees|yoga|stretch|bend|bow|cartwheel|handstand|flip|exercis)"
+)
+"""Words of what is done with a level trunk."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +71,7 @@ def list_joint_files(root: Path) -> list[JointFile]:
     """
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is not a folder; give one of (T, {NUM_JOINTS}, 3) joint files with prompts")
-    paths = sorted(path for path in root.iterdir() if path.suffix in (".npy", ".npz"))
+    paths = sorted(path for path in root.iterdir() if path.suffix in (".npy", ".npz") and not is_hidden(path.name))
     if not paths:
         raise FileNotFoundError(f"{root} has no .npy or .npz file, expected joints (T, {NUM_JOINTS}, 3) in each")
     names = [path.stem for path in paths]
@@ -65,20 +83,43 @@ def list_joint_files(root: Path) -> list[JointFile]:
     return [JointFile(path, _read_texts(path.with_suffix(".txt")), "generated") for path in paths]
 
 
-def read_joints(path: Path, *, fps: float, up: UpAxis) -> Tensor:
+def read_rate(path: Path, fps: float) -> float:
+    """Return the frame rate [Hz] that an ``.npz`` states under ``fps``, else the one that is given.
+
+    Raises:
+        ValueError: the file states something else than one rate of 1 to 1000 Hz.
+    """
+    if path.suffix != ".npz" or "fps" not in list_names(path):
+        return fps
+    with np.load(path, allow_pickle=False) as data:
+        try:
+            stated = read_number(path, {"fps": data["fps"]}, "fps", "frames per second [Hz]")
+        except ValueError as error:
+            raise ValueError(str(error) if str(path) in str(error) else f"{path}: fps is no number") from None
+    if not 1 <= stated <= 1000:
+        raise ValueError(f"{path} says fps = {stated:g}, expected 1 to 1000 frames a second; correct it")
+    if stated != fps:
+        logger.info("%s says fps = %g, which is taken in place of %g", path, stated, fps)
+    return stated
+
+
+def read_joints(path: Path, *, fps: float, up: UpAxis, texts: Sequence[str] = ()) -> Tensor:
     """Read joint positions and bring them to Y up.
 
     Args:
         path: ``.npy``, or ``.npz`` with the key ``joints``: positions ``(T, 22, 3)`` [m] of SMPL's first 22 joints.
         fps: their frame rate [Hz].
         up: the axis of the file that points up; ``z`` is turned about x.
+        texts: what they show, in words: who lies may lie.
 
     Returns:
         Positions ``(T, 22, 3)`` [m], Y up, float64.
 
     Raises:
-        ValueError: the file is damaged, of another shape or unit, too short, or has values that are not finite.
+        ValueError: the file is damaged, of another shape or unit, too short, has values that are not finite, or shows
+            an upright body along another axis.
     """
+    refuse_pointer_file(path)
     try:
         loaded = np.load(path, allow_pickle=False)
         values = loaded["joints"] if path.suffix == ".npz" else loaded
@@ -106,7 +147,20 @@ def read_joints(path: Path, *, fps: float, up: UpAxis) -> Tensor:
             f"{path} shows a body of {size:.3g} m across its joints, expected {_BODY_M[0]} to {_BODY_M[1]}; "
             "convert it to metres"
         )
-    return joints if up == "y" else torch.stack([joints[..., 0], joints[..., 2], -joints[..., 1]], dim=-1)
+    turned = joints if up == "y" else torch.stack([joints[..., 0], joints[..., 2], -joints[..., 1]], dim=-1)
+    _refuse_other_axis(turned, path, up, texts)
+    return turned
+
+
+def _refuse_other_axis(joints: Tensor, path: Path, up: UpAxis, texts: Sequence[str]) -> None:
+    trunk = joints[:, JOINT_INDEX["neck"]] - joints[:, 0]
+    along = (trunk[:, 2].abs() > _ALONG * trunk.norm(dim=-1)).double().mean()
+    if along > _OFTEN and not any(_LOW.search(text.lower()) for text in texts):
+        other = "z" if up == "y" else "y"
+        raise ValueError(
+            f"{path}: the trunk lies along the floor in {along:.0%} of frames with up: {up}, expected a person who "
+            f"stands; give up: {other}, or say in the prompt that somebody lies"
+        )
 
 
 def resample_joints(joints: Tensor, *, fps: float) -> Tensor:
@@ -119,8 +173,8 @@ def resample_joints(joints: Tensor, *, fps: float) -> Tensor:
 
 def _join_table(paths: Sequence[Path], table: Path) -> list[JointFile]:
     try:
-        rows = pd.read_csv(table, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        rows = pd.read_csv(StringIO(read_text_file(table)), dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ValueError(f"{table} is no readable table ({error}); expected columns file and text") from None
     if not {"file", "text"} <= set(rows.columns):
         raise ValueError(f"{table} has the columns {list(rows.columns)}, expected file and text; name them so")
@@ -144,7 +198,7 @@ def _join_table(paths: Sequence[Path], table: Path) -> list[JointFile]:
 def _read_texts(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise FileNotFoundError(f"prompt {path} not found; write it beside the motion, or a {PROMPTS} of file and text")
-    texts = tuple(line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    texts = tuple(line.partition("#")[0].strip() for line in read_text_file(path).splitlines())
     texts = tuple(text for text in texts if text)
     if not texts:
         raise ValueError(f"{path} is blank, expected the prompt that its motion was generated from; write it there")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from datamodules.formats.skeleton import FloatArray, SkeletonMotion, Up
@@ -65,6 +65,7 @@ class MotionFile:
         joints: SMPL's 22 joints where and as large as the source has them ``(T, 22, 3)`` [m], Y up.
         notes: what was assumed, and what the file contradicts, in words.
         fit: the body fitted to markers, if there were any.
+        up: the axis of the file that was taken to point up; None where the format leaves no choice.
     """
 
     motion: Motion
@@ -73,6 +74,7 @@ class MotionFile:
     joints: FloatArray
     notes: tuple[str, ...] = ()
     fit: MarkerFit | None = None
+    up: Up | None = None
 
 
 @dataclass(frozen=True)
@@ -84,17 +86,46 @@ class MotionFormat:
         suffixes: how its files end; text may be compressed (``.xz``) too.
         read: reads a file.
         claims: whether a file with that suffix is of this format; None is always.
+        takes: what can be said of such a file besides ``fps`` and ``drop_first`` (:class:`ReadOptions`).
     """
 
     name: str
     suffixes: tuple[str, ...]
     read: Callable[[Path, ReadOptions], MotionFile]
     claims: Callable[[Path], bool] | None = field(default=None)
+    takes: frozenset[str] = frozenset()
+
+    def refuse_foreign(self, path: Path, options: ReadOptions) -> None:
+        """Refuse options that say nothing of a file of this format.
+
+        Raises:
+            ValueError: there is one; it and those that apply are named.
+        """
+        known = {"fps", "drop_first", *self.takes}
+        foreign = [one.name for one in fields(options) if getattr(options, one.name) not in (None, 0)]
+        foreign = [name for name in foreign if name not in known]
+        if foreign:
+            named, valid = (
+                ", ".join(f"--{name.replace('_', '-')}" for name in names) for names in (foreign, sorted(known))
+            )
+            raise ValueError(f"{path} is {self.name}, to which {named} does not apply, expected {valid}; leave it out")
 
 
 def suffix_of(path: Path) -> str:
     """Return how a file ends, ``.xz`` aside, in small letters."""
     return Path(path.name.removesuffix(".xz")).suffix.lower()
+
+
+def stem_of(name: str, suffixes: Collection[str]) -> str:
+    """Return a file's name or path without how it ends, where that is a known ending; other dots are part of the name.
+
+    Args:
+        name: ``walk.v2.bvh.xz``, or a path within a folder.
+        suffixes: endings that are known, ``.bvh`` among them.
+    """
+    bare = name.removesuffix(".xz")
+    suffix = Path(bare).suffix
+    return bare.removesuffix(suffix) if suffix.lower() in suffixes else bare
 
 
 def move_skeleton(
@@ -113,9 +144,10 @@ def move_skeleton(
         ValueError: the map names joints that the source lacks.
     """
     source, up = turn_up(source, skeleton, up=options.up)
-    notes = ["z is up in the file; turned"] if up == "z" else []
+    notes = [*source.notes, *(["z is up in the file; turned"] if up == "z" else [])]
     if skeleton.declares_frames:
-        return MotionFile(retarget(source, skeleton), format_name, name, map_joints(source, skeleton), tuple(notes))
+        joints = map_joints(source, skeleton)
+        return MotionFile(retarget(source, skeleton), format_name, name, joints, tuple(notes), up=up)
     if not is_standing(source, skeleton):
         notes.append("the rest pose is no pose of a person; joint frames were found from the motion")
     aligned = align_rest(source, skeleton)
@@ -125,7 +157,8 @@ def move_skeleton(
         if aligned is not source and not is_standing(source, skeleton)
         else skeleton
     )
-    return MotionFile(retarget(aligned, fitting), format_name, name, map_joints(source, skeleton), tuple(notes))
+    joints = map_joints(source, skeleton)
+    return MotionFile(retarget(aligned, fitting), format_name, name, joints, tuple(notes), up=up)
 
 
 def carry_over(motion: Motion, source: Body, target: Body) -> Motion:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
+
+import numpy as np
 
 from datamodules.formats.acclaim import read_acclaim, read_rate
 from datamodules.formats.amass import KEYS as AMASS_KEYS
-from datamodules.formats.amass import read_amass
-from datamodules.formats.arrays import list_names, read_arrays
+from datamodules.formats.amass import find_gender, read_amass
+from datamodules.formats.arrays import SINGLE, list_names, read_arrays
 from datamodules.formats.bvh import read_bvh
 from datamodules.formats.c3d import read_c3d
 from datamodules.formats.deepmimic import read_deepmimic
 from datamodules.formats.expmap import read_expmap
-from datamodules.formats.joints import find_joints, is_features, read_features, read_joints
+from datamodules.formats.joints import find_joints, is_features, read_features, read_joints, refuse_normalised
 from datamodules.formats.marker_recording import MarkerRecording
 from datamodules.formats.mvnx import read_mvnx
 from datamodules.formats.skeleton import SkeletonMotion, read_text
@@ -42,10 +44,13 @@ from datamodules.retargeting.skeleton_maps import (
     XSENS_MVNX,
 )
 from sim.body import Body
+from sim.conventions import NUM_FEATURES
 from sim.motion import Motion
 
 MOTION_KEYS: Final[frozenset[str]] = frozenset({"rotations", "translation", "fps", "text"})
 """What Motion.save writes."""
+
+_Dropped = TypeVar("_Dropped", Motion, SkeletonMotion)
 
 CMU_FPS: Final[float] = 120.0
 """What an .amc is taken to have where nothing is said: CMU's rate."""
@@ -126,31 +131,59 @@ def is_deepmimic(path: Path) -> bool:
 
 def open_deepmimic(path: Path, options: ReadOptions) -> MotionFile:
     """Open DeepMimic's text."""
-    source = read_deepmimic(path).frames(options.drop_first)
+    source = _drop_first(read_deepmimic(path), path, options)
     source = source if options.fps is None else replace(source, fps=options.fps)
     return move_skeleton(source, DEEPMIMIC, options, format_name="DeepMimic", name="DeepMimic")
 
 
 def open_mvnx(path: Path, options: ReadOptions) -> MotionFile:
     """Open Xsens's .mvnx."""
-    source = read_mvnx(path, fps=options.fps).frames(options.drop_first)
+    source = _drop_first(read_mvnx(path, fps=options.fps), path, options)
     return move_skeleton(source, XSENS_MVNX, options, format_name="Xsens MVNX", name="Xsens MVN segments")
+
+
+def is_saved_motion(path: Path) -> bool:
+    """Say whether an archive, or a file that is no whole one, is for Motion.load to read."""
+    names = list_names(path)
+    return not names or names >= MOTION_KEYS or not any(keys <= names for keys in (*AMASS_KEYS, {"joints"}))
+
+
+def is_joint_clip(path: Path, options: ReadOptions) -> bool:
+    """Say whether an .npy holds the joints of one clip whose rate is given; no batch of them, and no features.
+
+    Raises:
+        ValueError: it holds normalised features.
+    """
+    if path.suffix != ".npy" or not path.is_file():
+        return False
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError):
+        return False
+    if array.ndim > 1 and array.shape[-1] == NUM_FEATURES and array.dtype.kind in "fiu" and array.size:
+        refuse_normalised(array.reshape(-1, NUM_FEATURES), path)
+    return options.fps is not None and find_joints({SINGLE: array}) is not None
 
 
 def open_saved(path: Path, options: ReadOptions) -> MotionFile:
     """Open what Motion.save wrote."""
     motion = Motion.load(path)
     motion = motion if options.fps is None else replace(motion, fps=options.fps)
-    return _motion_file(motion.frames(options.drop_first), "Motion.save", "SMPL-22", body=options.body)
+    return _motion_file(_drop_first(motion, path, options), "Motion.save", "SMPL-22", body=options.body)
 
 
 def open_amass(path: Path, options: ReadOptions) -> MotionFile:
     """Open AMASS, on the subject's own body where one is given."""
-    motion = read_amass(path, read_arrays(path), body=options.body, fps=options.fps).frames(options.drop_first)
+    arrays, up = read_arrays(path), options.up or "z"
+    unit_m = options.unit_m or 1.0
+    motion = read_amass(path, arrays, body=options.body, fps=options.fps, up=up, unit_m=unit_m)
+    motion, gender = _drop_first(motion, path, options), find_gender(arrays)
+    opened = replace(_motion_file(motion, "AMASS", "SMPL-H", body=options.body), up=up)
     if options.body is not None:
-        return _motion_file(motion, "AMASS", "SMPL-H", body=options.body)
-    opened = _motion_file(motion, "AMASS", "SMPL-H", body=None)
-    note = "the path is the subject's, the legs are the default body's: feet may slide; pass the subject's body"
+        note = f"the file's subject is {gender}; the body given should be, too" if gender else ""
+        return replace(opened, notes=(note,) if note else ())
+    whose = f" ({gender})" if gender else ""
+    note = f"the path is the subject's{whose}, the legs are the default body's: feet may slide; pass the subject's body"
     return replace(opened, motion=put_on_floor(motion), notes=(note,))
 
 
@@ -158,14 +191,26 @@ def open_arrays(path: Path, options: ReadOptions) -> MotionFile:
     """Open joint positions or HumanML3D features."""
     arrays = read_arrays(path)
     if is_features(arrays):
+        refuse = [name for name in ("up", "unit_m") if getattr(options, name) is not None]
+        if refuse:
+            raise ValueError(f"{path} holds features, which have Y up and metres; leave out {', '.join(refuse)}")
         motion = read_features(path, arrays, fps=options.fps)
         opened = _motion_file(motion, "HumanML3D features", "HumanML3D's uniform skeleton", body=None)
     elif find_joints(arrays) is not None or not (MOTION_KEYS - {"fps"}) & set(arrays):
-        motion = read_joints(path, arrays, fps=options.fps, up=options.up or "y")
-        opened = _motion_file(motion, "joint positions", "SMPL-22", body=None)
+        motion = read_joints(path, arrays, fps=options.fps, up=options.up or "y", unit_m=options.unit_m or 1.0)
+        opened = replace(_motion_file(motion, "joint positions", "SMPL-22", body=None), up=options.up or "y")
     else:
         raise ValueError(f"{path} lacks {sorted(MOTION_KEYS - set(arrays))}; expected a file written by Motion.save")
-    return replace(opened, motion=opened.motion.frames(options.drop_first), joints=opened.joints[options.drop_first :])
+    return replace(opened, motion=_drop_first(opened.motion, path, options), joints=opened.joints[options.drop_first :])
+
+
+def _drop_first(motion: _Dropped, path: Path, options: ReadOptions) -> _Dropped:
+    count = motion.num_frames if isinstance(motion, Motion) else len(motion.positions)
+    if options.drop_first >= count:
+        raise ValueError(
+            f"{path} has {count} frames, none left after the first {options.drop_first} were dropped; drop fewer"
+        )
+    return motion.frames(options.drop_first)
 
 
 def _motion_file(motion: Motion, format_name: str, skeleton: str, *, body: Body | None) -> MotionFile:
@@ -205,6 +250,7 @@ def open_markers(reader: Callable[..., MarkerRecording], name: str) -> Callable[
             joints=fit.body.joints(fit.motion).double().numpy(),
             notes=(*notes, *fit.describe()),
             fit=fit,
+            up=recording.up,
         )
 
     return read
@@ -219,15 +265,18 @@ def holds(*alternatives: frozenset[str]) -> Callable[[Path], bool]:
     return claims
 
 
+_SKELETON: Final = frozenset({"unit_m", "up", "skeleton"})
+_MARKERS: Final = frozenset({"unit_m", "up", "markers", "static"})
+
 FORMATS: Final[tuple[MotionFormat, ...]] = (
-    MotionFormat("BVH", (".bvh",), open_bvh),
-    MotionFormat("Acclaim AMC", (".amc",), open_acclaim),
-    MotionFormat("Motion.save", (".npz",), open_saved, holds(MOTION_KEYS)),
-    MotionFormat("AMASS", (".npz",), open_amass, holds(*AMASS_KEYS)),
-    MotionFormat("joints or features", (".npz", ".npy"), open_arrays),
+    MotionFormat("BVH", (".bvh",), open_bvh, takes=_SKELETON),
+    MotionFormat("Acclaim AMC", (".amc",), open_acclaim, takes=_SKELETON | {"asf"}),
+    MotionFormat("Motion.save", (".npz",), open_saved, holds(MOTION_KEYS), takes=frozenset({"body"})),
+    MotionFormat("AMASS", (".npz",), open_amass, holds(*AMASS_KEYS), takes=frozenset({"body", "up", "unit_m"})),
+    MotionFormat("joints or features", (".npz", ".npy"), open_arrays, takes=frozenset({"up", "unit_m"})),
     MotionFormat("Xsens MVNX", (".mvnx",), open_mvnx),
-    MotionFormat("TRC markers", (".trc",), open_markers(read_trc, "TRC markers")),
-    MotionFormat("C3D markers", (".c3d",), open_markers(read_c3d, "C3D markers")),
+    MotionFormat("TRC markers", (".trc",), open_markers(read_trc, "TRC markers"), takes=_MARKERS),
+    MotionFormat("C3D markers", (".c3d",), open_markers(read_c3d, "C3D markers"), takes=_MARKERS),
     MotionFormat("DeepMimic", (".txt",), open_deepmimic, is_deepmimic),
     MotionFormat("exponential-map CSV", (".txt", ".csv"), open_expmap),
 )

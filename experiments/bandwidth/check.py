@@ -14,6 +14,7 @@ from datamodules.motion_files.motion_file import suffix_of
 from experiments.bandwidth.smoothers import SMOOTHERS
 from experiments.bandwidth.spectral_gain import JITTERY, SMOOTHED, Joints, SpectralGain, compare_spectrum
 from experiments.pipeline.tables import BenchTable
+from sim.files import list_files
 from sim.trajectory import sample_position, uniform_times
 
 UNTOUCHED: Final = "as recorded"
@@ -25,7 +26,7 @@ def list_motions(folder: Path, limit: int) -> list[Path]:
     Raises:
         FileNotFoundError: the folder is missing or holds none.
     """
-    files = sorted(path for path in folder.rglob("*") if suffix_of(path) in known_suffixes())
+    files = sorted(path for path in list_files(folder) if suffix_of(path) in known_suffixes())
     if not files:
         raise FileNotFoundError(f"{folder} holds no motion file, expected any of {', '.join(known_suffixes())}")
     return files[:: max(1, len(files) // limit)][:limit]

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from datamodules.clips.mocap_research_sets import find_declared
 from datamodules.motion_files import read_motion
-from datamodules.motion_files.guesses import LEG_M, count_put_in_front, count_t_pose
 from datamodules.motion_files.motion_file import MotionFile, ReadOptions, move_skeleton
-from datamodules.retargeting.retarget import LEGS, SIDES
-from experiments.bandwidth.spectral_gain import JUMP_M_S2, compare_spectrum
+from datamodules.motion_files.plausibility import judge_motion, leg_length, say_no_jumps, say_t_pose
+from experiments.bandwidth.spectral_gain import compare_spectrum
 from sim.body import Body
 from sim.conventions import JOINT_INDEX, JOINT_NAMES, PARENTS
 from sim.motion import Motion
@@ -24,16 +23,6 @@ from sim.placements import Placement
 from sim.show import DEFAULT_PLACEMENTS, write_page
 
 SHOWN: Final[int] = 8
-POSED_FRAMES: Final[int] = 5
-
-STANDING_SHARE: Final[float] = 0.05
-
-DRIFT_M_S: Final[float] = 0.7
-DRIFT_S: Final[float] = 0.45
-FALL_M_S2: Final[float] = -6.0
-DRIFT_RATE_HZ: Final[float] = 30.0
-"""A body none of whose joints rests below this speed for this long, without the acceleration of a fall: the honest
-recordings of the collection reach 0.3 s (landings, rolls)."""
 
 MEAN_HEADING: Final[float] = 0.3
 """Mean of unit vectors below which a person faces all ways."""
@@ -77,20 +66,15 @@ def inspect_motion(path: Path, options: ReadOptions) -> tuple[MotionFile, list[s
         *_describe_size(joints),
     ]
     if len(joints) > 2:
-        lines += [
-            *_describe_speed(joints, fps),
-            *find_jumps(joints, fps),
-            *find_drift(joints, fps),
-            *_describe_spectrum(joints, fps),
-        ]
-    lines += _find_t_pose(joints, fps)
+        lines += [*_describe_speed(joints, fps), *say_no_jumps(joints, fps), *_describe_spectrum(joints, fps)]
+    judged = judge_motion(read)
     lines += [rules] if rules else []
-    return read, [*lines, *read.notes]
+    return read, [*lines, *judged, *say_t_pose(joints), *(note for note in read.notes if note not in judged)]
 
 
 def _describe_size(joints: Joints) -> list[str]:
-    leg = _leg_length(joints)
-    own = _leg_length(Body.default().rest_joints.double().numpy()[None])
+    leg = leg_length(joints)
+    own = leg_length(Body.default().rest_joints.double().numpy()[None])
     rest = Body.default().rest_vertices[:, 1]
     height = float(rest.max() - rest.min()) * leg / own
     lowest = joints[..., 1].min(axis=1)
@@ -100,26 +84,7 @@ def _describe_size(joints: Joints) -> list[str]:
         f"legs {leg:.2f} m (hip to ankle), so the body is about {height:.2f} m tall; floor below the lowest joint at "
         f"{floor:+.3f} m; pelvis {pelvis.min():.2f} to {pelvis.max():.2f} m above it"
     ]
-    if not LEG_M[0] < leg < LEG_M[1]:
-        lines.append(f"suspicious: legs of {leg:.3g} m; the unit is probably another one, pass --unit-m")
-    up = joints[:, JOINT_INDEX["neck"]] - joints[:, 0]
-    mean = up.mean(axis=0) / max(float(np.linalg.norm(up, axis=1).mean()), 1e-9)
-    # Who stands for a moment has y up, and lies or crawls for the rest.
-    stands = (up[:, 1] > 0.8 * np.linalg.norm(up, axis=1)).mean() > STANDING_SHARE
-    if abs(mean[1]) < 0.5 and np.abs(mean).max() > 0.8 and not stands:
-        lines.append("suspicious: the trunk does not point along y on the average; lying, or pass --up z")
-    elif mean[1] < -0.5:
-        lines.append("suspicious: the head is below the pelvis on the average; upside down?")
     return lines
-
-
-def _leg_length(joints: Joints) -> float:
-    lengths = [
-        np.linalg.norm(joints[:, JOINT_INDEX[f"{side}_{low}"]] - joints[:, JOINT_INDEX[f"{side}_{high}"]], axis=-1)
-        for side in SIDES
-        for high, low in LEGS
-    ]
-    return float(np.median(np.sum(lengths, axis=0))) / 2
 
 
 def _describe_speed(joints: Joints, fps: float) -> list[str]:
@@ -131,74 +96,12 @@ def _describe_speed(joints: Joints, fps: float) -> list[str]:
         f"pelvis over ground: median {np.median(ground):.2f} m/s, largest {ground.max():.2f} m/s, "
         f"{travelled:.2f} m from start to end; fastest joint {JOINT_NAMES[index]} {fastest[index]:.1f} m/s"
     ]
-    if float(np.ptp(joints[:, 0, 1])) < 1e-4 and float(ground.max()) > 0.3:
-        lines.append("suspicious: the pelvis's height never changes while it travels; vertical motion was taken out")
     return lines
-
-
-def find_jumps(joints: Joints, fps: float) -> list[str]:
-    """Say which frames no person can have moved through.
-
-    Args:
-        joints: world positions ``(T, 22, 3)`` [m], T > 2.
-        fps: frame rate [Hz].
-    """
-    bend = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1) * fps**2
-    frames = np.flatnonzero(bend.max(axis=1) > JUMP_M_S2) + 1
-    if not len(frames):
-        return [f"no jumps: no joint accelerates beyond {JUMP_M_S2:g} m/s^2 (largest {bend.max():.0f})"]
-    groups = np.split(frames, np.flatnonzero(np.diff(frames) > 2) + 1)
-    told = []
-    for group in groups[:SHOWN]:
-        part = bend[group - 1].max(axis=0)
-        where = f"frame {group[0]}" if len(group) == 1 else f"frames {group[0]} to {group[-1]}"
-        told.append(f"{where} ({JOINT_NAMES[int(part.argmax())]}, {part.max():.0f} m/s^2)")
-    more = f" and {len(groups) - SHOWN} more" if len(groups) > SHOWN else ""
-    return [f"suspicious jumps: {', '.join(told)}{more}"]
-
-
-def find_drift(joints: Joints, fps: float) -> list[str]:
-    """Say when a whole body moves although nothing of it rests and it does not fall: its root's path is wrong.
-
-    Args:
-        joints: world positions ``(T, 22, 3)`` [m], T > 2.
-        fps: frame rate [Hz].
-    """
-    every = max(1, round(fps / DRIFT_RATE_HZ))
-    rate = fps / every
-    moved = joints[::every]
-    slowest = np.linalg.norm(np.diff(moved, axis=0), axis=-1).min(axis=1) * rate
-    rising = np.diff(moved.mean(axis=1)[:, 1]) * rate
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], slowest > DRIFT_M_S, [False]]).astype(int)))
-    told = []
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        if (stop - start) / rate >= DRIFT_S and stop - start > 2:
-            times = np.arange(stop - start) / rate
-            if np.polyfit(times, rising[start:stop], 1)[0] > FALL_M_S2:
-                told.append(f"{(stop - start) / rate:.1f} s from {start / rate:.1f} s on")
-    if not told:
-        return []
-    more = f" and {len(told) - SHOWN} times more" if len(told) > SHOWN else ""
-    return [
-        f"suspicious: for {', '.join(told[:SHOWN])}{more} nothing rests (every joint is faster than {DRIFT_M_S:g} m/s) "
-        "and the body does not fall; the root's path is wrong, or feet slide"
-    ]
 
 
 def _describe_spectrum(joints: Joints, fps: float) -> list[str]:
     compared = compare_spectrum(joints, fps)
     return [compared if isinstance(compared, str) else compared.describe()]
-
-
-def _find_t_pose(joints: Joints, fps: float) -> list[str]:
-    front = count_put_in_front(joints, fps)
-    if front:
-        words = "frame 0 is a T-pose" if front == 1 else f"frames 0 to {front - 1} are a T-pose"
-        return [f"suspicious: {words}, put in by a conversion; pass --drop-first {front}"]
-    # A T-pose that was recorded is left slowly.
-    if count_t_pose(joints[:POSED_FRAMES]) < min(POSED_FRAMES, len(joints)):
-        return []
-    return ["begins in a T-pose that lasts; recorded, or put in by a conversion: look before using it"]
 
 
 def write_motion_page(motion: Motion, path: Path, *, title: str) -> list[str]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from datamodules.motion_files import known_suffixes
-from datamodules.motion_files.motion_file import suffix_of
+from datamodules.motion_files.motion_file import ReadOptions, suffix_of
 from experiments.commands.synth import load_motion
 from experiments.har_eval.report.text import state_findings
 from experiments.har_eval.results import RESULTS, read_results
@@ -22,8 +22,12 @@ from sim.recording import ImuRecording
 KINDS = "a motion (.npz, .bvh, ...), a recording (.parquet, .csv), weights (.safetensors, .ckpt) or the folder of a run"
 
 
-def inspect_path(path: Path) -> list[str]:
+def inspect_path(path: Path, options: ReadOptions | None = None) -> list[str]:
     """Describe a motion, a recording, weights, or a run of har_eval.
+
+    Args:
+        path: file or folder.
+        options: what a motion file does not say of itself.
 
     Raises:
         FileNotFoundError: there is nothing at the path.
@@ -34,7 +38,9 @@ def inspect_path(path: Path) -> list[str]:
     if path.is_dir() or path.name == RESULTS:
         return _describe_run(path)
     if path.suffix != ".csv" and suffix_of(path) in known_suffixes():
-        return _describe_motion(path, load_motion(path))
+        return _describe_motion(path, load_motion(path, options))
+    if options is not None and options != ReadOptions():
+        raise ValueError(f"{path} is no motion file, and options of one are given; leave them out")
     if path.suffix in (".parquet", ".csv"):
         return _describe_recording(path, ImuRecording.load(path))
     if path.suffix in (".safetensors", ".ckpt"):

@@ -130,8 +130,14 @@ def _describe_site(placement: str, site: SiteHealth) -> list[str]:
             f", turns gravity as the accelerometer does with factor {found_turning.scale:.2f} "
             f"(r {found_turning.correlation:.2f} in {site.gyro_agreement.windows} calm quarters of a second)"
         )
+    cutoff = site.values.cutoff_hz()
+    passed = (
+        ""
+        if cutoff is None
+        else f"; acceleration holds nothing above about {cutoff:.3g} Hz: low-passed, or from a slower source"
+    )
     return [
         f"{placement}: norm at rest {site.rest_norm:.2f} m/s^2, gravity {gravity} by the reader; {up}",
         f"{placement}: accelerometer's largest {site.largest.get('accel', 0.0):.1f} m/s^2, {site.missing} of "
-        f"{site.samples} samples missing; gyroscope: {gyro}",
+        f"{site.samples} samples missing; gyroscope: {gyro}{passed}",
     ]

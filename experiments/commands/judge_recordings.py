@@ -6,9 +6,13 @@ import numpy as np
 
 from datamodules.har.inspection.gravity_turning import GyroAgreement
 from datamodules.har.inspection.health import SetHealth, SiteHealth
+from datamodules.har.inspection.plausible_values import NEVER_MOVES, judge_values
 from datamodules.har.parsing.units import DEG
 from datamodules.har.recordings.recordings_pass import Recordings
 from sim.conventions import STANDARD_GRAVITY
+
+_AGREES = 0.5
+"""Correlation of gravity's turning and the gyroscope's from which on axes and scale are judged."""
 
 _ENOUGH_WINDOWS = 100
 """Calm windows below which nothing is said of axes and scale."""
@@ -16,12 +20,15 @@ _ENOUGH_WINDOWS = 100
 
 def judge_site(site: SiteHealth) -> list[str]:
     """What looks wrong with a site's sensors, in words."""
-    warnings = _judge_rest(site)
+    turning = _judge_turning(site.gyro_agreement)
+    values = judge_values(site.values, gravity_included=site.gravity_included)
+    # A gyroscope that turns as gravity does moves.
+    warnings = _judge_rest(site) + [line for line in values if not (turning and line.startswith(NEVER_MOVES))]
     for kind, count in site.clipped.items():
         if count:
             unit = "m/s^2" if kind == "accel" else "rad/s"
             warnings.append(f"{kind} is clipped in {count} samples; its range ends at {site.largest[kind]:.1f} {unit}")
-    warnings += _judge_turning(site.gyro_agreement)
+    warnings += turning
     if site.missing > 0.01 * site.samples:
         warnings.append(f"{100 * site.missing / site.samples:.1f}% of samples are missing")
     if site.repeated > 0.2 * site.samples:
@@ -52,9 +59,10 @@ def _judge_rest(site: SiteHealth) -> list[str]:
             return [f"{said}: {what}"]
     if not site.gravity_included:
         return [] if norm < 3 else [f"{said}, expected near 0 without gravity"]
+    factor = f"if it is, the numbers have to be multiplied by {g / norm:.3g} (scale: of a csv_folder)"
     if norm < 3:
-        return [f"{said}: gravity is not in it, though the reader says included"]
-    return [f"{said} m/s^2, expected {g:.2f}: wrong unit or range, or nobody is at rest"]
+        return [f"{said}: gravity is not in it, though the reader says included; {factor}"]
+    return [f"{said} m/s^2, expected {g:.2f}: wrong unit or range, or nobody is at rest; {factor}"]
 
 
 def _judge_turning(found: GyroAgreement) -> list[str]:
@@ -64,13 +72,16 @@ def _judge_turning(found: GyroAgreement) -> list[str]:
     0.74 to 1.2.
     """
     plain, best = found.of_setting(), found.best()
-    if found.windows < _ENOUGH_WINDOWS or not best.correlation > 0.5:
+    if found.windows < _ENOUGH_WINDOWS or not best.correlation > _AGREES:
         return []
-    if best.correlation > 0.6 and best.correlation - plain.correlation > 0.25:
+    if best.correlation - plain.correlation > 0.25:
         return [
             f"gyroscope and accelerometer do not share their axes: they agree with r {best.correlation:.2f} if "
             f"{_say_setting(best.setting)}, as they are with r {plain.correlation:.2f}"
         ]
+    if not plain.correlation > _AGREES:
+        # Where the two hardly agree, the factor is that of the disagreement.
+        return []
     said = f"the gyroscope has to be multiplied by {plain.scale:.3g} to turn gravity as the accelerometer sees it"
     if abs(plain.scale / DEG - 1) < 0.5:
         return [f"{said}: looks like deg/s, not rad/s"]
@@ -78,7 +89,7 @@ def _judge_turning(found: GyroAgreement) -> list[str]:
         return [f"{said}: looks as if rad/s had been turned from deg/s twice"]
     if not 0.2 < plain.scale < 5.0:
         return [f"{said}: wrong unit or range"]
-    if plain.correlation > 0.5 and not 0.55 < plain.scale < 1.8:
+    if not 0.55 < plain.scale < 1.8:
         return [f"{said}: its range, or the rate of the recording, is off by about that"]
     return []
 

@@ -5,25 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from experiments.commands.reader_options import add_reader_options, given_options, read_options
 from experiments.commands.table_names import motion_suffixes
 from experiments.pipeline.one_line_errors import OneLineArgumentParser, print_line
-
-_OF_ONE_FILE = ("fps", "unit_m", "up", "drop_first", "skeleton", "asf", "markers", "static", "body", "picture", "page")
 
 
 def add_motion_inspection(commands: argparse._SubParsersAction[OneLineArgumentParser]) -> None:
     """Add ``inspect`` to the commands of ``imuforge motions``."""
     parser = commands.add_parser("inspect", help="say what a motion file is, and what looks wrong with it")
     parser.add_argument("path", type=Path, help=f"a motion file, or a folder of them: {', '.join(motion_suffixes())}")
-    parser.add_argument("--fps", type=float, help="frames per second, where the file states none or a wrong one")
-    parser.add_argument("--unit-m", type=float, help="metres per unit of the file (0.01 for centimetres)")
-    parser.add_argument("--up", choices=("y", "z"), help="the axis that points up (default: found)")
-    parser.add_argument("--drop-first", type=int, default=0, help="frames to leave out at the beginning")
-    parser.add_argument("--skeleton", type=Path, help="YAML that names a skeleton's joints")
-    parser.add_argument("--asf", type=Path, help="skeleton of an .amc file (default: the one beside it)")
-    parser.add_argument("--markers", type=Path, help="YAML that says where markers sit")
-    parser.add_argument("--static", type=Path, help="calibration recording of the person: .trc, .c3d")
-    parser.add_argument("--body", type=Path, help="the subject's SMPL-H model, for AMASS files")
+    add_reader_options(parser)
     parser.add_argument("--picture", type=Path, metavar="FILE.png", help="also draw the motion")
     parser.add_argument("--page", type=Path, metavar="FILE.html", help="also write the page of imuforge show")
     parser.set_defaults(command=_inspect_motion)
@@ -32,9 +23,7 @@ def add_motion_inspection(commands: argparse._SubParsersAction[OneLineArgumentPa
 def _inspect_motion(arguments: argparse.Namespace) -> None:
     from rich.console import Console
 
-    from datamodules.motion_files.motion_file import ReadOptions
     from experiments.commands.inspect_motion import draw_motion, inspect_motion, write_motion_page
-    from sim.body import Body
 
     if arguments.path.is_dir():
         _inspect_folder(arguments)
@@ -42,17 +31,7 @@ def _inspect_motion(arguments: argparse.Namespace) -> None:
     for value, suffix in ((arguments.picture, ".png"), (arguments.page, ".html")):
         if value is not None and value.suffix != suffix:
             raise ValueError(f"{value} ends in {value.suffix!r}, expected {suffix}; rename it")
-    options = ReadOptions(
-        fps=arguments.fps,
-        unit_m=arguments.unit_m,
-        up=arguments.up,
-        drop_first=arguments.drop_first,
-        skeleton=arguments.skeleton,
-        asf=arguments.asf,
-        markers=arguments.markers,
-        static=arguments.static,
-        body=None if arguments.body is None else Body.from_smpl(arguments.body),
-    )
+    options = read_options(arguments, body=arguments.body)
     # A body takes a third of a second for each second of markers; on stderr, and only to a terminal.
     with Console(stderr=True).status(f"reading {arguments.path.name}"):
         read, lines = inspect_motion(arguments.path, options)
@@ -69,7 +48,7 @@ def _inspect_motion(arguments: argparse.Namespace) -> None:
 def _inspect_folder(arguments: argparse.Namespace) -> None:
     from experiments.commands.measure_bandwidth import inspect_folder
 
-    given = [f"--{name.replace('_', '-')}" for name in _OF_ONE_FILE if getattr(arguments, name)]
+    given = given_options(arguments) + [f"--{name}" for name in ("picture", "page") if getattr(arguments, name)]
     if given:
         raise ValueError(f"{arguments.path} is a folder, and {', '.join(given)} is for one file; inspect a file in it")
     for line in inspect_folder(arguments.path):

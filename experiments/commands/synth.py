@@ -10,6 +10,8 @@ import torch
 
 from datamodules.batches import check_seconds
 from datamodules.motion_files import read_motion
+from datamodules.motion_files.motion_file import ReadOptions
+from datamodules.motion_files.plausibility import warn_of
 from lightning_modules.checkpoints import load_prior
 from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.weights import find_weights
@@ -32,6 +34,7 @@ def synthesise(
     out: Path,
     prompt: str | None = None,
     motion_path: Path | None = None,
+    options: ReadOptions | None = None,
     seconds: float = 4.0,
     prior: str = DEFAULT_PRIOR,
     errors: str = "none",
@@ -50,6 +53,7 @@ def synthesise(
         out: file to write, ``.parquet`` or ``.csv``.
         prompt: what the person does; or
         motion_path: a motion file.
+        options: what the motion file does not say of itself.
         seconds: length of a generated motion, 1 to 60 [s].
         prior: packaged weights or a file.
         errors: sensor preset.
@@ -68,10 +72,12 @@ def synthesise(
         FileNotFoundError: the motion file or the weights are missing.
         ValueError: an unknown name, a rate that is not positive, a suffix that is not known.
     """
+    if options is not None and options != ReadOptions() and motion_path is None:
+        raise ValueError("options of a motion file are given with a prompt; give --motion FILE, or leave them out")
     device, worn = SensorErrors.preset(errors), _wear(placements, mounting)
     _check_request(rate_hz=rate_hz, out=out, motion_out=motion_out, sources=(prompt, motion_path))
     if motion_path is not None:
-        motion = load_motion(motion_path)
+        motion = load_motion(motion_path, options)
     else:
         motion = _generate(prompt or "", seconds=seconds, prior=prior, seed=seed, sampling=sampling, decoder=decoder)
     generator = torch.Generator().manual_seed(seed)
@@ -105,14 +111,21 @@ def _check_request(
         raise ValueError("give a prompt or a motion file, and not both")
 
 
-def load_motion(path: Path) -> Motion:
-    """Read a motion file of any format that :func:`datamodules.motion_files.read_motion` knows.
+def load_motion(path: Path, options: ReadOptions | None = None) -> Motion:
+    """Read a motion file of any format that :func:`datamodules.motion_files.read_motion` knows, and warn of what looks
+    wrong with it.
+
+    Args:
+        path: the file.
+        options: what it does not say of itself.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the suffix is another one, or the file is damaged.
     """
-    return read_motion(path).motion
+    read = read_motion(path, options)
+    warn_of(read, path)
+    return read.motion
 
 
 def _generate(

@@ -87,6 +87,14 @@ class ResumeGuard(Callback):
         if moved:
             rank_zero_warn(f"data differ from the run that is resumed: {'; '.join(moved)}")
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count the steps of the log on from where the run stopped.
+
+        A checkpoint that is written where an epoch and ``max_steps`` end together counts one batch more than stepped.
+        """
+        if pl_module.automatic_optimization and len(trainer.optimizers) == 1 and trainer.global_step > 0:
+            trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+
 
 def _spread(values: Mapping[str, object], groups: Collection[str]) -> dict[str, object]:
     """Return values with the fields of each group as ``group.field``."""

@@ -29,7 +29,7 @@ class OptimiserOptions:
         skip_lr_factor: times ``lr`` for the parameters of a skip, which starts closed.
 
     Raises:
-        ValueError: the schedule is unknown, or the factor is not above 0.
+        ValueError: the schedule is unknown, or the learning rate or the factor is not above 0.
     """
 
     lr: float = 2e-4
@@ -40,8 +40,19 @@ class OptimiserOptions:
 
     def __post_init__(self) -> None:
         check_lr_schedule(self.lr_schedule)
+        check_lr(self.lr)
         if not self.skip_lr_factor > 0:
             raise ValueError(f"skip_lr_factor is {self.skip_lr_factor}, expected above 0; 1 is the rate of all others")
+
+
+def check_lr(lr: object) -> None:
+    """Refuse a learning rate that is none.
+
+    Raises:
+        ValueError: it is not a finite number above 0.
+    """
+    if isinstance(lr, bool) or not isinstance(lr, int | float) or not 0 < lr < math.inf:
+        raise ValueError(f"lr is {lr!r}, expected a number above 0, such as 2e-4")
 
 
 def check_lr_schedule(name: str) -> None:

@@ -97,6 +97,15 @@ def match_parameters(
     return parameters
 
 
+def _check_finite(parameters: Mapping[str, Tensor], *, source: str | Path) -> None:
+    odd = [key for key, value in parameters.items() if value.is_floating_point() and not bool(value.isfinite().all())]
+    if odd:
+        raise ValueError(
+            f"weights in {source} hold NaN or infinity in {odd[0]}{f' and {len(odd) - 1} more' if odd[1:] else ''}, "
+            "expected finite numbers: their training diverged; take an earlier checkpoint"
+        )
+
+
 def _check_shapes(parameters: Mapping[str, Tensor], own: Mapping[str, Tensor], *, source: str | Path) -> None:
     shapes, expected = ({key: tuple(value.shape) for key, value in state.items()} for state in (parameters, own))
     odd = sorted(key for key in shapes.keys() | expected.keys() if shapes.get(key) != expected.get(key))
@@ -106,6 +115,7 @@ def _check_shapes(parameters: Mapping[str, Tensor], own: Mapping[str, Tensor], *
             f"{expected.get(odd[0])} (None: no such parameter), and {len(odd) - 1} more; the file is cut or of "
             "another model"
         )
+    _check_finite(parameters, source=source)
 
 
 def _activities_of(arguments: Mapping[str, object]) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from lightning_modules.networks.denoiser import ARCHITECTURES
+from sim.files import read_text_file
 
 _LOGGER = logging.getLogger(__name__)
 _Value = TypeVar("_Value", bool, int, float, str)
@@ -98,8 +99,9 @@ def write_mdm_args(path: Path, hyper_parameters: Mapping[str, object]) -> None:
 def _read_object(path: Path) -> dict[str, object]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} not found; MDM publishes it beside the weights, copy it there")
+    text = read_text_file(path)
     try:
-        args = json.loads(path.read_text(encoding="utf-8"))
+        args = json.loads(text)
     except ValueError as error:
         raise ValueError(
             f"{path} is no JSON ({error}), expected the args.json that MDM publishes beside the weights; copy it again"

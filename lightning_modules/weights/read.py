@@ -20,6 +20,7 @@ from lightning_modules.training.flat_names import MOTION_DIFFUSION
 from lightning_modules.training.window_length import window_of_card, window_of_checkpoint
 from lightning_modules.weights.mdm_args import read_mdm_args
 from sim.conventions import NUM_FEATURES
+from sim.files import refuse_pointer_file
 from sim.options import flatten
 
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
@@ -37,6 +38,7 @@ _CLASSES: Final = {
 """Whose weights a format holds."""
 
 _LOGGER = logging.getLogger(__name__)
+_PARALLEL: Final = "module."  # what DataParallel and DDP put before each name
 _EXTRA_PREFIXES: Final = ("clip_model.", "bert.")  # text encoders, which some MDM files hold as well
 
 
@@ -142,6 +144,7 @@ def read_metadata(path: Path) -> dict[str, str]:
     Raises:
         ValueError: the file is damaged.
     """
+    refuse_pointer_file(path)
     try:
         with safe_open(path, framework="pt") as file:
             return dict(file.metadata() or {})
@@ -207,6 +210,8 @@ def read_mdm(path: Path) -> Weights:
     state = content.get("model_avg", content.get("model", content))
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{path} holds no state dict, expected a flat one or {{'model', 'model_avg'}}")
+    if state and all(key.startswith(_PARALLEL) for key in state):
+        state = {key.removeprefix(_PARALLEL): value for key, value in state.items()}
     parameters = {
         key: value for key, value in state.items() if not key.startswith(_EXTRA_PREFIXES) and not key.endswith(".pe")
     }
@@ -235,6 +240,7 @@ def load_plainly(path: Path) -> dict[str, object]:
     Raises:
         ValueError: the file is damaged, holds more than tensors and plain values, or is no dictionary.
     """
+    refuse_pointer_file(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:

@@ -210,3 +210,42 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         open_folder(tmp_path / "none")
     with pytest.raises(RuntimeError, match="not set up"):
         GeneratedMotionDataModule(str(tmp_path)).val_dataloader()
+
+
+@pytest.mark.parametrize("fps", [30.0, 60.0])
+def test_the_rate_that_a_file_states_counts(tmp_path: Path, fps: float) -> None:
+    np.savez(tmp_path / "a.npz", joints=wave(fps=fps), fps=fps)
+    (tmp_path / "a.txt").write_text("a person walks.")
+    data = open_folder(tmp_path)
+    assert next(iter(data.test_dataloader()[0])).lengths.tolist() == [59]
+    assert data.clips("test")[0].motion.fps == fps
+    np.savez(tmp_path / "a.npz", joints=wave(fps=fps), fps=[fps, fps])
+    with pytest.raises(ValueError, match=r"a\.npz: fps is .*expected one positive number"):
+        open_folder(tmp_path)
+
+
+@pytest.mark.parametrize(("up", "other"), [("y", "z"), ("z", "y")])
+def test_a_world_with_another_axis_up_is_refused(tmp_path: Path, up: str, other: str) -> None:
+    z_up = wave()[..., [0, 2, 1]] * [1, -1, 1]
+    joints = z_up if up == "y" else wave()
+    with pytest.raises(ValueError, match=rf"a\.npy: the trunk lies along the floor .*give up: {other}"):
+        open_folder(write(tmp_path, {"a": joints}), up=up)
+    assert len(open_folder(tmp_path, up=other).clips("test")) == 1
+    # Who is said to lie may.
+    (tmp_path / "a.txt").write_text("a person is lying on the back.")
+    assert len(open_folder(tmp_path, up=up).clips("test")) == 1
+
+
+def test_hidden_files_need_no_prompt(tmp_path: Path) -> None:
+    write(tmp_path, {"a": wave()})
+    (tmp_path / "._a.npy").write_bytes(b"\0\5\x16\7")
+    assert len(open_folder(tmp_path).clips("test")) == 1
+
+
+def test_prompts_with_a_byte_order_mark(tmp_path: Path) -> None:
+    write(tmp_path, {"a": wave()}, texts=False)
+    (tmp_path / "prompts.csv").write_bytes(b"\xef\xbb\xbffile,text\na,she walks\n")
+    assert open_folder(tmp_path).captions() == ["she walks"]
+    (tmp_path / "prompts.csv").write_bytes("file,text\na,naïve\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"prompts\.csv, line 2 .*save it as UTF-8"):
+        open_folder(tmp_path)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments import cli
+from lightning_modules import command
 from lightning_modules.command import _find_configs
 from lightning_modules.own_packages import PACKAGES, ROOT, find_shadow
 from lightning_modules.packaged_configs import find_config, list_configs
@@ -94,3 +96,22 @@ def test_a_project_with_a_folder_of_the_same_name_is_told_so_in_one_line(
     assert len(done.stderr.splitlines()) == 1, done.stderr
     place = f"{tmp_path / name}, expected imuforge's own, {ROOT / name}"
     assert done.stderr.startswith(f"error: {name} would be imported from {place}; rename what is there")
+
+
+@pytest.mark.parametrize("name", ["lightning", "imuforge"])
+def test_an_interrupt_while_packages_are_imported_is_one_line(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if name == "lightning":
+        monkeypatch.setattr(command, "_run", interrupt)
+        run = command.main
+    else:
+        monkeypatch.setattr(cli, "_parser", interrupt)
+        run = cli.main
+    with pytest.raises(SystemExit) as left:
+        run(["doctor"])
+    assert left.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"

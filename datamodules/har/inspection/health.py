@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from datamodules.har.activities import broaden
 from datamodules.har.inspection.gravity_turning import GyroAgreement
+from datamodules.har.inspection.plausible_values import PlausibleValues
 from datamodules.har.recordings.missing import runs_of
 from datamodules.har.recordings.recording import Recording
 
@@ -42,6 +43,7 @@ class SiteHealth:
         standing: subject -> mean acceleration of each of their recordings of standing, ``(3,)`` each [m/s^2].
         gravity_included: what the reader says.
         gyro_agreement: how gravity turns, and how the gyroscope says it does.
+        values: what no sensor writes.
     """
 
     samples: int = 0
@@ -54,6 +56,7 @@ class SiteHealth:
     standing: dict[str, list[NDArray[np.float64]]] = field(default_factory=lambda: defaultdict(list))
     gravity_included: bool = True
     gyro_agreement: GyroAgreement = field(default_factory=GyroAgreement)
+    values: PlausibleValues = field(default_factory=PlausibleValues)
 
     @property
     def rest_norm(self) -> float:
@@ -116,6 +119,7 @@ class SetHealth:
             accel = recording.accel[:, index].astype(np.float64)
             gyro = None if recording.gyro is None else recording.gyro[:, index].astype(np.float64)
             _count_samples(site, accel, gyro)
+            site.values.add(accel, gyro, recording.rate_hz)
             _find_rest(site, accel, labels, subject, recording.rate_hz)
             if gyro is not None and recording.gravity_included:
                 site.gyro_agreement.add(accel, gyro, recording.rate_hz)

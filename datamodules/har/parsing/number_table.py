@@ -17,6 +17,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
+from sim.files import refuse_pointer
+
 _BLOCK = 1 << 24
 _NEWLINE, _SPACE = 10, 32
 MISSING = ("", "nan", "NaN", "NAN", "null", "NULL", "NA", "N/A", "n/a", "-nan", "#N/A")
@@ -48,6 +50,7 @@ def parse_numbers(
     data: bytes, where: str, *, columns: int, take: Sequence[int], delimiter: str | None = None
 ) -> NDArray[np.float64]:
     """As :func:`read_number_table`, from bytes; ``where`` names them in messages."""
+    refuse_pointer(data, where)
     found = _parse_strictly(data, columns, take, delimiter)
     if found is not None:
         return found
@@ -109,7 +112,7 @@ def check_table(data: bytes, where: str, *, columns: int, delimiter: str | None)
     if not data or data.isspace():
         raise ValueError(f"{where} is empty, expected lines of {columns} numbers; download it anew")
     line = 0
-    for counts in _fields_per_line(data, delimiter):
+    for counts in fields_per_line(data, delimiter):
         wrong = (counts != columns) & (counts != 0)
         if wrong.any():
             first = int(wrong.argmax())
@@ -123,7 +126,7 @@ def check_table(data: bytes, where: str, *, columns: int, delimiter: str | None)
     return data
 
 
-def _fields_per_line(data: bytes, delimiter: str | None) -> Iterator[NDArray[np.int64]]:
+def fields_per_line(data: bytes, delimiter: str | None) -> Iterator[NDArray[np.int64]]:
     """Fields of each line, block by block; 0 for a blank line."""
     start = 0
     while start < len(data):

@@ -3,93 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
 from datamodules.har.activities import find_activity, normalise
 from datamodules.har.parsing.named_table import ISO
 from datamodules.har.parsing.yaml_checks import YamlChecks
+from datamodules.har.readers.csv_facts import FROM_PATH, GROUPS, WHITESPACE, FolderDescription
+from datamodules.har.readers.csv_spans import SpanColumns
+from sim.files import read_text_file
 from sim.placements.presets import find_preset
 
 _KEYS = (
     *("name", "root", "files", "delimiter", "decimal", "header", "rate_hz", "time", "units", "gravity", "rest_reads"),
     *("sensors", "axes", "mounting", "label_column", "labels", "unlabelled", "own_activities", "max_gap_s"),
-    *("duplicates", "backwards", "subject_column", "trial_column", "skip_lines", "stamps"),
+    *("duplicates", "backwards", "subject_column", "trial_column", "skip_lines", "stamps", "scale", "placements"),
+    "spans",
 )
 DEFAULT_NAME = "imuforge.yaml"
-WHITESPACE = "whitespace"
-"""Delimiter that stands for any run of blanks."""
-
-
-@dataclass(frozen=True)
-class FolderDescription:
-    """What a description says, checked; docs/own_recordings.md explains each key.
-
-    Attributes:
-        path: the YAML.
-        name: of the set.
-        root: folder that the pattern starts from.
-        pattern: of the files, with groups ``subject``, ``activity``, ``trial``.
-        delimiter: between columns, ``whitespace`` for any run of blanks; None to go by the file's suffix.
-        skip_lines: numbers of lines to leave out, from 1.
-        decimal: decimal sign.
-        header: whether the first line names the columns.
-        rate_hz: of the recordings [Hz].
-        time_column: column of time stamps; None where samples are even.
-        time_unit: its unit, or ``iso`` for dates with times.
-        accel_unit: unit of the accelerometers.
-        gyro_unit: unit of the gyroscopes.
-        gravity_included: whether acceleration carries gravity.
-        rest_sign: 1 where a sensor at rest reads +g along its up axis, -1 where it reads -g.
-        accel: placement -> three columns.
-        gyro: placement -> three columns, for those that have one.
-        axes: rotation from the axes of the columns to those of the recording ``(3, 3)``.
-        mounting: in words.
-        subject_column: column that says whose row it is; None to take the group ``subject``.
-        trial_column: column that says of which trial a row is; None to take the group ``trial``.
-        label_column: column of labels; None to take the group ``activity``.
-        labels: label of the files -> activity; empty to go by common synonyms.
-        unlabelled: labels that mean none.
-        max_gap_s: longest stretch to interpolate over [s]; None for the caller's.
-        stamps: whether time stamps tell when a sample was taken or when it arrived.
-        duplicates: what to do with equal time stamps.
-        backwards: what to do with time stamps that run backwards.
-    """
-
-    path: Path
-    name: str
-    root: Path
-    pattern: re.Pattern[str]
-    delimiter: str | None
-    skip_lines: tuple[int, ...]
-    decimal: str
-    header: bool
-    rate_hz: float
-    time_column: str | None
-    time_unit: str
-    accel_unit: str
-    gyro_unit: str
-    gravity_included: bool
-    rest_sign: float
-    accel: Mapping[str, tuple[str, ...]]
-    gyro: Mapping[str, tuple[str, ...]]
-    axes: NDArray[np.float64]
-    mounting: str
-    subject_column: str | None
-    trial_column: str | None
-    label_column: str | None
-    labels: Mapping[str, str]
-    unlabelled: frozenset[str]
-    max_gap_s: float | None
-    stamps: Literal["sampled", "arrival"]
-    duplicates: Literal["error", "average"]
-    backwards: Literal["error", "sort"]
 
 
 def read_description(root: Path | None) -> FolderDescription:
@@ -106,8 +39,8 @@ def read_description(root: Path | None) -> FolderDescription:
     if path is None or not path.is_file():
         raise FileNotFoundError(f"no description {path}; give a YAML, or a folder with {DEFAULT_NAME} in it, as root")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = yaml.safe_load(read_text_file(path))
+    except yaml.YAMLError as error:
         raise ValueError(f"{path} is no YAML ({' '.join(str(error).split())})") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, expected keys such as files: and sensors:")
@@ -119,7 +52,7 @@ class _Checker(YamlChecks):
 
     def description(self) -> FolderDescription:
         """Check all of it."""
-        time = self._mapping("time", ("column", "unit"))
+        time = self._mapping("time", ("column", "unit", "accel", "gyro"))
         units = self._mapping("units", ("accel", "gyro"))
         accel, gyro = self._sensors()
         if gyro and "gyro" not in units:
@@ -130,7 +63,9 @@ class _Checker(YamlChecks):
         if time:
             if time.get("unit") != ISO:
                 self._unit(time.get("unit"), "time")
-            self._text_of(time.get("column"), "time.column")
+            for key in ("accel", "gyro") if "column" not in time else ("column",):
+                self._text_of(time.get(key), f"time.{key}")
+        scales = self._scales()
         return FolderDescription(
             path=self._path,
             name=self._text("name", self._path.parent.name or "csv_folder"),
@@ -141,14 +76,19 @@ class _Checker(YamlChecks):
             decimal=self._choice("decimal", (".", ","), "."),
             header=self._flag("header", True),
             rate_hz=self._number("rate_hz"),
-            time_column=str(time["column"]) if time else None,
+            time_column=str(time.get("column", time.get("accel"))) if time else None,
+            gyro_time_column=str(time.get("gyro", time.get("column"))) if time else None,
             time_unit=str(time.get("unit", "s")),
             accel_unit=str(units["accel"]),
             gyro_unit=str(units.get("gyro", "rad/s")),
+            accel_scale=scales["accel"],
+            gyro_scale=scales["gyro"],
             gravity_included=self._choice("gravity", ("included", "removed"), None) == "included",
             rest_sign=-1.0 if self._choice("rest_reads", ("+g", "-g"), "+g") == "-g" else 1.0,
             accel=accel,
             gyro=gyro,
+            placements=self._placements(),
+            spans=self._spans(),
             axes=self._axes(),
             mounting=self._text("mounting", "not stated by the description"),
             subject_column=self._text("subject_column", "") or None,
@@ -178,7 +118,7 @@ class _Checker(YamlChecks):
             pattern = re.compile(text)
         except re.error as error:
             raise ValueError(f"files in {self._path} is no regular expression ({error}): {text!r}") from None
-        self._known(dict.fromkeys(pattern.groupindex), ("subject", "activity", "trial"), "group ")
+        self._known(dict.fromkeys(pattern.groupindex), GROUPS, "group ")
         return pattern
 
     def _delimiter(self) -> str | None:
@@ -205,7 +145,7 @@ class _Checker(YamlChecks):
         found: dict[str, dict[str, tuple[str, ...]]] = {"accel": {}, "gyro": {}}
         for name, columns in sensors.items():
             try:
-                site = find_preset(str(name))
+                site = FROM_PATH if name == FROM_PATH else find_preset(str(name))
             except ValueError as error:
                 raise ValueError(f"{self._path}: {error}") from None
             if not isinstance(columns, dict) or "accel" not in columns:
@@ -214,10 +154,60 @@ class _Checker(YamlChecks):
                 raise self._error(f"sensors.{name}", name, f"each placement once; {site} is there already")
             self._known({str(key): None for key in columns}, ("accel", "gyro"), f"sensors.{name}.")
             for kind, names in columns.items():
-                if not isinstance(names, list) or len(names) != 3:
-                    raise self._error(f"sensors.{name}.{kind}", names, "three columns x, y, z")
+                names = [names] if isinstance(names, str) else names
+                if not isinstance(names, list) or len(names) not in (1, 3):
+                    raise self._error(
+                        f"sensors.{name}.{kind}", names, "three columns x, y, z, or one that holds three numbers"
+                    )
                 found[str(kind)][site] = tuple(map(str, names))
+        if FROM_PATH in sensors and len(sensors) > 1:
+            raise self._error(f"sensors.{FROM_PATH}", list(sensors), "no other placement beside it")
         return found["accel"], found["gyro"]
+
+    def _placements(self) -> dict[str, str]:
+        given = self._content.get("placements", {})
+        grouped = "placement" in self._pattern().groupindex
+        sensors = self._content.get("sensors")
+        from_path = isinstance(sensors, dict) and FROM_PATH in sensors
+        if not isinstance(given, dict) or grouped != from_path or (bool(given) and not grouped):
+            raise self._error(
+                "placements",
+                given or None,
+                f"what the group (?P<placement>...) of files: finds -> placement, with sensors: {{{FROM_PATH}: ...}}",
+            )
+        try:
+            return {str(text).lower(): find_preset(str(site)) for text, site in given.items()}
+        except ValueError as error:
+            raise ValueError(f"placements in {self._path}: {error}") from None
+
+    def _scales(self) -> dict[str, float]:
+        given = self._mapping("scale", ("accel", "gyro"))
+        return {kind: self._scale(given[kind], kind) if kind in given else 1.0 for kind in ("accel", "gyro")}
+
+    def _scale(self, value: object, kind: str) -> float:
+        words = [str(value)] if isinstance(value, bool) else str(value).split("/")
+        try:
+            number = float(words[0]) / float(words[1]) if len(words) == 2 else float(words[0])
+        except (ValueError, ZeroDivisionError):
+            number = 0.0
+        if not 0 < number < np.inf or len(words) > 2:
+            raise self._error(f"scale.{kind}", value, "units a count, a number above 0 or a fraction such as 32/8192")
+        return number
+
+    def _spans(self) -> SpanColumns | None:
+        given = self._mapping("spans", ("file", "start", "end", "label", "unit", "subject", "trial"))
+        if not given:
+            return None
+        words = {key: self._text_of(given.get(key), f"spans.{key}") for key in ("file", "start", "end", "label")}
+        time = self._mapping("time", ("column", "unit", "accel", "gyro"))
+        unit = str(given.get("unit", time.get("unit", "s")))
+        if unit != ISO:
+            self._unit(unit, "time")
+        if not time or self._content.get("label_column") is not None:
+            raise self._error("spans", list(given), "time stamps under time:, and no label_column")
+        path = self._path.parent / words["file"]
+        subject, trial = (None if given.get(key) is None else str(given[key]) for key in ("subject", "trial"))
+        return SpanColumns(path, words["start"], words["end"], words["label"], unit, subject, trial)
 
     def _labels(self) -> dict[str, str]:
         labels = self._content.get("labels", {})

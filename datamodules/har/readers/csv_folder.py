@@ -5,8 +5,8 @@ docs/own_recordings.md shows a whole description.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +17,29 @@ from datamodules.har.activities import find_activity
 from datamodules.har.parsing.label_codes import unknown_label
 from datamodules.har.parsing.named_table import NamedTable, parse_named_table
 from datamodules.har.parsing.units import unit_factor
-from datamodules.har.readers.csv_description import WHITESPACE, FolderDescription, read_description
+from datamodules.har.readers.csv_description import read_description
+from datamodules.har.readers.csv_facts import FROM_PATH, WHITESPACE, FolderDescription
+from datamodules.har.readers.csv_spans import Spans, read_spans
+from datamodules.har.readers.csv_trials import TrialFile, join_files
 from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_even, record_tracks
-from datamodules.har.recordings.reading import Reading, is_hidden, natural_key
+from datamodules.har.recordings.reading import Reading, natural_key
 from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.sources import files_below
 from datamodules.har.recordings.stamps import ClockRule
+from sim.files import list_files, refuse_pointer_file
 
 
 def list_sources(root: Path | None) -> list[Path]:
     """The description, and all files of the folder that it describes."""
     about = read_description(root)
-    return [about.path, *files_below(about.root)]
+    spans = [] if about.spans is None else [about.spans.path]
+    return list(dict.fromkeys([about.path, *spans, *files_below(about.root)]))
+
+
+def list_sites(root: Path | None) -> tuple[str, ...]:
+    """The placements that a description names."""
+    return read_description(root).sites
 
 
 def read_csv_folder(root: Path | None, reading: Reading) -> Iterator[Recording]:
@@ -51,10 +61,9 @@ def read_csv_folder(root: Path | None, reading: Reading) -> Iterator[Recording]:
     if about.max_gap_s is not None:
         reading.max_gap_s = about.max_gap_s
     found = []
-    for path in about.root.rglob("*"):
-        inside = path.relative_to(about.root).as_posix()
-        match = about.pattern.fullmatch(inside)
-        if match and path.is_file() and not is_hidden(inside):
+    for path in list_files(about.root):
+        match = about.pattern.fullmatch(path.relative_to(about.root).as_posix())
+        if match:
             found.append((path, match))
     if not found:
         inside_root = ", ".join(path.name for path in sorted(about.root.iterdir())[:5]) or "nothing"
@@ -63,18 +72,46 @@ def read_csv_folder(root: Path | None, reading: Reading) -> Iterator[Recording]:
             f"{inside_root}); correct the pattern, which has to match the whole path with / between folders"
         )
     found.sort(key=lambda item: natural_key(item[0].relative_to(about.root).as_posix()))
-    yield from reading.each(found, lambda each: _parse(*each, about, reading), lambda each: str(each[0]))
+    spans = None if about.spans is None else read_spans(about.spans)
+    trials = join_files(found, about, reading)
+    yield from reading.each(trials, lambda each: _parse(each, about, reading, spans), lambda each: str(each[0].path))
 
 
-def _parse(path: Path, match: re.Match[str], about: FolderDescription, reading: Reading) -> list[Recording]:
-    table = _open(path, about)
-    groups = {name: text or "" for name, text in match.groupdict().items()}
-    if not groups and not about.trial_column:
-        groups["trial"] = path.relative_to(about.root).with_suffix("").as_posix()
-    recordings = []
-    for part, found, where in _parts(table, groups, str(path), about):
-        recordings += _record(part, found, where, about, reading)
-    return recordings
+def _parse(files: list[TrialFile], about: FolderDescription, reading: Reading, spans: Spans | None) -> list[Recording]:
+    if len(files) > 1 and about.time_column is None:
+        raise ValueError(
+            f"{files[0].path} and {files[1].path} are of one trial, which needs time stamps; name them under time: in "
+            f"{about.path}"
+        )
+    parts: dict[tuple[str, ...], list[_Part]] = {}
+    for file in files:
+        table = _open(file.path, about)
+        for part, groups, where in _parts(table, file.groups, str(file.path), about):
+            parts.setdefault(tuple(groups.values()), []).append(_Part(part, groups, where, file.site, file.kind))
+    return [recording for each in parts.values() for recording in _record(each, about, reading, spans)]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows of one subject and trial in one file."""
+
+    table: NamedTable
+    groups: Mapping[str, str]
+    where: str
+    site: str | None
+    kind: str | None
+
+    def clock_column(self, column: str) -> str:
+        """Column of time stamps; where only the accelerometer's is known, a gyroscope's file may have its like."""
+        like = column.replace("accel", "gyro").replace("acc", "gyr")
+        return like if self.kind == "gyro" and column not in self.table and like in self.table else column
+
+    def sensors(self, about: FolderDescription, kind: str) -> dict[str, tuple[str, ...]]:
+        """Columns of each placement, of one kind of sensor."""
+        if self.kind not in (None, kind):
+            return {}
+        columns = about.accel if kind == "accel" else about.gyro
+        return {self.site if site == FROM_PATH and self.site else site: names for site, names in columns.items()}
 
 
 def _parts(
@@ -102,36 +139,58 @@ def _parts(
             yield table.rows(run), {**found, **more}, said + (f" part {place}" if more else "")
 
 
-def _record(
-    table: NamedTable, groups: Mapping[str, str], where: str, about: FolderDescription, reading: Reading
-) -> list[Recording]:
-    labels = _labels(table, groups, where, about)
-    parts = (groups[name] for name in ("subject", "activity", "trial", "part") if name in groups)
+def _record(parts: list[_Part], about: FolderDescription, reading: Reading, spans: Spans | None) -> list[Recording]:
+    first = next((part for part in parts if part.sensors(about, "accel")), None)
+    if first is None:
+        raise ValueError(f"{parts[0].where} has no file of an accelerometer beside it, expected one for each trial")
+    groups, where = first.groups, first.where
+    said = (groups[name] for name in ("subject", "activity", "trial", "part") if name in groups)
     facts = RecordingFacts(
-        groups.get("subject"), "/".join([about.name, *parts]), about.mounting, where, about.gravity_included
+        groups.get("subject"), "/".join([about.name, *said]), about.mounting, where, about.gravity_included
     )
     if about.time_column is None:
-        accel = np.stack([_sensor(table, columns, about, "accel") for columns in about.accel.values()], axis=1)
-        gyro = None
-        if about.gyro:
-            blank = np.full((len(table), 3), np.nan)
-            rates = [_sensor(table, about.gyro[s], about, "gyro") if s in about.gyro else blank for s in about.accel]
-            gyro = np.stack(rates, axis=1)
-        sites = tuple(about.accel)
-        return [record_even(accel, gyro, labels, facts, placements=sites, rate_hz=about.rate_hz, reading=reading)]
-    time_s = table.seconds(about.time_column, about.time_unit)
-    tracks = [SensorTrack(s, "accel", time_s, _sensor(table, c, about, "accel")) for s, c in about.accel.items()]
-    tracks += [SensorTrack(s, "gyro", time_s, _sensor(table, c, about, "gyro")) for s, c in about.gyro.items()]
+        labels = _labels(first.table, groups, where, about)
+        return [_record_rows(first, labels, facts, about, reading)]
+    tracks: list[SensorTrack] = []
+    # Labels are those of the first track's samples.
+    for part in [first, *(one for one in parts if one is not first)]:
+        clocks: dict[str, NDArray[np.float64]] = {}
+        for kind, column in (("accel", about.time_column), ("gyro", about.gyro_time_column)):
+            for site, columns in part.sensors(about, kind).items():
+                clock = part.clock_column(str(column))
+                if clock not in clocks:
+                    clocks[clock] = part.table.seconds(clock, about.time_unit, since_epoch=True)
+                values = _sensor(part.table, columns, about, kind)
+                tracks.append(SensorTrack(site, "accel" if kind == "accel" else "gyro", clocks[clock], values))
+    if spans is None:
+        labels = _labels(first.table, groups, where, about)
+    else:
+        labels = _name_all(spans.label_samples(tracks[0].time_s, groups), where, about)
     rule = ClockRule(about.rate_hz, stamps=about.stamps, duplicates=about.duplicates, backwards=about.backwards)
     return record_tracks(tracks, labels, facts, rule, reading)
 
 
+def _record_rows(
+    part: _Part, labels: NDArray[np.str_] | str, facts: RecordingFacts, about: FolderDescription, reading: Reading
+) -> Recording:
+    """A recording of rows that are even in time."""
+    sites, rates = part.sensors(about, "accel"), part.sensors(about, "gyro")
+    accel = np.stack([_sensor(part.table, columns, about, "accel") for columns in sites.values()], axis=1)
+    gyro = None
+    if rates:
+        blank = np.full((len(part.table), 3), np.nan)
+        each = [_sensor(part.table, rates[site], about, "gyro") if site in rates else blank for site in sites]
+        gyro = np.stack(each, axis=1)
+    names = tuple(sites)
+    return record_even(accel, gyro, labels, facts, placements=names, rate_hz=about.rate_hz, reading=reading)
+
+
 def _sensor(table: NamedTable, columns: tuple[str, ...], about: FolderDescription, kind: str) -> NDArray[np.float64]:
     """A sensor in SI units and in the axes that the description asks for."""
-    values = table.numbers(columns) @ about.axes.T
+    values = (table.triples(columns[0]) if len(columns) == 1 else table.numbers(columns)) @ about.axes.T
     if kind == "gyro":
-        return values * unit_factor(about.gyro_unit, "gyro")
-    return values * (unit_factor(about.accel_unit, "accel") * about.rest_sign)
+        return values * (unit_factor(about.gyro_unit, "gyro") * about.gyro_scale)
+    return values * (unit_factor(about.accel_unit, "accel") * about.accel_scale * about.rest_sign)
 
 
 def _labels(
@@ -148,11 +207,21 @@ def _labels(
     return np.asarray(np.array(names, dtype=np.str_)[inverse])
 
 
+def _name_all(texts: NDArray[np.str_], where: str, about: FolderDescription) -> NDArray[np.str_]:
+    unique, inverse = np.unique(texts, return_inverse=True)
+    names = [_activity(str(text), where, about) for text in unique]
+    return np.asarray(np.array(names, dtype=np.str_)[inverse])
+
+
 def _activity(text: str, where: str, about: FolderDescription) -> str:
     """Canonical name of a label of the files."""
     if text in about.unlabelled:
         return ""
     if about.labels:
+        # 01 is 1 where only 1 is known.
+        plain = str(int(text)) if text.isdigit() else text
+        if text not in about.labels and plain in {**about.labels, **dict.fromkeys(about.unlabelled - {""})}:
+            return _activity(plain, where, about)
         if text not in about.labels:
             raise ValueError(f"{where} has {unknown_label(text, about.labels)}; add it to labels: or unlabelled:")
         return about.labels[text]
@@ -165,6 +234,7 @@ def _activity(text: str, where: str, about: FolderDescription) -> str:
 def _open(path: Path, about: FolderDescription) -> NamedTable:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
+        refuse_pointer_file(path)
         try:
             frame = pd.read_parquet(path)
         except Exception as error:  # pyarrow's errors share no base class but Exception
@@ -183,7 +253,9 @@ def _open(path: Path, about: FolderDescription) -> NamedTable:
         header=about.header,
         decimal=about.decimal,
         skip_lines=about.skip_lines,
+        text=about.text_columns,
+        own=True,
     )
 
 
-SET = RealSet(read_csv_folder, {}, (), sources=list_sources)
+SET = RealSet(read_csv_folder, {}, (), sources=list_sources, sites=list_sites)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from datamodules.har.recordings.reading import Reading, SetFiles
 from datamodules.har.recordings.recording import Recording
+from sim.files import list_files
 
 UNITS: Final = ("torso", "right_arm", "left_arm", "right_leg", "left_leg")
 """The set's own names of its five units, in the order of its columns."""
@@ -36,7 +37,7 @@ def find_pack(root: Path | None, files: SetFiles) -> Path | None:
         return None
     if root.is_file():
         return root if root.suffix.lower() == ".npz" else None
-    found = sorted(path for path in root.rglob("*.npz") if "dsads" in path.name.lower())
+    found = sorted(path for path in list_files(root) if path.suffix == ".npz" and "dsads" in path.name.lower())
     if len(found) > 1:
         raise ValueError(f"{root} holds {', '.join(path.name for path in found)}, expected one; give that file as root")
     return found[0] if found else None

@@ -6,6 +6,7 @@ Columns and labels: the set's README.txt; units (m/s^2, deg/s): the set's UCI pa
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,11 +15,12 @@ import numpy as np
 
 from datamodules.har.parsing.label_codes import name_codes
 from datamodules.har.parsing.number_table import read_number_table
-from datamodules.har.parsing.units import unit_factor
 from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading, SetFiles
 from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
+
+logger = logging.getLogger(__name__)
 
 RATE_HZ = 50.0
 
@@ -34,7 +36,7 @@ ACTIVITIES: Mapping[str, str] = {
 
 MOUNTING = (
     "Shimmer2 units on elastic straps (README.txt); how their axes lie is not documented: read it off gravity with "
-    "imuforge recordings inspect mhealth ROOT. The chest unit has no gyroscope: its angular rate is NaN"
+    "imuforge recordings inspect mhealth ROOT. The columns called gyroscope hold no angular rate: it is NaN"
 )
 
 FILES = SetFiles(
@@ -43,17 +45,17 @@ FILES = SetFiles(
     "https://archive.ics.uci.edu/dataset/319/mhealth+dataset",
 )
 
-_TAKE = (0, 1, 2, *range(5, 11), *range(14, 20), 23)
-"""Chest acceleration; ankle acceleration and gyroscope; arm acceleration and gyroscope; label. Between them lie two
-channels of ECG and the magnetometers. (README.txt numbers the columns 1 to 24 and calls the twelfth 13.)"""
+_TAKE = (0, 1, 2, *range(5, 8), *range(14, 17), 23)
+"""Chest, ankle and arm acceleration; label. Between them lie two channels of ECG, the columns called gyroscope and the
+magnetometers. (README.txt numbers the columns 1 to 24 and calls the twelfth 13.)"""
 
 
 def read_mhealth(root: Path | None, reading: Reading) -> Iterator[Recording]:
     """Read mHealth: lines of 24 columns, no time stamps.
 
-    The accelerometers come in m/s^2 and include gravity. The gyroscopes come in deg/s by the set's page; *whether the
-    numbers in the files are deg/s has not been seen here (they are said to stay near one even in running, which fits
-    neither deg/s nor rad/s): let ``recordings inspect`` judge before you rely on them.
+    The accelerometers come in m/s^2 and include gravity. The columns that README.txt calls gyroscopes (deg/s by the
+    set's page) hold no angular rate: their norm is 0.9 to 1.1 at rest and constant within a posture, as of a direction.
+    They are left out: angular rate is NaN, and the log says so.
 
     Args:
         root: folder that holds the logs.
@@ -71,13 +73,12 @@ def read_mhealth(root: Path | None, reading: Reading) -> Iterator[Recording]:
 
 def _parse(path: Path, match: re.Match[str], reading: Reading) -> list[Recording]:
     table = read_number_table(path, columns=24, take=_TAKE)
-    accel = np.stack([table[:, 0:3], table[:, 3:6], table[:, 9:12]], axis=1)
-    gyro = np.stack([np.full((len(table), 3), np.nan), table[:, 6:9], table[:, 12:15]], axis=1)
+    accel = np.stack([table[:, 0:3], table[:, 3:6], table[:, 6:9]], axis=1)
+    gyro = np.full_like(accel, np.nan)
+    logger.warning("%s: the columns called gyroscope hold no angular rate (norm about 1 at rest); they are NaN", path)
     facts = RecordingFacts(match.group(1), f"mhealth/{match.group(1)}", MOUNTING, str(path))
-    labels = name_codes(table[:, 15], ACTIVITIES, str(path))
-    gyro *= unit_factor("deg/s", "gyro")
+    labels = name_codes(table[:, 9], ACTIVITIES, str(path))
     return [record_even(accel, gyro, labels, facts, placements=PLACEMENTS, rate_hz=RATE_HZ, reading=reading)]
 
 
-# The chest unit has no gyroscope.
-SET = RealSet(read_mhealth, ACTIVITIES, PLACEMENTS[1:])
+SET = RealSet(read_mhealth, ACTIVITIES, PLACEMENTS)

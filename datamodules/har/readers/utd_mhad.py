@@ -36,8 +36,8 @@ ACTIVITIES: Mapping[str, str] = {
 """Number after ``a`` in the name of a file -> activity."""
 
 MOUNTING = (
-    "unit on the right wrist (actions 1 to 21) or the right thigh (22 to 27); how its axes lie is shown in a figure of "
-    "the set's page only*: read it off gravity with imuforge recordings inspect utd_mhad ROOT"
+    "unit on the right wrist (actions 1 to 21) or the right thigh (22 to 27); by gravity in the published files x "
+    "points to the fingers at the wrist and down the thigh at the thigh"
 )
 
 FILES = SetFiles(

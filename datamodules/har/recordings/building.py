@@ -39,12 +39,14 @@ class SensorTrack:
         kind: accelerometer or gyroscope.
         time_s: when ``(T,)`` [s]; sensors of one clock share the very same array.
         values: x, y, z ``(T, 3)`` [m/s^2] or [rad/s].
+        numbers: the number that each sample carries ``(T,)``, where there is one; those of one clock share it.
     """
 
     placement: str
     kind: Literal["accel", "gyro"]
     time_s: NDArray[np.float64]
     values: NDArray[np.float64]
+    numbers: NDArray[np.float64] | None = None
 
 
 def drop_short_tracks(tracks: Sequence[SensorTrack], where: str) -> list[SensorTrack]:
@@ -92,7 +94,10 @@ def record_tracks(
     for track in tracks:
         clocks.setdefault(id(track.time_s), []).append(track)
     groups = list(clocks.values())
-    joined = [Track(group[0].time_s, np.concatenate([each.values for each in group], axis=1)) for group in groups]
+    joined = [
+        Track(group[0].time_s, np.concatenate([each.values for each in group], axis=1), group[0].numbers)
+        for group in groups
+    ]
     stretches, report = align_tracks(joined, labels, rule, max_gap_s=reading.max_gap_s, where=facts.source)
     sites = tuple(dict.fromkeys(track.placement for track in tracks if track.kind == "accel"))
     recordings = []

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from datamodules.har.recordings.recording import Recording
+from sim.files import list_files
 
 logger = logging.getLogger(__name__)
 
@@ -129,10 +130,9 @@ class SetFiles:
         if root is not None and root.is_dir():
             expression = re.compile(rf"(?:^|.*?/){self.pattern}", re.IGNORECASE)
             found = []
-            for path in root.rglob("*"):
-                inside = path.relative_to(root).as_posix()
-                match = expression.fullmatch(inside)
-                if match and path.is_file() and not is_hidden(inside):
+            for path in list_files(root):
+                match = expression.fullmatch(path.relative_to(root).as_posix())
+                if match:
                     found.append((path, match))
             if found:
                 return sorted(found, key=lambda item: natural_key(item[0].relative_to(root).as_posix()))
@@ -158,11 +158,6 @@ class SetFiles:
             f"no {self.layout} found in root {root} ({what}); either give a different root or download it from "
             f"{self.download}"
         )
-
-
-def is_hidden(inside: str) -> bool:
-    """Whether a path has a hidden part or one that the Mac's Finder adds."""
-    return any(part == "__MACOSX" or part.startswith(".") for part in inside.split("/"))
 
 
 def natural_key(text: str) -> list[tuple[int, str]]:

@@ -23,6 +23,7 @@ class RealSet:
             in each recording, as far as the set has such.
         is_test: whether a recording belongs to the official test split; None where there is no official split.
         sources: lists the files that it is read from.
+        sites: tells the placements from the root where ``placements`` are not known before.
         subject_independent: whether the official split keeps people apart; False keeps a set out of significance.
         labels: every label that it can return, in the set's order.
     """
@@ -33,6 +34,7 @@ class RealSet:
     is_test: Callable[[Recording], bool] | None = None
     subject_independent: bool = True
     sources: Sources = files_below
+    sites: Callable[[Path | None], tuple[str, ...]] | None = None
     labels: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from datamodules.har.parsing.packages import locate_in_package
 from datamodules.packs import stamp_of
+from sim.files import list_files
 
 _READER_FOLDERS: Final = ("readers", "parsing", "recordings", "streams")
 _READER_MODULES: Final = ("registry", "activities")
@@ -19,19 +20,19 @@ Sources = Callable[[Path | None], list[Path]]
 
 
 def files_below(root: Path | None) -> list[Path]:
-    """All files of a folder, sorted; a file alone where the root is one; none where there is no root."""
+    """All files of a folder, but hidden ones and caches; a file alone where the root is one; none without a root."""
     if root is None or not root.exists():
         return []
-    return sorted(path for path in root.rglob("*") if path.is_file()) if root.is_dir() else [root]
+    return list_files(root) if root.is_dir() else [root]
 
 
 def packaged_files(distribution: str, *names: str) -> Sources:
     """Files of a folder, or, where none is given, those that an installed distribution brings."""
 
-    def list_files(root: Path | None) -> list[Path]:
+    def find(root: Path | None) -> list[Path]:
         return files_below(root) if root is not None else [locate_in_package(distribution, name) for name in names]
 
-    return list_files
+    return find
 
 
 def digest_of(parts: Iterable[str]) -> str:

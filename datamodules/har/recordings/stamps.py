@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from datamodules.har.recordings.arrival import spread_arrivals
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,8 @@ class ClockRule:
     Attributes:
         rate_hz: rate of the grid that samples are brought onto, the set's nominal one [Hz].
         stamps: ``sampled`` where a stamp tells when its sample was taken; ``arrival`` where it tells when the sample
-            reached a program, late and in bursts: then samples are taken as even between gaps, at the rate and phase
-            of the line fitted through the stamps.
+            reached a program, late and in bursts: then samples are taken as even, on one line fitted through the
+            stamps that breaks only where samples were lost (:mod:`datamodules.har.recordings.arrival`).
         duplicates: what to do with equal stamps: ``error``, or ``average`` the samples.
         backwards: what to do with stamps that run backwards: ``error``, or ``sort`` them.
 
@@ -44,10 +45,12 @@ class Track:
     Attributes:
         time_s: when ``(T,)`` [s].
         values: what ``(T, C)``, three columns a sensor.
+        numbers: the number that each sample carries ``(T,)``, where there is one.
     """
 
     time_s: NDArray[np.float64]
     values: NDArray[np.float64]
+    numbers: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,9 @@ def order_track(track: Track, rule: ClockRule, *, max_gap_s: float, where: str) 
         order = np.argsort(time_s, kind="stable")
         time_s, values = time_s[order], values[order]
     if rule.stamps == "arrival":
-        return OrderedTrack(_spread(time_s, max_gap_s), values, order, 0, disordered)
+        numbers = None if track.numbers is None else track.numbers[order]
+        even = spread_arrivals(time_s, max_gap_s=max_gap_s, rate_hz=rule.rate_hz, where=where, numbers=numbers)
+        return OrderedTrack(even, values, order, 0, disordered)
     same = np.diff(time_s) == 0
     if not same.any():
         return OrderedTrack(time_s, values, order, 0, disordered)
@@ -135,17 +140,3 @@ def step_statistics(
             rates.append(1.0 / typical)
             jitters.append(float(usual.std()))
     return (rates[0], max(jitters)) if rates else (float("nan"), float("nan"))
-
-
-def _spread(time_s: NDArray[np.float64], max_gap_s: float) -> NDArray[np.float64]:
-    """Even times between gaps, on the line of least squares through the stamps."""
-    even = np.empty_like(time_s)
-    edges = [0, *(np.flatnonzero(np.diff(time_s) > max_gap_s) + 1).tolist(), len(time_s)]
-    for a, b in pairwise(edges):
-        index = np.arange(b - a) - (b - a - 1) / 2
-        middle = time_s[a:b].mean()
-        slope = float(index @ (time_s[a:b] - middle) / (index @ index)) if b - a > 1 else 0.0
-        if b - a > 1 and slope <= 0:
-            raise ValueError(f"all {b - a} samples between gaps have the same time stamp, expected rising ones")
-        even[a:b] = middle + slope * index
-    return even

@@ -84,6 +84,9 @@ def align_tracks(
     rate_hz, jitter_s = step_statistics(
         [track.time_s[each.order] for track, each in zip(tracks, ordered, strict=True)], max_gap_s, rule.stamps
     )
+    if rule.stamps == "arrival":
+        # Pauses in which nothing was lost count.
+        rate_hz = 1.0 / float(np.median(np.diff(ordered[0].time_s)))
     report = TimingReport(
         native_rate_hz=rate_hz,
         jitter_s=jitter_s,

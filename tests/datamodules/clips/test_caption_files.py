@@ -76,3 +76,23 @@ def test_broken_texts_are_named(tmp_path: Path) -> None:
 def test_cmus_index_of_the_collection(shared: Path) -> None:
     files = open_captions(shared / "data" / "mocap")
     assert files.find(shared / "data" / "mocap" / "cmu_asfamc" / "02_03.amc.xz") == ("run/jog",)
+
+
+MARK = b"\xef\xbb\xbf"
+
+
+def test_a_byte_order_mark_is_no_part_of_a_caption(tmp_path: Path) -> None:
+    (tmp_path / "captions.csv").write_bytes(MARK + b"file,caption\none,she strolls\n")
+    assert read_caption_table(tmp_path / "captions.csv") == {"one": ("she strolls",)}
+    (tmp_path / "plain.txt").write_bytes(MARK + b"she strolls\n")
+    assert read_text_captions(tmp_path / "plain.txt") == ["she strolls"]
+    (tmp_path / "hml.txt").write_bytes(MARK + b"a person walks.#a/DET#0.0#0.0\n")
+    assert read_text_captions(tmp_path / "hml.txt") == ["a person walks."]
+
+
+def test_another_encoding_is_one_line_with_the_file(tmp_path: Path) -> None:
+    for name, read in (("captions.csv", read_caption_table), ("a.txt", read_text_captions)):
+        (tmp_path / name).write_bytes("file,caption\none,naïve#a#0#0\n".encode("cp1252"))
+        with pytest.raises(ValueError, match=rf"{name}, line 2 .*save it as UTF-8") as caught:
+            read(tmp_path / name)
+        assert not isinstance(caught.value, UnicodeError)

@@ -110,3 +110,40 @@ def test_broken_skeletons_are_named(tmp_path: Path) -> None:
     broken = ASF[: ASF.rindex("direction")] + "towards" + ASF[ASF.rindex("direction") + len("direction") :]
     with pytest.raises(ValueError, match=r"asf: bone \w+ lacks a whole direction"):
         read(tmp_path, asf=broken)
+
+
+@pytest.mark.parametrize("angle", ["angle DEG", "Angle Deg", "angle degrees"])
+def test_units_are_read_whatever_their_case(tmp_path: Path, angle: str) -> None:
+    np.testing.assert_array_equal(
+        read(tmp_path, asf=ASF.replace("angle deg", angle)).positions, read(tmp_path).positions
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("angle deg", "angle turns", "units have angle 'turns', expected deg or rad"),
+        ("length 0.45", "length inch", "units have length 'inch', expected a number above 0"),
+        ("length 0.45", "length 0", "units have length '0', expected a number above 0"),
+        ("dof rx", "dof rx l", "bone thigh has the degree of freedom 'l'"),
+        ("dof rx", "dof tx", "bone thigh has the degree of freedom 'tx'"),
+        ("dof rx", "dof tx ty tz rx ry rz", "bone thigh has the degree of freedom 'tx'"),
+        ("dof rx", "dof rx rx", "bone thigh has the degree of freedom 'rx', expected rx, ry, rz, each once"),
+        ("0 0 90 XYZ", "0 0 90 XYX", "bone thigh: its axis ends in 'XYX'"),
+        ("orientation 0 0 0", "orientation 0 90 0", "the root's orientation is '0 90 0'"),
+    ],
+)
+def test_parts_of_the_format_that_are_not_understood_are_refused(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"a\.asf: {message}"):
+        read(tmp_path, asf=ASF.replace(old, new, 1))
+
+
+def test_frame_numbers_that_skip_are_told(tmp_path: Path) -> None:
+    body = AMC.split("2\n")[1]
+    whole = AMC + "".join(f"{number}\n{body}" for number in range(3, 20))
+    assert read(tmp_path, amc=whole).notes == ()
+    skipped = AMC + "".join(f"{number}\n{body}" for number in (*range(3, 8), *range(15, 20)))
+    (note,) = read(tmp_path, amc=skipped).notes
+    assert note.startswith("suspicious: frame numbers skip from 7 to 15")

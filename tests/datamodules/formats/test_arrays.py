@@ -16,6 +16,7 @@ from datamodules.formats.amass import read_amass
 from datamodules.formats.arrays import read_arrays
 from datamodules.motion_files import read_motion
 from datamodules.motion_files.motion_file import ReadOptions
+from datamodules.motion_files.plausibility import judge_motion
 from sim import Body, Motion
 from sim.conventions import JOINT_INDEX
 from sim.features import features_to_joints, joints_to_features
@@ -184,3 +185,41 @@ def test_joints_with_z_up_are_turned(tmp_path: Path, walk: Motion) -> None:
     turned = read_motion(tmp_path / "z.npz", ReadOptions(up="z")).motion
     assert torch.allclose(turned.rotations, upright.rotations, atol=1e-3)
     assert torch.allclose(turned.translation, upright.translation, atol=1e-3)
+
+
+def test_y_up_under_amass_keys_is_read_with_up(tmp_path: Path, walk: Motion) -> None:
+    path = write_amass(tmp_path / "a.npz", walk)
+    with np.load(path) as data:
+        arrays = dict(data)
+    poses = Rotation.from_rotvec(arrays["poses"][:, :3])
+    arrays["poses"][:, :3] = (Rotation.from_matrix(TO_Z_UP.T) * poses).as_rotvec()
+    pelvis = BODY.rest_joints[0].double().numpy()
+    arrays["trans"] = (walk.translation.double().numpy() - pelvis) * 1000
+    np.savez(tmp_path / "b.npz", **arrays)
+    told = read_motion(tmp_path / "b.npz", ReadOptions(body=BODY, up="y", unit_m=0.001))
+    assert torch.allclose(BODY.joints(told.motion), BODY.joints(walk), atol=1e-5)
+    lines = judge_motion(read_motion(tmp_path / "b.npz", ReadOptions(unit_m=0.001)))
+    assert any("pass --up y" in line for line in lines)
+
+
+def test_the_subjects_gender_is_named(tmp_path: Path, walk: Motion) -> None:
+    for gender in (np.array("female"), np.array(b"female")):
+        path = write_amass(tmp_path / "a.npz", walk, gender=gender)
+        assert any("(female)" in note for note in read_motion(path).notes)
+        assert any("subject is female" in note for note in read_motion(path, ReadOptions(body=BODY)).notes)
+
+
+def test_normalised_features_are_refused(tmp_path: Path, walk: Motion) -> None:
+    features = joints_to_features(BODY.joints(walk)).numpy()
+    np.save(tmp_path / "a.npy", features)
+    assert read_motion(tmp_path / "a.npy").motion.fps == 20.0
+    np.save(tmp_path / "b.npy", (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-3))
+    with pytest.raises(ValueError, match=r"b\.npy holds features.*normalised ones.*multiply by Std\.npy and add Mean"):
+        read_motion(tmp_path / "b.npy")
+
+
+def test_a_pointer_of_git_lfs_is_named(tmp_path: Path) -> None:
+    for name in ("a.npz", "a.npy", "a.bvh", "a.c3d"):
+        (tmp_path / name).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n" * 30)
+        with pytest.raises(ValueError, match=rf"{name} is a pointer of Git LFS"):
+            read_motion(tmp_path / name)

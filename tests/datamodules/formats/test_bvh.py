@@ -104,3 +104,58 @@ def test_half_a_download_is_named(tmp_path: Path) -> None:
         read_bvh(tmp_path / "half.bvh.xz", unit_m=0.01)
     with pytest.raises(FileNotFoundError):
         read_bvh(tmp_path / "absent.bvh", unit_m=0.01)
+
+
+def test_a_hierarchy_is_one_of_words(tmp_path: Path) -> None:
+    base = read_bvh(write(tmp_path / "base.bvh", SMALL), unit_m=0.01)
+    head, rows = SMALL.split("MOTION")
+    for number, text in enumerate(
+        (
+            head.replace("Hips\n{", "Hips {").replace("Arm\n  {", "Arm {").replace("Site\n    {", "Site {"),
+            head.replace("End Site", "END SITE").replace("OFFSET", "Offset"),
+            head.replace("10 0 0\n", "10\n 0 0\n").replace("CHANNELS 6 X", "CHANNELS\n6 X"),
+            " ".join(head.replace("Hips\n", "Hips {").replace("{\n  OFFSET 0", " OFFSET 0").split("\n")),
+        )
+    ):
+        read = read_bvh(write(tmp_path / f"{number}.bvh", f"{text}\nMOTION{rows}"), unit_m=0.01)
+        assert read.names == base.names
+        np.testing.assert_array_equal(read.positions, base.positions)
+
+
+def test_frames_may_be_wrapped_over_lines(tmp_path: Path) -> None:
+    head, rows = SMALL.split(".0083333\n")
+    wrapped = rows.replace("0 0 0 10", "0 0 0\n10").replace("0 90 0 0 20", "0 90 0\n0 20")
+    read = read_bvh(write(tmp_path / "a.bvh", f"{head}.0083333\n{wrapped}"), unit_m=0.01)
+    np.testing.assert_array_equal(read.positions, read_bvh(write(tmp_path / "b.bvh", SMALL), unit_m=0.01).positions)
+
+
+def test_rows_beyond_the_header_are_told(tmp_path: Path) -> None:
+    rows = SMALL.splitlines()[-1] + "\n"
+    read = read_bvh(write(tmp_path / "a.bvh", SMALL + rows * 3), unit_m=0.01)
+    assert len(read.positions) == 2
+    assert read.notes == ("suspicious: the header says Frames: 2, the file has 5 rows; the first 2 are taken",)
+    assert read_bvh(write(tmp_path / "b.bvh", SMALL), unit_m=0.01).notes == ()
+
+
+def test_of_two_roots_the_persons_is_taken(tmp_path: Path) -> None:
+    head, rows = SMALL.split("MOTION")
+    prop = "ROOT Sword\n{\n OFFSET 0 0 0\n CHANNELS 1 Xrotation\n JOINT Tip\n {\n  OFFSET 1 0 0\n  CHANNELS 0\n" + (
+        "  JOINT Top\n  {\n   OFFSET 1 0 0\n   CHANNELS 0\n  }\n }\n}\n"
+    )
+    lines = rows.strip().splitlines()
+    moved = "\n".join([*lines[:2], *(f"5 {line}" for line in lines[2:])]) + "\n"
+    text = head.replace("HIERARCHY\n", f"HIERARCHY\n{prop}") + "MOTION\n" + moved
+    read = read_bvh(write(tmp_path / "a.bvh", text), unit_m=0.01)
+    base = read_bvh(write(tmp_path / "b.bvh", SMALL), unit_m=0.01)
+    assert (read.names, read.parents) == (base.names, base.parents)
+    np.testing.assert_array_equal(read.positions, base.positions)
+    assert read.notes == ("2 roots; Hips, the person's, taken, Sword left out",)
+
+
+def test_the_line_at_fault_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"line 8: OFFSET '10 0 CHANNELS'.*three numbers"):
+        read_bvh(write(tmp_path / "a.bvh", SMALL.replace("OFFSET 10 0 0", "OFFSET 10 0")), unit_m=0.01)
+    with pytest.raises(ValueError, match=r"line 9: CHANNELS '6 Xposition.*expected a count"):
+        read_bvh(
+            write(tmp_path / "b.bvh", SMALL.replace("Yrotation Xrotation Zrotation", "Wrotation X Z")), unit_m=0.01
+        )

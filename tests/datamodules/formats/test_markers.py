@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from datamodules.formats import c3d
 from datamodules.formats.c3d import read_c3d
 from datamodules.formats.trc import read_trc
 
@@ -138,3 +139,30 @@ def test_a_subjects_name_is_taken_off_trc_markers_too(tmp_path: Path) -> None:
     prefixed = "\t".join([*names[:2], *(f"bob:{name}" if name else "" for name in names[2:])])
     path = write(tmp_path / "a.trc", TRC.replace(TRC.splitlines()[3], prefixed))
     assert read_trc(path).names == read_trc(write(tmp_path / "b.trc", TRC)).names
+
+
+def test_trc_frames_that_are_missing_are_told(tmp_path: Path) -> None:
+    head = TRC.splitlines()[:5]
+    head[2] = head[2].replace("100\t100\t3", "120\t120\t60")
+    rows = [f"{number + 1}\t{number / 120:.3f}\t1\t2\t3\t4\t5\t6" for number in range(60) if not 20 <= number < 30]
+    notes = read_trc(write(tmp_path / "a.trc", "\n".join([*head, *rows]) + "\n")).notes
+    assert any(note.startswith("suspicious: frame numbers skip from 20 to 31") for note in notes)
+    # Numbered anew, the times still tell.
+    again = [f"{place}\t{row.split(chr(9), 1)[1]}" for place, row in enumerate(rows)]
+    notes = read_trc(write(tmp_path / "b.trc", "\n".join([*head, *again]) + "\n")).notes
+    assert any(note.startswith("suspicious: times of the frames skip from") for note in notes)
+    assert not any("give the true one with fps" in note for note in notes)
+
+
+def test_c3d_points_without_a_label_are_left_out_and_counted(tmp_path: Path) -> None:
+    recording = read_c3d(write_c3d(tmp_path / "a.c3d", labels=["LASI", "", "RASI"]))
+    assert recording.names == ("LASI", "RASI")
+    assert recording.notes == ("1 of 3 points have no label; left out",)
+
+
+def test_labels_go_on_beyond_255(tmp_path: Path) -> None:
+    names, notes = c3d._name_points(["A", "B", "", "s:C"], 5)
+    assert names == ["A", "B", "", "s:C", ""]
+    assert notes == ("2 of 5 points have no label; left out",)
+    point = {"LABELS": {"value": ["A"] * 255}, "LABELS2": {"value": ["B"]}, "LABELS3": {"value": ["C"]}}
+    assert c3d._all_labels(point)[-3:] == ["A", "B", "C"]

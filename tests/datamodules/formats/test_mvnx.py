@@ -127,3 +127,20 @@ def test_broken_files_are_named(tmp_path: Path, walk: Motion, change: tuple[str,
 def test_entities_are_never_expanded(tmp_path: Path, walk: Motion) -> None:
     with pytest.raises(ValueError, match="declares a document type or entities"):
         read_motion(write_mvnx(tmp_path / "a.mvnx", walk, prolog=BOMB))
+
+
+@pytest.mark.parametrize("attribute", ['index="{}"', 'time="{}"'])
+def test_frames_that_are_missing_are_told_by_index_and_by_time(tmp_path: Path, walk: Motion, attribute: str) -> None:
+    text = write_mvnx(tmp_path / "a.mvnx", walk).read_text()
+    head, *frames = text.split('<frame time="')
+    frames = [frames[0], *(frame.partition('"')[2] for frame in frames[1:])]
+    for skipped in (range(0), range(10, 20)):
+        kept = [
+            f"<frame {attribute.format(number if 'index' in attribute else round(number * 1000 / walk.fps))}{frame}"
+            for number, frame in enumerate(frames[1:])
+            if number not in skipped
+        ]
+        path = tmp_path / "b.mvnx"
+        path.write_text(head + '<frame time="' + frames[0] + "".join(kept), encoding="utf-8")
+        found = [note for note in read_motion(path).notes if "skip from" in note]
+        assert len(found) == bool(skipped)

@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 from datamodules.clips.embedded import load_embedded
+from datamodules.motion_files.plausibility import find_drift, find_jumps
 from experiments.cli import main
-from experiments.commands.inspect_motion import find_drift, find_heading, find_jumps
+from experiments.commands.inspect_motion import find_heading
 from sim import Body, Motion
 
 

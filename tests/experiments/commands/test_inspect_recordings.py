@@ -212,10 +212,40 @@ def test_hapt_shows_the_ranges_of_its_phone():
     assert [line.split(";")[1] for line in wrong] == [" its range ends at 19.7 m/s^2", " its range ends at 10.0 rad/s"]
 
 
-@pytest.mark.parametrize(("name", "wrong"), [("dsads", 0), ("spsw_har", 1)])
+# Each of the five sites of DSADS has rows of zeros: the last second of a05/p1/s01 and the next.
+@pytest.mark.parametrize(("name", "wrong"), [("dsads", 5), ("spsw_har", 1)])
 def test_real_downloads(shared, tmp_path, name, wrong):
     with tarfile.open(shared / "data" / "imu" / f"{name}.tar.xz") as archive:
         keep = [m for m in archive if "/s01" in m.name or "/s02" in m.name or m.name.endswith("DATA")]
         archive.extractall(tmp_path, members=keep, filter="data")
     lines = inspect_recordings(name, tmp_path)
     assert len([line for line in lines if line.startswith("!")]) == wrong, lines
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "every", "warning"),
+    [
+        ("ax", -9999.0, 100, "! chest: accel reads up to -9999 m/s^2 in"),
+        ("ay", 0.0, 1, "! chest: accel's y never changes in 2 of 2 recordings"),
+        ("gz", 0.5, 1, "! chest: gyro's z never changes in 2 of 2 recordings"),
+    ],
+)
+def test_values_that_no_sensor_writes_are_named(tmp_path, column, value, every, warning):
+    accel, gyro, labels = _swinging()
+    values = accel if column[0] == "a" else gyro
+    values[::every, "xyz".index(column[1])] = value
+    lines = _inspect(tmp_path, accel, gyro, labels)
+    assert any(line.startswith(warning) for line in lines), lines
+
+
+def test_counts_get_the_factor_that_is_missing(tmp_path):
+    accel, gyro, labels = _swinging()
+    text = "\n".join(_inspect(tmp_path, accel / 3.8, gyro, labels))
+    assert "the numbers have to be multiplied by 3.8 (scale: of a csv_folder)" in text
+
+
+def test_no_scale_is_judged_where_the_two_hardly_agree(tmp_path):
+    accel, gyro, labels = _tumbling()
+    rng = np.random.default_rng(1)
+    lines = _inspect(tmp_path, accel, 5 * rng.permutation(gyro), labels)
+    assert not any("has to be multiplied" in line for line in lines)

@@ -37,7 +37,7 @@ def test_it_fits_the_set(name: str) -> None:
     assert content["data"]["class_path"] == "RealIMUDataModule"
     assert options["name"] == name
     data = RealIMUDataModule(**options)
-    assert data.num_channels == 6 * len(data.source.placements)
+    assert data.num_channels == 3 * len(data.source.channels) * len(data.source.placements)
     assert len(data.classes) == len(set(data.classes)) > 1
 
 

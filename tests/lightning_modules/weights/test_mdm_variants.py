@@ -210,7 +210,7 @@ def test_args_that_do_not_describe_the_weights_are_refused(args, message, tmp_pa
 
 def test_malformed_args_are_refused(tmp_path):
     path = write(tmp_path)
-    for content, message in ((b"{", "is no JSON"), (b"[]", "holds a list"), (b"\0\xff", "is no JSON")):
+    for content, message in ((b"{", "is no JSON"), (b"[]", "holds a list"), (b"\0\xff", "save it as UTF-8")):
         (tmp_path / "args.json").write_bytes(content)
         with pytest.raises(ValueError, match=message):
             load_mdm(path)

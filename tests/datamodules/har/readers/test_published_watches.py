@@ -115,9 +115,9 @@ def test_umafall(tmp_path):
     assert recording.placements == ("right_pocket", "chest", "waist", "right_wrist", "right_ankle")
     np.testing.assert_allclose(recording.accel, np.broadcast_to(UP, recording.accel.shape), rtol=1e-3, atol=1e-3)
     assert np.isnan(recording.gyro[:, 0]).all()
-    np.testing.assert_allclose(
-        recording.gyro[:, 1:], np.broadcast_to(TURN[1:], (*recording.gyro[:, 1:].shape,)), rtol=1e-4
-    )
+    # SensorTags' x and z are turned round into the axes of the accelerometer.
+    turned = np.broadcast_to(TURN[1:] * [-1.0, 1.0, -1.0], recording.gyro[:, 1:].shape)
+    np.testing.assert_allclose(recording.gyro[:, 1:], turned, rtol=1e-4)
 
 
 def _umafall_as_published(rng, values="{:.6f}"):
@@ -144,7 +144,7 @@ def test_umafall_spreads_stamps_that_come_in_bursts(tmp_path):
     (recording,) = load_recordings("umafall", tmp_path)
     assert recording.placements == ("right_pocket", "waist")
     swing = np.stack([recording.accel[:, 0, 0] / (0.5 * G), recording.accel[:, 1, 0] / (0.5 * G)])
-    swing = np.concatenate([swing, [recording.gyro[:, 1, 0] / (30 * DEG)]])[:, 3:-3]
+    swing = np.concatenate([swing, [recording.gyro[:, 1, 0] / (-30 * DEG)]])[:, 3:-3]
     time_s = np.arange(len(recording.accel))[3:-3] / 20
     # One delay for all of it: what is left is what the bursts would have cost.
     errors = [np.abs(swing - np.sin(2 * np.pi * 0.8 * (time_s + delay))).max() for delay in np.arange(0.05, 0.2, 0.002)]
