@@ -246,7 +246,10 @@ def test_recipes_here_are_all_there_are() -> None:
     [
         (["--model.trainable=lorra"], "trainable 'lorra' is unknown"),
         (["--model.sampling_steps=6"], "6 sampling steps were asked of a schedule of 5, expected 1 to 5"),
-        (["--model.cond_drop_prob=0", "--model.guidance=2.5"], "guidance is 2.5, but the model was trained with cond_drop_prob=0"),
+        (
+            ["--model.cond_drop_prob=0", "--model.guidance=2.5"],
+            "guidance is 2.5, but the model was trained with cond_drop_prob=0",
+        ),
     ],
 )
 def test_sampling_that_cannot_be_is_one_line(
