@@ -36,7 +36,8 @@ def build(root: Path, output: Path) -> None:
     print(f"{len(segments)} segments, {output.stat().st_size / 1e6:.2f} MB")
     for name, unit, step in (("accel", "m/s^2", STEP_ACCEL), ("gyro", "rad/s", STEP_GYRO)):
         few, half = np.quantile(noise_at_rest(segments, name), (0.05, 0.5))
-        print(f"{name}: noise lying {few:.4f} (5%) to {half:.4f} (half) {unit}, rounding {step / 12**0.5:.4f} {unit} RMS")
+        noise = f"noise lying {few:.4f} (5%) to {half:.4f} (half)"
+        print(f"{name}: {noise}, rounding {step / 12**0.5:.4f} {unit} RMS")
 
 
 def noise_at_rest(segments: Sequence[Recording], name: str) -> list[float]:

@@ -33,10 +33,10 @@ EMBEDDED_ACTIVITIES: Final = ("a01", "a02", "a03", "a04", "a05", "a06", "a09", "
 """Activity folders of the embedded part."""
 
 STEP_ACCEL: Final = 0.02
-"""Step of the embedded acceleration [m/s^2]: rounding adds 0.006 RMS, less than the units' own noise (build_dsads.py)."""
+"""Step of the embedded acceleration [m/s^2]: rounding adds 0.006 RMS, less than the noise itself (decision 050)."""
 
 STEP_GYRO: Final = 0.005
-"""Step of the embedded angular rate [rad/s]: rounding adds 0.0014 RMS, less than the units' own noise (build_dsads.py)."""
+"""Step of the embedded angular rate [rad/s]: rounding adds 0.0014 RMS, less than the noise itself (decision 050)."""
 
 _ARRAYS: Final = ("accel", "gyro", "accel_scale", "gyro_scale", "activity", "subject", "segment", "units", "rate_hz")
 

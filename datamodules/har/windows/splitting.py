@@ -29,26 +29,35 @@ def split_off_validation(windows: Windows, *, fraction: float, seed: int) -> tup
     Raises:
         ValueError: ``fraction`` is out of range, or there is only one subject and recording to split.
     """
+    held = draw_validation(windows, fraction=fraction, seed=seed)
+    if fraction and (not held.any() or held.all()):
+        raise ValueError(
+            f"{len(np.unique(windows.subjects))} subject and {len(np.unique(windows.recording))} recording cannot be "
+            "split into training and validation; give more recordings or val_fraction=0"
+        )
+    return windows.select(~held), windows.select(held)
+
+
+def draw_validation(windows: Windows, *, fraction: float, seed: int) -> NDArray[np.bool_]:
+    """Draw whom to hold out: a mask ``(N,)`` of what :func:`split_off_validation` parts, all of one kind if nothing can.
+
+    Raises:
+        ValueError: ``fraction`` is out of range.
+    """
     if not 0 <= fraction < 1:
         raise ValueError(f"val_fraction is {fraction}, expected a share in [0, 1) of the training subjects")
+    held = np.zeros(len(windows), dtype=np.bool_)
     if fraction == 0:
-        return windows, windows.select(np.zeros(len(windows), dtype=np.bool_))
+        return held
     rng = np.random.default_rng(seed)
     subjects = np.unique(windows.subjects)
     if len(subjects) > 1 and UNKNOWN_SUBJECT not in subjects:
-        held = np.isin(windows.subjects, _draw(subjects, fraction, rng))
-    else:
-        held = np.zeros(len(windows), dtype=np.bool_)
-        for label in np.unique(windows.labels):
-            recordings = np.unique(windows.recording[windows.labels == label])
-            if len(recordings) > 1:
-                held |= np.isin(windows.recording, _draw(recordings, fraction, rng))
-    if not held.any() or held.all():
-        raise ValueError(
-            f"{len(subjects)} subject and {len(np.unique(windows.recording))} recording cannot be split into training "
-            "and validation; give more recordings or val_fraction=0"
-        )
-    return windows.select(~held), windows.select(held)
+        return np.isin(windows.subjects, _draw(subjects, fraction, rng))
+    for label in np.unique(windows.labels):
+        recordings = np.unique(windows.recording[windows.labels == label])
+        if len(recordings) > 1:
+            held |= np.isin(windows.recording, _draw(recordings, fraction, rng))
+    return held
 
 
 def _draw(groups: NDArray[np.generic], fraction: float, rng: np.random.Generator) -> NDArray[np.generic]:

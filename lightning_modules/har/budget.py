@@ -1,0 +1,65 @@
+"""How long a network is trained: at most so many steps, and no longer than it helps held-out training windows.
+
+Early stopping as in Prechelt 1998, Early stopping - but when?, doi 10.1007/3-540-49430-8_3: the weights of the lowest
+loss on windows held out of the training side are kept.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import lightning
+from lightning.pytorch import Callback, Trainer
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TrainingBudget:
+    """How long a network is trained, whatever it is trained on.
+
+    Attributes:
+        steps: optimiser steps, at most.
+        batch_size: windows per step.
+        check_every: steps from one look at the held-out windows to the next.
+        patience: looks in a row that find no lower loss, after which the training ends.
+
+    Raises:
+        ValueError: an attribute is below one.
+    """
+
+    steps: int = 800
+    batch_size: int = 64
+    check_every: int = 50
+    patience: int = 6
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "check_every", "patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+
+
+class KeepBest(Callback):
+    """Keep the weights of the lowest ``val/loss``, give them back at the end, and end when they grow old.
+
+    Args:
+        patience: looks in a row that find no lower loss, after which the training ends.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self._patience, self._waited, self._lowest = patience, 0, float("inf")
+        self._weights: dict[str, Tensor] | None = None
+
+    def on_validation_end(self, trainer: Trainer, pl_module: lightning.LightningModule) -> None:
+        """Compare."""
+        loss = float(trainer.callback_metrics["val/loss"])
+        if loss < self._lowest:
+            self._lowest, self._waited, self._weights = loss, 0, deepcopy(pl_module.state_dict())
+        else:
+            self._waited += 1
+            trainer.should_stop = trainer.should_stop or self._waited >= self._patience
+
+    def on_fit_end(self, trainer: Trainer, pl_module: lightning.LightningModule) -> None:
+        """Give the best weights back."""
+        if self._weights is not None:
+            pl_module.load_state_dict(self._weights)
