@@ -26,6 +26,7 @@ from lightning_modules.har.forest import FeatureForest
 from lightning_modules.har.metrics import Predictions, Scores, score
 from lightning_modules.har.networks import NETWORKS
 from lightning_modules.har_classifier import HARClassifier, balanced_weights
+from lightning_modules.training.randomness import derive_seed
 from sim.names import check_name
 
 __all__ = ["CLASSIFIERS", "Predictions", "Scores", "score", "train_and_predict"]
@@ -43,7 +44,7 @@ def train_and_predict(
     *,
     seed: int,
     budget: TrainingBudget = TrainingBudget(),
-    held_out: NDArray[np.bool_] | None = None,
+    held_out: Sequence[NDArray[np.bool_]] = (),
     callbacks: Sequence[Callback] = (),
 ) -> Predictions:
     """Train one classifier and let it predict each test window.
@@ -56,9 +57,10 @@ def train_and_predict(
         test: raw windows to predict, of the same classes, channels, rate and length.
         seed: decides initial weights, order of batches, dropout, samples of the forest.
         budget: how long a network is trained; the forest has none.
-        held_out: which of the training windows ``(N,)`` a network is not trained on but stopped by, such as those of
-            one person; None, or a choice that leaves a class with no window to train on, trains on all of them for all
-            of the budget. The forest takes all.
+        held_out: for each network to be trained, whose probabilities are averaged, which of the training windows
+            ``(N,)`` it is not trained on but stopped by, such as those of one person. A choice of none, or one that
+            leaves a class with no window to train on, trains on all of them for all of the budget; so does the one
+            network where there is no choice. The forest takes all.
         callbacks: further Lightning callbacks, such as a progress bar.
 
     Returns:
@@ -75,15 +77,17 @@ def train_and_predict(
     if classifier == "forest":
         predicted = FeatureForest(seed=seed).fit(train).predict(test)
     else:
-        kept, watched = _part(train, held_out)
-        predicted = _train_network(classifier, kept, watched, test, seed, budget, callbacks)
+        parts = [_part(train, mask) for mask in held_out] or [(train, None)]
+        each = [
+            _train_network(classifier, kept, watched, test, derive_seed(seed, number), budget, callbacks)
+            for number, (kept, watched) in enumerate(parts)
+        ]
+        predicted = np.asarray(np.mean(each, axis=0).argmax(axis=1), dtype=np.int64)
     return Predictions(test.labels, predicted, test.subjects, test.classes)
 
 
-def _part(train: WindowSet, held_out: NDArray[np.bool_] | None) -> tuple[WindowSet, WindowSet | None]:
+def _part(train: WindowSet, held_out: NDArray[np.bool_]) -> tuple[WindowSet, WindowSet | None]:
     """What to train on and what to watch; None where nothing can be held out."""
-    if held_out is None:
-        return train, None
     if held_out.shape != train.labels.shape:
         raise ValueError(f"held_out has shape {held_out.shape}, expected {train.labels.shape}: one for each window")
     kept = train.select(~held_out)
@@ -99,7 +103,8 @@ def _train_network(
     seed: int,
     budget: TrainingBudget,
     callbacks: Sequence[Callback],
-) -> NDArray[np.int64]:
+) -> NDArray[np.float32]:
+    """Train one network; returns the probability of each class for each test window ``(N, K)``."""
     statistics = train.statistics()
     dataset = WindowDataset(train.normalised(statistics))
     sampler = RandomSampler(dataset, generator=torch.Generator().manual_seed(seed))
@@ -136,8 +141,7 @@ def _train_network(
     model.eval()
     with torch.inference_mode():
         signals = torch.from_numpy(test.normalised(statistics).signals)
-        logits = torch.cat([model(chunk) for chunk in signals.split(_CHUNK)])
-    return np.asarray(logits.argmax(dim=1).numpy(), dtype=np.int64)
+        return torch.cat([model(chunk).softmax(dim=1) for chunk in signals.split(_CHUNK)]).numpy()
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def _parse(args: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m experiments.har_eval.classifier_table", description="Classifiers trained on real people."
     )
     parser.add_argument("-c", "--config", type=Path, default=DEFAULT_CONFIG, help="YAML; the default is har_eval.yaml")
-    parser.add_argument("--sets", nargs="+", metavar="NAME", help="entries of sets in the YAML; all where none is named")
+    parser.add_argument("--sets", nargs="+", metavar="NAME", help="entries of its sets; all where none is named")
     parser.add_argument("--classifiers", nargs="+", metavar="NAME", help="all where none is named")
     parser.add_argument("--seed", type=int, default=0, help="of weights, batches, held-out people and the forest")
     parser.add_argument("--overrides", nargs="+", default=[], metavar="key=value", help="of the YAML")

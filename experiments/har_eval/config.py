@@ -156,7 +156,7 @@ class SetConfig:
 
 @dataclass(frozen=True)
 class ClassifierConfig:
-    """How long a network is trained; the same for every arm and for the real-to-real ceiling. The forest has none of it.
+    """How long a network is trained, the same for every arm and for the real-to-real ceiling; the forest has no steps.
 
     Attributes:
         steps: optimiser steps, at most.
@@ -165,6 +165,7 @@ class ClassifierConfig:
         patience: looks in a row that find no lower loss, after which the training ends.
         val_fraction: share of the training people, or virtual motions, held out for these looks; 0 for none, which
             trains on everybody for all of the steps.
+        networks: how many are trained, each with others held out; their probabilities are averaged.
     """
 
     steps: int = TrainingBudget.steps
@@ -172,6 +173,7 @@ class ClassifierConfig:
     check_every: int = TrainingBudget.check_every
     patience: int = TrainingBudget.patience
     val_fraction: float = 0.15
+    networks: int = 3
 
     @property
     def budget(self) -> TrainingBudget:

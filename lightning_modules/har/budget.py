@@ -28,10 +28,10 @@ class TrainingBudget:
         ValueError: an attribute is below one.
     """
 
-    steps: int = 800
+    steps: int = 300
     batch_size: int = 64
-    check_every: int = 50
-    patience: int = 6
+    check_every: int = 25
+    patience: int = 4
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "check_every", "patience"):

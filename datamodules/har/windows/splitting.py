@@ -38,8 +38,14 @@ def split_off_validation(windows: Windows, *, fraction: float, seed: int) -> tup
     return windows.select(~held), windows.select(held)
 
 
-def draw_validation(windows: Windows, *, fraction: float, seed: int) -> NDArray[np.bool_]:
-    """Draw whom to hold out: a mask ``(N,)`` of what :func:`split_off_validation` parts, all of one kind if nothing can.
+def draw_validation(windows: Windows, *, fraction: float, seed: int, turn: int = 0) -> NDArray[np.bool_]:
+    """Draw what :func:`split_off_validation` holds out: a mask ``(N,)``, all alike where nothing can be parted.
+
+    Args:
+        windows: the training windows.
+        fraction: share of the subjects (or recordings) to hold out, in [0, 1).
+        seed: in which order they take their turns.
+        turn: whose turn it is: another one holds out others, as far as there are enough.
 
     Raises:
         ValueError: ``fraction`` is out of range.
@@ -52,17 +58,17 @@ def draw_validation(windows: Windows, *, fraction: float, seed: int) -> NDArray[
     rng = np.random.default_rng(seed)
     subjects = np.unique(windows.subjects)
     if len(subjects) > 1 and UNKNOWN_SUBJECT not in subjects:
-        return np.isin(windows.subjects, _draw(subjects, fraction, rng))
+        return np.isin(windows.subjects, _draw(subjects, fraction, rng, turn))
     for label in np.unique(windows.labels):
         recordings = np.unique(windows.recording[windows.labels == label])
         if len(recordings) > 1:
-            held |= np.isin(windows.recording, _draw(recordings, fraction, rng))
+            held |= np.isin(windows.recording, _draw(recordings, fraction, rng, turn))
     return held
 
 
-def _draw(groups: NDArray[np.generic], fraction: float, rng: np.random.Generator) -> NDArray[np.generic]:
+def _draw(groups: NDArray[np.generic], fraction: float, rng: np.random.Generator, turn: int) -> NDArray[np.generic]:
     count = min(max(1, round(fraction * len(groups))), len(groups) - 1)
-    return rng.permutation(groups)[:count]
+    return np.roll(rng.permutation(groups), -turn * count)[:count]
 
 
 def split_off_last(windows: Windows, people: Sequence[str], *, fraction: float) -> tuple[Windows, Windows]:

@@ -81,7 +81,10 @@ class Classify(Task):
             test,
             seed=self.seed,
             budget=self.config.budget,
-            held_out=draw_validation(windows, fraction=self.config.val_fraction, seed=self.seed),
+            held_out=[
+                draw_validation(windows, fraction=self.config.val_fraction, seed=self.seed, turn=turn)
+                for turn in range(self.config.networks)
+            ],
         )
 
     def _training_windows(self, windows: WindowSet) -> WindowSet:
