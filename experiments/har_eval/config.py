@@ -162,7 +162,7 @@ class ClassifierConfig:
         steps: optimiser steps, at most.
         batch_size: windows per step.
         check_every: steps from one look at held-out training windows to the next.
-        patience: looks in a row that find no lower loss, after which the training ends.
+        patience: looks in a row that find nothing better, after which the training ends.
         val_fraction: share of the training people, or virtual motions, held out for these looks; 0 for none, which
             trains on everybody for all of the steps.
         networks: how many are trained, each with others held out; their probabilities are averaged.

@@ -101,18 +101,18 @@ def test_held_out_windows_that_it_does_not_help_end_the_training(classifier, mon
     assert trainers[-1].global_step == 60
 
 
-def test_the_weights_of_the_lowest_loss_come_back():
+def test_the_later_of_the_best_weights_come_back():
     model = torch.nn.Linear(1, 1)
     trainer = SimpleNamespace(callback_metrics={}, should_stop=False)
     keep = KeepBest(patience=2)
-    for number, loss in enumerate([0.5, 0.3, 0.4, 0.2, 0.2, float("nan")]):
+    for number, macro_f1 in enumerate([0.5, 0.7, 0.6, 0.8, 0.79, 0.3]):
         assert not trainer.should_stop
         torch.nn.init.constant_(model.weight, number)
-        trainer.callback_metrics["val/loss"] = torch.tensor(loss)
+        trainer.callback_metrics["val/macro_f1"] = torch.tensor(macro_f1)
         keep.on_validation_end(trainer, model)
     assert trainer.should_stop
     keep.on_fit_end(trainer, model)
-    assert model.weight.item() == 3
+    assert model.weight.item() == 4
 
 
 @pytest.mark.parametrize("classifier", CLASSIFIERS)
