@@ -1,8 +1,8 @@
 """How long a network is trained: at most so many steps, and no longer than it helps held-out training windows.
 
 Early stopping as in Prechelt 1998, Early stopping - but when?, doi 10.1007/3-540-49430-8_3: the weights that recognise
-most of the windows held out of the training side are kept. What they recognise counts and not their loss, which rises as
-a network gets surer of its few mistakes about a person, while it still learns.
+most of the windows held out of the training side are kept. What they recognise counts and not their loss, which rises
+as a network gets surer of its few mistakes about a person, while it still learns.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Final
 import lightning
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
-
 
 CHANCE: Final = 0.02
 """A difference in macro-F1 that says nothing: the standard error of a share of 0.9 of the 250 windows of a person."""
@@ -48,7 +47,8 @@ class TrainingBudget:
 class KeepBest(Callback):
     """Keep the weights of the highest ``val/macro_f1``, give them back at the end, and end when they grow old.
 
-    Of weights that differ by :data:`CHANCE` or less the later ones are kept: they have learnt for longer, at a lower rate.
+    Of weights that differ by :data:`CHANCE` or less the later ones are kept: they have learnt for longer, at last at a
+    low rate.
 
     Args:
         patience: looks in a row that find nothing better, after which the training ends.
