@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -46,8 +46,8 @@ def main(args: Sequence[str] | None = None) -> int:
     return 0
 
 
-def rate_classifiers(config: HarEvalConfig, entry: str, classifiers: Sequence[str], *, seed: int) -> list[str]:
-    """Train and test classifiers on the real people of an entry of ``sets``; returns rows of a table.
+def rate_classifiers(config: HarEvalConfig, entry: str, classifiers: Sequence[str], *, seed: int) -> Iterator[str]:
+    """Train and test classifiers on the real people of an entry of ``sets``; gives a row of a table for each.
 
     Seconds are those of the processor, predictions included, without those of reading the set.
 
@@ -55,7 +55,6 @@ def rate_classifiers(config: HarEvalConfig, entry: str, classifiers: Sequence[st
         ValueError: the set cannot be cut or split as the entry says.
     """
     real = RealWindows.of(entry, config)
-    rows = []
     console = Console(stderr=True)
     with TemporaryDirectory() as folder:
         root = Path(folder)
@@ -76,8 +75,7 @@ def rate_classifiers(config: HarEvalConfig, entry: str, classifiers: Sequence[st
                     Predictions(found["labels"], found["predictions"], found["subjects"], tuple(real.classes))
                 )
             figures = f"{scores.balanced_accuracy:.3f} | {scores.macro_f1:.3f} | {seconds:.1f}"
-            rows.append(f"| {entry} | {classifier} | {figures} |")
-    return rows
+            yield f"| {entry} | {classifier} | {figures} |"
 
 
 def _parse(args: Sequence[str] | None) -> argparse.Namespace:
