@@ -80,7 +80,7 @@ arms: setup  ## fine-tune the packaged prior on MOCAP=folder, ARMS="continued ac
 		$(BIN)/python -m experiments.tools.export_prior runs/finetune_$$arm $$arm --assets $(WEIGHTS) --docs $(PAGES) || exit; \
 	done
 
-baselines: setup  ## train MotionDiffuse-style and latent diffusion as the prior is trained, and package them (2.5 hours on one core)
+baselines: setup  ## train MotionDiffuse-style and latent diffusion as the prior is trained, and package them (6 hours on one core)
 	for name in $(BASELINES); do \
 		IMUFORGE_MOCAP=$(MOCAP) $(BIN)/lightning fit -c experiments/baselines/$$name.yaml --ckpt_path last $(ARGS) && \
 		$(BIN)/python -m experiments.tools.export_prior runs/$$name $$name --assets $(WEIGHTS) --docs $(PAGES) || exit; \

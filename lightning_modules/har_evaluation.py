@@ -1,13 +1,13 @@
 """Train a classifier on some windows, predict others, score: the one evaluation that TSTR and TRTR go through.
 
 "Train on synthetic, test on real" is due to Esteban, Hyland and Rätsch 2017, arXiv 1706.02633, section 4.1. Whatever
-is fitted (normalisation, class weights, forest, network) is fitted on the training windows alone.
+is fitted (normalisation, class weights, forest, network) and whatever is chosen (when to stop) is on the training
+windows alone.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,16 +21,20 @@ from torch.utils.data import RandomSampler
 
 from datamodules.har.windows.loading import WindowDataset, make_loader
 from datamodules.har.windows.window_set import WindowSet
+from lightning_modules.har.budget import KeepBest, TrainingBudget
 from lightning_modules.har.forest import FeatureForest
 from lightning_modules.har.metrics import Predictions, Scores, score
 from lightning_modules.har.networks import NETWORKS
 from lightning_modules.har_classifier import HARClassifier, balanced_weights
+from lightning_modules.training.randomness import derive_seed
 from sim.names import check_name
 
 __all__ = ["CLASSIFIERS", "Predictions", "Scores", "score", "train_and_predict"]
 
 CLASSIFIERS = (*NETWORKS, "forest")
 """Names that :func:`train_and_predict` knows."""
+
+_CHUNK = 1024
 
 
 def train_and_predict(
@@ -39,9 +43,8 @@ def train_and_predict(
     test: WindowSet,
     *,
     seed: int,
-    max_epochs: int = 20,
-    step_limits: tuple[int, int] = (200, 400),
-    batch_size: int = 128,
+    budget: TrainingBudget = TrainingBudget(),
+    held_out: Sequence[NDArray[np.bool_]] = (),
     callbacks: Sequence[Callback] = (),
 ) -> Predictions:
     """Train one classifier and let it predict each test window.
@@ -53,10 +56,11 @@ def train_and_predict(
         train: raw windows to train on; nothing else is fitted on.
         test: raw windows to predict, of the same classes, channels, rate and length.
         seed: decides initial weights, order of batches, dropout, samples of the forest.
-        max_epochs: passes over the training windows, within ``step_limits``; the forest has none.
-        step_limits: least and most optimiser steps, so that a small set is passed over more often and a large one
-            costs no more than it must.
-        batch_size: windows per step; the forest has none.
+        budget: how long a network is trained; the forest has none.
+        held_out: for each network to be trained, whose probabilities are averaged, which of the training windows
+            ``(N,)`` it is not trained on but stopped by, such as those of one person. A choice of none, or one that
+            leaves a class with no window to train on, trains on all of them for all of the budget; so does the one
+            network where there is no choice. The forest takes all.
         callbacks: further Lightning callbacks, such as a progress bar.
 
     Returns:
@@ -73,24 +77,41 @@ def train_and_predict(
     if classifier == "forest":
         predicted = FeatureForest(seed=seed).fit(train).predict(test)
     else:
-        steps = min(max(max_epochs * math.ceil(len(train) / batch_size), step_limits[0]), step_limits[1])
-        predicted = _train_network(classifier, train, test, seed, steps, batch_size, callbacks)
+        parts = [_part(train, mask) for mask in held_out] or [(train, None)]
+        each = [
+            _train_network(classifier, kept, watched, test, derive_seed(seed, number), budget, callbacks)
+            for number, (kept, watched) in enumerate(parts)
+        ]
+        predicted = np.asarray(np.mean(each, axis=0).argmax(axis=1), dtype=np.int64)
     return Predictions(test.labels, predicted, test.subjects, test.classes)
+
+
+def _part(train: WindowSet, held_out: NDArray[np.bool_]) -> tuple[WindowSet, WindowSet | None]:
+    """What to train on and what to watch; None where nothing can be held out."""
+    if held_out.shape != train.labels.shape:
+        raise ValueError(f"held_out has shape {held_out.shape}, expected {train.labels.shape}: one for each window")
+    kept = train.select(~held_out)
+    whole = bool(((kept.counts() > 0) == (train.counts() > 0)).all())
+    return (kept, train.select(held_out)) if held_out.any() and whole else (train, None)
 
 
 def _train_network(
     network: str,
     train: WindowSet,
+    watched: WindowSet | None,
     test: WindowSet,
     seed: int,
-    steps: int,
-    batch_size: int,
+    budget: TrainingBudget,
     callbacks: Sequence[Callback],
-) -> NDArray[np.int64]:
+) -> NDArray[np.float32]:
+    """Train one network; returns the probability of each class for each test window ``(N, K)``."""
     statistics = train.statistics()
     dataset = WindowDataset(train.normalised(statistics))
     sampler = RandomSampler(dataset, generator=torch.Generator().manual_seed(seed))
-    batches = make_loader(dataset, batch_size=min(batch_size, len(train)), sampler=sampler)
+    batches = make_loader(dataset, batch_size=min(budget.batch_size, len(train)), sampler=sampler)
+    looks = None
+    if watched is not None:
+        looks = make_loader(WindowDataset(watched.normalised(statistics)), batch_size=_CHUNK)
     # Initial weights and dropout can draw from no generator but the global one.
     with torch.random.fork_rng(devices=[]), _quiet_lightning():
         torch.manual_seed(seed)
@@ -104,8 +125,10 @@ def _train_network(
             accelerator="cpu",
             devices=1,
             max_epochs=-1,
-            max_steps=steps,
-            callbacks=list(callbacks),
+            max_steps=budget.steps,
+            val_check_interval=budget.check_every,
+            check_val_every_n_epoch=None,
+            callbacks=[*callbacks, *([] if looks is None else [KeepBest(budget.patience)])],
             # Inside a SLURM job this small training is still one process of its own.
             plugins=[LightningEnvironment()],
             logger=False,
@@ -114,12 +137,11 @@ def _train_network(
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        trainer.fit(model, train_dataloaders=batches)
+        trainer.fit(model, train_dataloaders=batches, val_dataloaders=looks)
     model.eval()
     with torch.inference_mode():
         signals = torch.from_numpy(test.normalised(statistics).signals)
-        logits = torch.cat([model(chunk) for chunk in signals.split(1024)])
-    return np.asarray(logits.argmax(dim=1).numpy(), dtype=np.int64)
+        return torch.cat([model(chunk).softmax(dim=1) for chunk in signals.split(_CHUNK)]).numpy()
 
 
 @contextmanager

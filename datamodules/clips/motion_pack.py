@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from datamodules.byte_planes import gather_bytes, spread_bytes
 from datamodules.clips.captions import caption_clip
 from datamodules.clips.clip import Clip
 from datamodules.splits import Split
@@ -127,19 +128,9 @@ def write_pack(path: str | Path, clips: Sequence[tuple[PackedClip, Motion]]) -> 
             allow_pickle=False,
             about=np.array(json.dumps(about)),
             # Channel by channel and byte by byte: what is alike lies together.
-            vectors=_spread(vectors),
-            moves=_spread(moves),
+            vectors=spread_bytes(vectors),
+            moves=spread_bytes(moves),
         )
-
-
-def _spread(values: NDArray[np.int16]) -> NDArray[np.uint8]:
-    columns = np.ascontiguousarray(values.T)
-    return np.stack([(columns.view(np.uint16) >> 8).astype(np.uint8), columns.view(np.uint16).astype(np.uint8)])
-
-
-def _gather(planes: NDArray[np.uint8]) -> NDArray[np.int16]:
-    words = (planes[0].astype(np.uint16) << 8) | planes[1]
-    return np.ascontiguousarray(words.view(np.int16).T)
 
 
 @cache
@@ -167,4 +158,4 @@ def _read_about() -> tuple[PackedClip, ...]:
 def _open_arrays() -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     file = resources.files("datamodules").joinpath(PACK)
     with resources.as_file(file) as path, np.load(path, allow_pickle=False) as data:
-        return _gather(data["vectors"]), _gather(data["moves"])
+        return gather_bytes(data["vectors"]), gather_bytes(data["moves"])

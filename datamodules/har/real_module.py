@@ -109,8 +109,10 @@ class RealIMUDataModule(WindowDataModule):
         folder = None if root is None else Path(root).expanduser()
         names = tuple(cut.placements or self._set.placements or (self._set.sites(folder) if self._set.sites else ()))
         self._cutter = Cutter.of(cut, classes, label_map=label_map, broader=broader)
-        if self._set.labels:  # else only the files say
-            check_classes(self._cutter, self._set.labels)
+        labels = self._set.labels_at(None if root is None else Path(root))
+        if labels:  # else only the files say
+            _check_embedded(self._cutter, labels, self._set.labels, name)
+            check_classes(self._cutter, labels)
         check_split(self._set, name, split, self._test_subjects, fold=fold)
         check_placements(names, self._set, name)
         self.source = RealStreams(
@@ -191,6 +193,17 @@ def check_classes(cutter: Cutter, labels: tuple[str, ...]) -> None:
                 f"activity {name!r} is in the set only as {', '.join(finer)}; give broader: true, or a label_map"
             )
         check_name(name, reachable, "activity")
+
+
+def _check_embedded(cutter: Cutter, here: tuple[str, ...], everywhere: tuple[str, ...], name: str) -> None:
+    reached = {cutter.class_of(label) for label in here}
+    lacking = {cutter.class_of(label) for label in everywhere} - reached
+    absent = [each for index, each in enumerate(cutter.classes) if index in lacking]
+    if absent:
+        raise ValueError(
+            f"{', '.join(absent)} of {name} does not come with this package, expected some of {', '.join(here)}; give "
+            "the folder of the whole set as root"
+        )
 
 
 def check_placements(placements: tuple[str, ...], real: RealSet, name: str) -> None:

@@ -66,8 +66,8 @@ def load_recordings(
 
     Args:
         name: one of :data:`READERS`.
-        root: folder that holds it; None for a set that a pip package brings (``hapt``, ``basic_motions``); for
-            ``csv_folder`` the YAML that describes the set.
+        root: folder that holds it; None for a set that a pip package brings (``hapt``, ``basic_motions``) or of which a
+            part comes with this one (``dsads``); for ``csv_folder`` the YAML that describes the set.
         on_bad_file: ``error`` stops at the first bad file; ``skip`` leaves it out and counts it.
         max_gap_s: longest stretch to interpolate over [s]; longer gaps in the time stamps split a recording, longer
             runs of missing values stay NaN.

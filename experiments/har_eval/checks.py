@@ -63,8 +63,10 @@ def check_config(config: HarEvalConfig) -> None:
         _check_recordings(name, config)
     for name, classifier in config.classifiers.items():
         check_name(name, CLASSIFIERS, "classifier in classifiers")
-        for key in ("steps", "batch_size"):
+        for key in ("steps", "batch_size", "check_every", "patience", "networks"):
             _check_positive(f"classifiers.{name}.{key}", getattr(classifier, key))
+        if not 0 <= (share := classifier.val_fraction) < 1:
+            raise ValueError(f"classifiers.{name}.val_fraction is {share}, expected a share in [0, 1)")
 
 
 def _check_generation(generation: GenerationConfig) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiments.har_eval.arm_config import ArmConfig, ComparisonConfig, FineTuningConfig
+from lightning_modules.har.budget import TrainingBudget
 from sim.sensor_errors import SensorErrors, make_errors
 
 MOUNTINGS = ("declared", "axis_permutations")
@@ -155,15 +156,29 @@ class SetConfig:
 
 @dataclass(frozen=True)
 class ClassifierConfig:
-    """How a classifier is trained; the same for every arm and for the real-to-real ceiling.
+    """How long a network is trained, the same for every arm and for the real-to-real ceiling; the forest has no steps.
 
     Attributes:
-        steps: optimiser steps; the forest has none.
-        batch_size: windows per step; the forest has none.
+        steps: optimiser steps, at most.
+        batch_size: windows per step.
+        check_every: steps from one look at held-out training windows to the next.
+        patience: looks in a row that find nothing better, after which the training ends.
+        val_fraction: share of the training people, or virtual motions, held out for these looks; 0 for none, which
+            trains on everybody for all of the steps.
+        networks: how many are trained, each with others held out; their probabilities are averaged.
     """
 
-    steps: int = 250
-    batch_size: int = 128
+    steps: int = TrainingBudget.steps
+    batch_size: int = TrainingBudget.batch_size
+    check_every: int = TrainingBudget.check_every
+    patience: int = TrainingBudget.patience
+    val_fraction: float = 0.15
+    networks: int = 3
+
+    @property
+    def budget(self) -> TrainingBudget:
+        """What of it the training itself is told."""
+        return TrainingBudget(self.steps, self.batch_size, self.check_every, self.patience)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,12 @@ class Scores:
     support: Mapping[str, int]
     confusion: NDArray[np.int64]
 
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean share recognised of the classes that there are test windows of, in [0, 1]."""
+        there = self.confusion.sum(axis=1)
+        return float(np.mean(np.diagonal(self.confusion)[there > 0] / there[there > 0]))
+
 
 def score(predictions: Predictions) -> Scores:
     """Score predictions with torchmetrics.

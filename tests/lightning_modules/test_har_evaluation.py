@@ -1,15 +1,20 @@
 """One evaluation for all classifiers: deterministic, without leaks, without side effects."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from datamodules.har.windows.window_set import WindowSet
+from lightning_modules import har_evaluation
+from lightning_modules.har.budget import KeepBest, TrainingBudget
 from lightning_modules.har.forest import FeatureForest
+from lightning_modules.har.networks import NETWORKS
 from lightning_modules.har_evaluation import CLASSIFIERS, score, train_and_predict
 
 CHANNELS = tuple(f"{group}_{axis}" for group in ("accel", "gyro") for axis in "xyz")
-QUICK = {"max_epochs": 1, "step_limits": (30, 30), "batch_size": 32}
+QUICK = {"budget": TrainingBudget(steps=30, batch_size=32)}
 
 
 def _windows(count=120, seed=0, classes=("still", "moving"), labels=None):
@@ -68,11 +73,63 @@ def test_class_without_training_windows_stays_in_the_score(classifier):
 
 
 def test_seed_changes_the_outcome():
-    train, test = _windows(20), _windows(200, seed=1)
-    test.signals[:] += np.random.default_rng(0).standard_normal(test.signals.shape)
-    options = {"max_epochs": 1, "step_limits": (2, 2), "batch_size": 8}
+    train, test = _windows(40), _windows(200, seed=1)
+    np.random.default_rng(0).shuffle(train.labels)  # what is learnt by heart of no rule is a matter of the seed
+    options = {"budget": TrainingBudget(steps=20, batch_size=8)}
     outcomes = [train_and_predict("cnn", train, test, seed=s, **options).predictions for s in range(3)]
     assert any((outcomes[0] != other).any() for other in outcomes[1:])
+
+
+@pytest.mark.parametrize("classifier", NETWORKS)
+def test_held_out_windows_that_it_does_not_help_end_the_training(classifier, monkeypatch):
+    """Their labels say the contrary of the others': the more is learnt, the worse for them."""
+    trainers = []
+
+    class Noted(har_evaluation.Trainer):
+        def __init__(self, **options):
+            super().__init__(**options)
+            trainers.append(self)
+
+    monkeypatch.setattr(har_evaluation, "Trainer", Noted)
+    train, test = _windows(), _windows(seed=1)
+    held_out = train.subjects == "s0"
+    train.labels[held_out] = 1 - train.labels[held_out]
+    budget = TrainingBudget(steps=500, batch_size=32, check_every=10, patience=3)
+    train_and_predict(classifier, train, test, seed=0, budget=budget, held_out=[held_out])
+    assert 30 <= trainers[-1].global_step < 500
+    train_and_predict(classifier, train, test, seed=0, budget=TrainingBudget(steps=60, batch_size=32))
+    assert trainers[-1].global_step == 60
+
+
+def test_the_later_of_the_best_weights_come_back():
+    model = torch.nn.Linear(1, 1)
+    trainer = SimpleNamespace(callback_metrics={}, should_stop=False)
+    keep = KeepBest(patience=2)
+    for number, macro_f1 in enumerate([0.5, 0.7, 0.6, 0.8, 0.79, 0.3]):
+        assert not trainer.should_stop
+        torch.nn.init.constant_(model.weight, number)
+        trainer.callback_metrics["val/macro_f1"] = torch.tensor(macro_f1)
+        keep.on_validation_end(trainer, model)
+    assert trainer.should_stop
+    keep.on_fit_end(trainer, model)
+    assert model.weight.item() == 4
+
+
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+def test_where_nothing_can_be_held_out_all_is_trained_on(classifier):
+    train, test = _windows(), _windows(seed=1)
+    everything = train_and_predict(classifier, train, test, seed=0, **QUICK).predictions
+    for held_out in (np.zeros(120, dtype=bool), train.labels == 1):  # nobody; a whole class
+        other = train_and_predict(classifier, train, test, seed=0, held_out=[held_out], **QUICK).predictions
+        np.testing.assert_array_equal(other, everything)
+    with pytest.raises(ValueError, match=r"held_out has shape .3,., expected .120,.: one for each window"):
+        train_and_predict("cnn", train, test, seed=0, held_out=[np.zeros(3, dtype=bool)], **QUICK)
+
+
+def test_a_budget_of_nothing_is_refused():
+    for name in ("steps", "batch_size", "check_every", "patience"):
+        with pytest.raises(ValueError, match=f"{name} is 0, expected at least 1"):
+            TrainingBudget(**{name: 0})
 
 
 def test_bad_arguments_are_named():

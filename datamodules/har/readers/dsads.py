@@ -1,8 +1,8 @@
 """DSADS: Daily and Sports Activities, five Xsens MTx units, 19 activities, 8 people, 25 Hz.
 
 Altun, Barshan, Tunçel 2010, Comparative study on classifying human activities with miniature inertial and magnetic
-sensors, doi 10.1016/j.patcog.2010.04.019; UCI data set 256, CC BY 4.0. The user downloads it, or has a selection of its
-segments as one file of arrays (:mod:`datamodules.har.readers.dsads_pack`).
+sensors, doi 10.1016/j.patcog.2010.04.019; UCI data set 256, CC BY 4.0. Nine of the activities, of all eight people,
+come with this package (:mod:`datamodules.har.readers.dsads_pack`); the whole set the user downloads.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.har.parsing.number_table import read_number_table
-from datamodules.har.readers.dsads_pack import UNITS, find_pack, read_pack
+from datamodules.har.readers.dsads_pack import EMBEDDED, EMBEDDED_ACTIVITIES, UNITS, find_pack, read_pack
 from datamodules.har.recordings.building import RecordingFacts, record_even
 from datamodules.har.recordings.reading import Reading, SetFiles
 from datamodules.har.recordings.real_set import RealSet
 from datamodules.har.recordings.recording import Recording
+from datamodules.har.recordings.sources import embedded_file
 
 RATE_HZ = 25.0
 """Sampling rate according to the set's page [Hz]."""
@@ -65,7 +66,8 @@ def read_dsads(root: Path | None, reading: Reading) -> Iterator[Recording]:
 
     Args:
         root: folder that holds ``data/aNN/pN/sNN.txt``, or ``aNN/pN/sNN.txt``; or a ``dsads*.npz`` of segments, or the
-            folder that holds one.
+            folder that holds one; None for the embedded part: every other segment of walking, running, jumping, stairs
+            up and down, standing, sitting, lying on the back and on the right side.
         reading: rules of this pass.
 
     Yields:
@@ -110,4 +112,4 @@ def _record(
     return record_even(accel, gyro, ACTIVITIES[folder], facts, placements=PLACEMENTS, rate_hz=RATE_HZ, reading=reading)
 
 
-SET = RealSet(read_dsads, ACTIVITIES, PLACEMENTS)
+SET = RealSet(read_dsads, ACTIVITIES, PLACEMENTS, sources=embedded_file(EMBEDDED), embedded=EMBEDDED_ACTIVITIES)

@@ -35,6 +35,15 @@ def packaged_files(distribution: str, *names: str) -> Sources:
     return find
 
 
+def embedded_file(path: Path) -> Sources:
+    """Files of a folder, or, where none is given, the one that comes with this package."""
+
+    def list_files(root: Path | None) -> list[Path]:
+        return files_below(root) if root is not None else [path]
+
+    return list_files
+
+
 def digest_of(parts: Iterable[str]) -> str:
     """Return twenty hexadecimal digits that stand for these texts."""
     digest = hashlib.sha256()
@@ -61,4 +70,10 @@ def reader_sources() -> list[Path]:
     """Return the modules that decide what a pack holds; how windows are cut, turned or augmented is none of them."""
     har = Path(__file__).parents[1]
     folders = [path for name in _READER_FOLDERS for path in (har / name).glob("*.py")]
-    return sorted([*folders, *(har / f"{name}.py" for name in _READER_MODULES), har.parent / "packs.py"])
+    return sorted(
+        [
+            *folders,
+            *(har / f"{name}.py" for name in _READER_MODULES),
+            *(har.parent / f"{name}.py" for name in ("byte_planes", "packs")),
+        ]
+    )

@@ -29,31 +29,46 @@ def split_off_validation(windows: Windows, *, fraction: float, seed: int) -> tup
     Raises:
         ValueError: ``fraction`` is out of range, or there is only one subject and recording to split.
     """
-    if not 0 <= fraction < 1:
-        raise ValueError(f"val_fraction is {fraction}, expected a share in [0, 1) of the training subjects")
-    if fraction == 0:
-        return windows, windows.select(np.zeros(len(windows), dtype=np.bool_))
-    rng = np.random.default_rng(seed)
-    subjects = np.unique(windows.subjects)
-    if len(subjects) > 1 and UNKNOWN_SUBJECT not in subjects:
-        held = np.isin(windows.subjects, _draw(subjects, fraction, rng))
-    else:
-        held = np.zeros(len(windows), dtype=np.bool_)
-        for label in np.unique(windows.labels):
-            recordings = np.unique(windows.recording[windows.labels == label])
-            if len(recordings) > 1:
-                held |= np.isin(windows.recording, _draw(recordings, fraction, rng))
-    if not held.any() or held.all():
+    held = draw_validation(windows, fraction=fraction, seed=seed)
+    if fraction and (not held.any() or held.all()):
         raise ValueError(
-            f"{len(subjects)} subject and {len(np.unique(windows.recording))} recording cannot be split into training "
-            "and validation; give more recordings or val_fraction=0"
+            f"{len(np.unique(windows.subjects))} subject and {len(np.unique(windows.recording))} recording cannot be "
+            "split into training and validation; give more recordings or val_fraction=0"
         )
     return windows.select(~held), windows.select(held)
 
 
-def _draw(groups: NDArray[np.generic], fraction: float, rng: np.random.Generator) -> NDArray[np.generic]:
+def draw_validation(windows: Windows, *, fraction: float, seed: int, turn: int = 0) -> NDArray[np.bool_]:
+    """Draw what :func:`split_off_validation` holds out: a mask ``(N,)``, all alike where nothing can be parted.
+
+    Args:
+        windows: the training windows.
+        fraction: share of the subjects (or recordings) to hold out, in [0, 1).
+        seed: in which order they take their turns.
+        turn: whose turn it is: another one holds out others, as far as there are enough.
+
+    Raises:
+        ValueError: ``fraction`` is out of range.
+    """
+    if not 0 <= fraction < 1:
+        raise ValueError(f"val_fraction is {fraction}, expected a share in [0, 1) of the training subjects")
+    held = np.zeros(len(windows), dtype=np.bool_)
+    if fraction == 0:
+        return held
+    rng = np.random.default_rng(seed)
+    subjects = np.unique(windows.subjects)
+    if len(subjects) > 1 and UNKNOWN_SUBJECT not in subjects:
+        return np.isin(windows.subjects, _draw(subjects, fraction, rng, turn))
+    for label in np.unique(windows.labels):
+        recordings = np.unique(windows.recording[windows.labels == label])
+        if len(recordings) > 1:
+            held |= np.isin(windows.recording, _draw(recordings, fraction, rng, turn))
+    return held
+
+
+def _draw(groups: NDArray[np.generic], fraction: float, rng: np.random.Generator, turn: int) -> NDArray[np.generic]:
     count = min(max(1, round(fraction * len(groups))), len(groups) - 1)
-    return rng.permutation(groups)[:count]
+    return np.roll(rng.permutation(groups), -turn * count)[:count]
 
 
 def split_off_last(windows: Windows, people: Sequence[str], *, fraction: float) -> tuple[Windows, Windows]:

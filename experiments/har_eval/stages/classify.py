@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from datamodules.har.windows.splitting import list_subjects
+from datamodules.har.windows.splitting import draw_validation, list_subjects
 from datamodules.har.windows.turning import turned_copies
 from datamodules.har.windows.window_set import WindowSet
 from experiments.har_eval.config import ClassifierConfig
@@ -74,13 +74,17 @@ class Classify(Task):
         )
 
     def _predict(self, train: WindowSet, test: WindowSet) -> Predictions:
+        windows = self._training_windows(train)
         return train_and_predict(
             self.classifier,
-            self._training_windows(train),
+            windows,
             test,
             seed=self.seed,
-            step_limits=(self.config.steps, self.config.steps),
-            batch_size=self.config.batch_size,
+            budget=self.config.budget,
+            held_out=[
+                draw_validation(windows, fraction=self.config.val_fraction, seed=self.seed, turn=turn)
+                for turn in range(self.config.networks)
+            ],
         )
 
     def _training_windows(self, windows: WindowSet) -> WindowSet:

@@ -94,7 +94,8 @@ class Simulate(Task):
                     recording,
                     activity,
                     classes=self.real.classes,
-                    subjects=[f"virtual{repeat}.{number}.{index}" for index in range(part.rotations.shape[0])],
+                    # Of whoever moves so, on whatever body: who is held out is held out in all repeats.
+                    subjects=[f"virtual{number}.{index}" for index in range(part.rotations.shape[0])],
                     window_s=self.real.window_s,
                     overlap=self.real.overlap,
                     rate_hz=self.real.rate_hz,

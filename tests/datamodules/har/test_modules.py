@@ -10,7 +10,7 @@ import torch
 from datamodules.batches import IMUBatch
 from datamodules.har import RealIMUDataModule, VirtualIMUDataModule, WindowDataModule
 from datamodules.har.readers.hapt import TEST_SUBJECTS
-from datamodules.har.windows.splitting import split_off_validation
+from datamodules.har.windows.splitting import draw_validation, split_off_validation
 from datamodules.har.windows.window_set import WindowSet
 from sim.recording import ImuRecording
 
@@ -100,6 +100,18 @@ def test_without_people_recordings_stay_whole_and_classes_on_both_sides():
     train, val = split_off_validation(windows, fraction=0.1, seed=0)
     assert not set(train.recording) & set(val.recording)
     assert (val.counts() > 0).all()
+
+
+def test_in_turn_others_are_held_out_until_all_have_been():
+    windows = _windows()
+    people = set(windows.subjects.tolist())
+    held = [draw_validation(windows, fraction=0.2, seed=3, turn=turn) for turn in range(len(people) + 1)]
+    names = [set(windows.subjects[mask].tolist()) for mask in held]
+    assert all(len(each) == 1 for each in names)
+    assert set().union(*names[:-1]) == people
+    assert names[-1] == names[0]
+    _, first = split_off_validation(windows, fraction=0.2, seed=3)
+    assert set(first.subjects.tolist()) == names[0]
 
 
 def test_validation_of_one_recording_is_refused():

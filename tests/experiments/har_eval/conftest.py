@@ -68,6 +68,7 @@ def sizes(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str
         "sets.hapt.train_windows_per_class=30",
         "sets.basic_motions.train_windows_per_class=30",
         "classifiers.cnn.steps=8",
+        "classifiers.cnn.networks=1",
         "resamples=100",
         "processes=1",
         f"cache={cache_dir}",

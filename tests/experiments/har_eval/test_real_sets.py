@@ -15,6 +15,7 @@ from datamodules.har.readers.dsads_pack import UNITS
 from datamodules.har.windows.window_set import WindowSet
 from experiments.arms.clips import load_clips
 from experiments.har_eval.checks import load_config
+from experiments.har_eval.classifier_table import main as rate
 from experiments.har_eval.command import main
 from experiments.har_eval.config import HarEvalConfig
 from experiments.har_eval.plan import make_plan
@@ -57,6 +58,13 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def config(pack: Path) -> HarEvalConfig:
     return load_config(DSADS, [f"roots.dsads={pack}"])
+
+
+def test_no_path_takes_the_embedded_people_and_a_path_goes_before(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IMUFORGE_DSADS", raising=False)
+    assert {RealWindows.of(name, load_config(DSADS)).root for name in ("six_chest", "postures_chest")} == {None}
+    monkeypatch.setenv("IMUFORGE_DSADS", str(pack))
+    assert RealWindows.of("six_chest", load_config(DSADS)).root == pack
 
 
 def test_the_shipped_questions_are_of_one_set(config: HarEvalConfig) -> None:
@@ -149,7 +157,6 @@ def test_virtual_boxes_lie_as_the_reader_says(
             "roots.dsads=nowhere",
             r"sets\.six_chest: no data/aNN.* in root nowhere .*archive\.ics\.uci.*roots\.dsads=PATH",
         ),
-        ("roots.dsads=null", r"sets\.six_chest: no data/aNN.*no folder was given.*archive\.ics\.uci\.edu"),
         ("sets.six_chest.split=people", r"unknown sets\.six_chest\.split 'people', expected one of"),
         ("sets.six_chest.split=official", r"sets\.six_chest: dsads has no official split; give split: loso"),
         ("sets.six_chest.recorded_at=[chst]", r"unknown placement 'chst'.*did you mean chest"),
@@ -174,3 +181,54 @@ def test_people_who_are_not_named_cannot_be_left_out(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit):
         main(["sets.basic_motions.split=loso"])
     assert "basic_motions does not say who wore the sensors" in capsys.readouterr().err
+
+
+def test_what_cannot_be_told_apart_is_recognised_by_chance(pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = [f"roots.dsads={pack}", "classifiers.cnn.steps=2", "classifiers.cnn.networks=1"]
+    chosen = ["--sets", "six_chest", "--classifiers", "forest", "cnn"]
+    assert rate(["-c", str(DSADS), *chosen, "--overrides", *small]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| six_chest")]
+    # All windows are alike, so one of six classes is predicted throughout.
+    assert [re.findall(r"[\w.]+", row)[1:3] for row in rows] == [["forest", "0.167"], ["cnn", "0.167"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sets", "six_chst"], r"unknown entry of sets 'six_chst'.*did you mean six_chest"),
+        (["--classifiers", "cn"], r"unknown classifier 'cn'.*did you mean cnn"),
+        (["--overrides", "classifiers.cnn.patience=0"], r"classifiers\.cnn\.patience is 0, expected > 0"),
+        (["--overrides", "classifiers.cnn.val_fraction=1"], r"classifiers\.cnn\.val_fraction is 1.*share in \[0, 1\)"),
+    ],
+)
+def test_a_table_of_what_there_is_not_is_refused(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        rate(["-c", str(DSADS), *options])
+    error = capsys.readouterr().err
+    assert left.value.code == 2
+    assert len(error.splitlines()) == 1
+    assert re.search(message, error), error
+
+
+def test_who_stops_the_networks_is_never_who_is_tested(
+    config: HarEvalConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(config)
+    real = plan.real["six_chest"]
+    real.run(Inputs([]), tmp_path)
+    stoppers: list[tuple[str, list[set[str]]]] = []
+
+    def predict(_: str, train: WindowSet, test: WindowSet, **options: Any) -> Predictions:
+        stoppers.append((str(test.subjects[0]), [set(train.subjects[mask]) for mask in options["held_out"]]))
+        return Predictions(test.labels, test.labels, test.subjects, test.classes)
+
+    monkeypatch.setattr(classify, "train_and_predict", predict)
+    plan.classify["real", "six_chest", "forest", 0].run(Inputs([(real, tmp_path)]), tmp_path)
+    for person, held_out in stoppers:
+        others = set(PEOPLE) - {person}
+        assert len(held_out) == 3
+        # One of the two others each time, and both of them in turn.
+        assert all(len(each) == 1 and each < others for each in held_out)
+        assert set().union(*held_out) == others

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, f1_score
 
 from lightning_modules.har.metrics import MacroF1, PredictionCollector, Predictions, score
 
@@ -24,6 +24,7 @@ def test_scores_agree_with_scikit_learn_whatever_classes_occur(present):
         f1_score(labels, predicted, labels=everything, average="macro", zero_division=0), abs=1e-6
     )
     assert scores.accuracy == pytest.approx(accuracy_score(labels, predicted), abs=1e-6)
+    assert scores.balanced_accuracy == pytest.approx(balanced_accuracy_score(labels, predicted), abs=1e-6)
     np.testing.assert_array_equal(scores.confusion, confusion_matrix(labels, predicted, labels=everything))
     assert list(scores.support.values()) == np.bincount(labels, minlength=4).tolist()
 

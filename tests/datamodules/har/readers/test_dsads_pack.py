@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import re
 import tarfile
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from datamodules.har import load_recordings
-from datamodules.har.readers.dsads import LABELS, PLACEMENTS
-from datamodules.har.readers.dsads_pack import UNITS
+from datamodules.assets.build_dsads import build
+from datamodules.har import RealIMUDataModule, Recording, load_recordings
+from datamodules.har.readers.dsads import ACTIVITIES, LABELS, PLACEMENTS
+from datamodules.har.readers.dsads_pack import (
+    EMBEDDED,
+    EMBEDDED_ACTIVITIES,
+    STEP_ACCEL,
+    STEP_GYRO,
+    UNITS,
+    write_embedded,
+)
+from sim.conventions import STANDARD_GRAVITY
 
 EIGHT_PEOPLE = "data/imu/dsads_9activities_8people.npz"
 WritePack = Callable[..., Path]
@@ -115,3 +127,92 @@ def test_another_file_says_what_was_expected(tmp_path: Path) -> None:
     path.write_bytes(b"PK")
     with pytest.raises(FileNotFoundError, match=r"data/aNN/pN/sNN\.txt and no dsads\*\.npz of DSADS"):
         list(load_recordings("dsads", path))
+
+
+@pytest.fixture(scope="module")
+def embedded() -> list[Recording]:
+    return list(load_recordings("dsads"))
+
+
+def test_nine_activities_of_eight_people_come_with_the_package(embedded: list[Recording]) -> None:
+    labels = [ACTIVITIES[folder] for folder in EMBEDDED_ACTIVITIES]
+    assert {"walking", "running", "jumping", "standing", "sitting"} < set(labels)
+    counted = Counter((recording.labels, recording.subject) for recording in embedded)
+    assert counted == dict.fromkeys(product(labels, (f"p{number}" for number in range(1, 9))), 30)
+    assert {recording.trial.rpartition("/")[2] for recording in embedded} == {f"s{n:02d}" for n in range(1, 60, 2)}
+    for recording in embedded:
+        assert recording.accel.shape == (125, 5, 3)
+        assert recording.gyro is not None
+        assert recording.gyro.shape == (125, 5, 3)
+        assert (recording.rate_hz, tuple(recording.placements)) == (25.0, PLACEMENTS)
+        assert np.isfinite(recording.accel).all()
+        assert np.isfinite(recording.gyro).all()
+
+
+def test_embedded_people_stand_in_gravity_and_run_in_si_units(embedded: list[Recording]) -> None:
+    force: dict[str, float] = {}
+    turning: dict[str, float] = {}
+    for label in ("standing", "sitting", "running", "jumping"):
+        mine = [recording for recording in embedded if recording.labels == label]
+        force[label] = float(np.median([np.linalg.norm(each.accel, axis=-1).mean() for each in mine]))
+        turning[label] = float(np.median([np.linalg.norm(each.gyro, axis=-1).mean() for each in mine]))  # type: ignore[arg-type]
+    assert force["standing"] == pytest.approx(STANDARD_GRAVITY, abs=0.2)
+    assert force["sitting"] == pytest.approx(STANDARD_GRAVITY, abs=0.2)
+    assert turning["standing"] < 0.1 < 1.0 < turning["running"] < 10.0
+    # Somebody who leaves the ground again and again is carried by it the harder while on it.
+    peak = np.median([each.accel[:, 0, 0].max() for each in embedded if each.labels == "jumping"])
+    assert peak > 2 * STANDARD_GRAVITY
+
+
+def test_embedded_people_are_those_of_the_file(shared: Path, embedded: list[Recording], tmp_path: Path) -> None:
+    whole = {recording.trial: recording for recording in load_recordings("dsads", shared / EIGHT_PEOPLE)}
+    assert [recording.trial for recording in embedded] == list(whole)
+    for recording in embedded:
+        other = whole[recording.trial]
+        assert (recording.labels, recording.subject) == (other.labels, other.subject)
+        assert recording.gyro is not None
+        assert other.gyro is not None
+        # Half a step and what float32 adds.
+        assert np.abs(recording.accel - other.accel).max() <= STEP_ACCEL / 2 + 1e-5
+        assert np.abs(recording.gyro - other.gyro).max() <= STEP_GYRO / 2 + 1e-5
+    build(shared / EIGHT_PEOPLE, tmp_path / "dsads.npz")
+    with np.load(tmp_path / "dsads.npz") as again, np.load(EMBEDDED) as shipped:
+        for name in shipped.files:
+            np.testing.assert_array_equal(again[name], shipped[name])
+
+
+def test_what_is_packed_comes_out_again(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    # The largest steps up and down that sixteen bits hold: their difference does not, and wraps.
+    ends = np.array([-1.0, 1.0])[generator.integers(0, 2, (20, 5, 3))]
+    segments = [
+        Recording(
+            accel=(ends * 32767 * STEP_ACCEL).astype(np.float32),
+            gyro=(generator.uniform(-20, 20, (20, 5, 3))).astype(np.float32),
+            gravity_included=True,
+            rate_hz=25.0,
+            labels=label,
+            subject="p7",
+            trial=f"dsads/{folder}/p7/s05",
+            placements=PLACEMENTS,
+            mounting="",
+        )
+        for label, folder in (("running", "a12"), ("lying_on_back", "a03"))
+    ]
+    path = tmp_path / "dsads.npz"
+    write_embedded(path, segments, {label: folder for folder, label in ACTIVITIES.items()})
+    read = list(load_recordings("dsads", path))
+    assert [each.trial for each in read] == [each.trial for each in segments]
+    for one, other in zip(read, segments, strict=True):
+        np.testing.assert_allclose(one.accel, other.accel, atol=1e-3)
+        np.testing.assert_allclose(one.gyro, other.gyro, atol=STEP_GYRO / 2 + 1e-5)  # type: ignore[arg-type]
+    large = [replace(segments[0], accel=segments[0].accel * 1.01)]
+    with pytest.raises(ValueError, match=r"accel reaches 661\.9, too large for 16 bits in steps of 0\.02"):
+        write_embedded(path, large, {"running": "a12"})
+
+
+def test_an_activity_that_is_not_embedded_asks_for_the_whole_set() -> None:
+    message = "rowing of dsads does not come with this package, expected some of sitting, .*; give the folder"
+    with pytest.raises(ValueError, match=message):
+        RealIMUDataModule("dsads", classes=["walking", "rowing"], split="loso")
+    RealIMUDataModule("dsads", "anywhere", classes=["walking", "rowing"], split="loso")
