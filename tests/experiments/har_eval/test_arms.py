@@ -43,7 +43,7 @@ def renamed(make_config, weights: Path, sizes: list[str], tmp_path_factory: pyte
         content["arms"][NEW_NAMES.get(arm, arm)]["weights"] = str(weights / f"{arm}.safetensors")
     path = tmp_path_factory.mktemp("renamed") / "renamed.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    config = make_config(path=path, instead_of=sizes)
+    config = make_config(path=path, instead_of=["arms.prior=null", *sizes])
     folder = run_experiment(config, console=Console(quiet=True))
     assert (folder / REPORT).stat().st_size > 100_000
     return read_results(folder)
