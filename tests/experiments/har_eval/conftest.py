@@ -80,7 +80,7 @@ def sizes(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str
 def overrides(weights: Path, sizes: list[str]) -> list[str]:
     """Overrides of the shipped configuration."""
     mine = [f"arms.{arm}.weights={weights / f'{arm}.safetensors'}" for arm in PRIORS]
-    return ["arms.prior=null", *mine, *sizes]  # a large one
+    return ["arms.four_hours=null", *mine, *sizes]  # a large one
 
 
 @pytest.fixture(scope="session")

@@ -232,7 +232,7 @@ def test_training_windows_are_drawn_without_replacement(run, make_config, cache_
 def test_the_default_configuration_holds():
     config = load_config(DEFAULT_CONFIG)
     assert config.seeds == [0, 1, 2]
-    assert [arm for arm, entry in config.arms.items() if entry.kind == "prior"] == [*ARMS, "prior"]
+    assert [arm for arm, entry in config.arms.items() if entry.kind == "prior"] == [*ARMS, "four_hours"]
     assert config.sets["hapt"].classes == ["walking", "standing", "sitting", "lying"]
     assert config.sets["basic_motions"].channels == ["linear_accel", "gyro"]
 
