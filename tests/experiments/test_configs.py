@@ -247,7 +247,7 @@ def test_recipes_here_are_all_there_are() -> None:
         (["--model.trainable=lorra"], "trainable 'lorra' is unknown"),
         (["--model.sampling_steps=6"], "6 sampling steps were asked of a schedule of 5, expected 1 to 5"),
         (
-            ["--model.cond_drop_prob=0", "--model.guidance=2.5"],
+            ["--model.cond_drop_prob=0", "--model.sampling.guidance=2.5"],
             "guidance is 2.5, but the model was trained with cond_drop_prob=0",
         ),
     ],
@@ -265,7 +265,7 @@ def test_sampling_that_cannot_be_is_one_line(
     if "cond_drop_prob" in options[0]:
         plain = MotionDiffusion(**SMALL, cond_drop_prob=0.0)
         plain.load_weights(read_weights(tiny_prior), source="prior")
-        source, options = tmp_path / "never_dropped.safetensors", []
+        source, options = tmp_path / "never_dropped.safetensors", options[1:]
         save_prior(plain, source, {})
     prompts = ["--data.motions_per_activity=1", "--data.seconds=1.5", "--data.activities=[walking]"]
     start = [*SMALL_MODEL, *QUICK, caches[1], f"--model.init_from={source}"]
