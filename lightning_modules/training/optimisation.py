@@ -49,10 +49,10 @@ def check_lr(lr: object) -> None:
     """Refuse a learning rate that is none.
 
     Raises:
-        ValueError: it is not a finite number above 0.
+        ValueError: it is not a finite number of at least 0.
     """
-    if isinstance(lr, bool) or not isinstance(lr, int | float) or not 0 < lr < math.inf:
-        raise ValueError(f"lr is {lr!r}, expected a number above 0, such as 2e-4")
+    if isinstance(lr, bool) or not isinstance(lr, int | float) or not 0 <= lr < math.inf:
+        raise ValueError(f"lr is {lr!r}, expected a number of at least 0, such as 2e-4")
 
 
 def check_lr_schedule(name: str) -> None:

@@ -112,5 +112,5 @@ def test_weights_that_never_dropped_the_condition_give_no_guidance(make_prior, t
     save_prior(make_prior(cond_drop_prob=0.0), tmp_path / "prior.safetensors", {})
     model = make_prior(init_from=str(tmp_path / "prior.safetensors"))
     with pytest.raises(ValueError, match="cond_drop_prob=0"):
-        model.generate(TEXTS, num_frames=4)
-    assert model.generate(TEXTS, num_frames=4, guidance=1.0).shape == (3, 4, 263)
+        model.generate(TEXTS, num_frames=4, guidance=2.5)
+    assert model.generate(TEXTS, num_frames=4).shape == (3, 4, 263)

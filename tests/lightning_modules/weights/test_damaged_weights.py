@@ -48,9 +48,9 @@ def test_names_of_parallel_training_are_taken_off(tmp_path: Path, model: MotionD
         torch.testing.assert_close(loaded.average.state_dict()[name], value)
 
 
-@pytest.mark.parametrize("lr", [None, -1.0, 0.0, float("nan"), True])
+@pytest.mark.parametrize("lr", [None, -1.0, float("nan"), True])
 def test_a_learning_rate_that_is_none_is_named(lr: object) -> None:
-    with pytest.raises(ValueError, match=r"lr is .*, expected a number above 0"):
+    with pytest.raises(ValueError, match=r"lr is .*, expected a number of at least 0"):
         MotionDiffusion(**SIZES, lr=lr)
 
 

@@ -19,7 +19,7 @@ from sim.features import features_to_joints
 
 
 def test_a_motion_that_stops_shows_in_its_stretches() -> None:
-    model = load_prior("prior")
+    model = load_prior("prior_mdm")
     walk = Request("a person walks forward.", motions=2).draw(model, 80)
     joints = features_to_joints(walk, "consistent", std=model.statistics.std)
     still = joints[:, -1:].expand(-1, 120, -1, -1)
