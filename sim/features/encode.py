@@ -26,10 +26,7 @@ HEADING_SIGMA_FRAMES: Final[float] = 20.0
 """Standard deviation of the Gaussian that smooths the heading over time [frames]; cut off at four of them."""
 
 _TINY: Final[float] = 1e-8
-_TOLD, _CHANCE = (
-    0.7,
-    0.4,
-)  # length from above that tells a direction, and one that does not; of the trunk's rise as well
+_TOLD, _CHANCE = 0.7, 0.4  # length from above, or rise of the trunk, that tells a direction, and one that does not
 _LOW_M = 0.45  # above it nobody's pelvis lies on the floor
 
 

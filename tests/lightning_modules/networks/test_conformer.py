@@ -128,6 +128,20 @@ def test_weights_from_before_the_posture_compute_what_they_did(tmp_path):
         torch.testing.assert_close(old[key], value)
 
 
+def test_guidance_that_nobody_asks_for_is_the_weights_own(tmp_path):
+    save_prior(make_prior(activities=ACTIVITIES, usual_guidance=3.0), tmp_path / "own.safetensors", {})
+    loaded = load_prior(tmp_path / "own.safetensors", text_encoder=LengthEncoder())
+    further = make_prior(activities=ACTIVITIES, init_from=str(tmp_path / "own.safetensors"))
+    assert loaded.usual_guidance == further.usual_guidance == 3.0
+    options = {"num_frames": 12, "steps": 4, "sampler": "ddim", "seeds": [1], "activities": ["running"]}
+    asked, unasked, other = (
+        loaded.generate(["someone moves"], **options, **guidance)
+        for guidance in ({"guidance": 3.0}, {}, {"guidance": 1.0})
+    )
+    torch.testing.assert_close(unasked, asked)
+    assert not torch.allclose(unasked, other, atol=1e-3)
+
+
 def test_a_width_that_heads_do_not_divide_is_refused():
     with pytest.raises(ValueError, match="width is 18, expected a multiple of twice num_heads=2"):
         Conformer(**(SIZES | {"width": 18}))
