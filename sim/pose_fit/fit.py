@@ -18,6 +18,7 @@ from sim.body import Body
 from sim.conventions import JOINT_INDEX, NUM_JOINTS, PARENTS
 from sim.motion import Motion
 from sim.pose_fit.limbs import LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, fit_limb, frame_from, swing_onto
+from sim.pose_fit.noise import believe, relative_stretch
 from sim.precision import full_precision
 from sim.rotations import axis_angle_to_matrix, matrix_from_6d, matrix_to_6d
 
@@ -112,11 +113,12 @@ def fit_rotations(
     prior = TwistPrior() if twist_prior is None else twist_prior
     resting = _is_collapsed(joints)
     joints = torch.where(resting[..., None, None], rest, joints)
-    to_world = _fit_trunk(joints, rest)
+    seen = ~resting
+    to_world = _fit_trunk(joints, rest, seen=seen, fps=fps)
     pelvis, chest = to_world[0], to_world[JOINT_INDEX["spine3"]]
     for limb, parent in ((LEFT_ARM, chest), (RIGHT_ARM, chest), (LEFT_LEG, pelvis), (RIGHT_LEG, pelvis)):
         upper, lower = fit_limb(
-            limb, parent=parent, joints=joints, rest=rest, fps=fps, joint_noise_m=joint_noise_m, resting=resting
+            limb, parent=parent, joints=joints, rest=rest, fps=fps, joint_noise_m=joint_noise_m, seen=seen
         )
         to_world[limb.root], to_world[limb.hinge] = upper, lower
         if limb.tip is None:
@@ -134,7 +136,7 @@ def fit_rotations(
     return torch.cat([stacked[..., :1, :, :], local], dim=-3)
 
 
-def _fit_trunk(joints: Tensor, rest: Tensor) -> dict[int, Tensor]:
+def _fit_trunk(joints: Tensor, rest: Tensor, *, seen: Tensor, fps: float) -> dict[int, Tensor]:
     """Return rotations to world of pelvis, spine, collars and neck, each ``(..., T, 3, 3)``, by joint."""
     index = JOINT_INDEX
     pelvis = frame_from(*_pelvis_vectors(joints)) @ frame_from(*_pelvis_vectors(rest)).mT
@@ -143,9 +145,9 @@ def _fit_trunk(joints: Tensor, rest: Tensor) -> dict[int, Tensor]:
     for share, joint, child in ((1 / 3, "spine1", "spine2"), (2 / 3, "spine2", "spine3")):
         # Between the two the spine's twist is taken to be spread evenly.
         between = matrix_from_6d(torch.lerp(matrix_to_6d(pelvis), matrix_to_6d(chest), share))
-        to_world[index[joint]] = _swing(between, index[joint], index[child], joints, rest)
+        to_world[index[joint]] = _believed_swing(between, index[joint], index[child], joints, rest, seen=seen, fps=fps)
     for joint, child in (("left_collar", "left_shoulder"), ("right_collar", "right_shoulder"), ("neck", "head")):
-        to_world[index[joint]] = _swing(chest, index[joint], index[child], joints, rest)
+        to_world[index[joint]] = _believed_swing(chest, index[joint], index[child], joints, rest, seen=seen, fps=fps)
     return to_world
 
 
@@ -168,6 +170,17 @@ def _swing(reference: Tensor, joint: int, child: int, joints: Tensor, rest: Tens
     return swing_onto(
         reference, rest[..., child, :] - rest[..., joint, :], joints[..., child, :] - joints[..., joint, :]
     )
+
+
+def _believed_swing(
+    reference: Tensor, joint: int, child: int, joints: Tensor, rest: Tensor, *, seen: Tensor, fps: float
+) -> Tensor:
+    """Swing a short bone, whose noise would turn it more than the body does (:mod:`sim.pose_fit.noise`)."""
+    bone = joints[..., child, :] - joints[..., joint, :]
+    noise = relative_stretch(bone, seen=seen, fps=fps)
+    carried = (reference.mT @ torch.nn.functional.normalize(bone, dim=-1)[..., None])[..., 0]
+    believed = believe(carried, noise, seen=seen, fps=fps)
+    return swing_onto(reference, rest[..., child, :] - rest[..., joint, :], (reference @ believed[..., None])[..., 0])
 
 
 def _turn_about(axis: Tensor, angle_rad: float | Tensor) -> Tensor:

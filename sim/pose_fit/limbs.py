@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from sim.conventions import JOINT_INDEX
+from sim.pose_fit.noise import believe, relative_stretch, stretch_variance
 from sim.pose_fit.smoothing import gaussian_smooth
 from sim.rotations import align_vectors
 
@@ -32,6 +33,8 @@ NEIGHBOUR_WEIGHTS: Final[tuple[float, ...]] = (0.2, 0.1)
 
 TOE_WEIGHT: Final[float] = 0.2
 """Weight of the toes' direction for a leg's twist: as much as a knee bent by 6 degrees."""
+
+_TINY: Final[float] = 1e-10
 
 REFERENCE_WEIGHT: Final[float] = 5e-3
 """Weight of the reference twist, for limbs that are straight for longer than the kernels reach."""
@@ -103,7 +106,7 @@ def fit_limb(
     rest: Tensor,
     fps: float,
     joint_noise_m: float,
-    resting: Tensor | None = None,
+    seen: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Fit the rotations of a limb's two bones.
 
@@ -114,7 +117,7 @@ def fit_limb(
         rest: joints of the T-pose ``(..., 1 or T, 22, 3)`` [m].
         fps: frame rate [Hz].
         joint_noise_m: standard deviation of the noise in ``joints`` [m].
-        resting: frames that show nothing ``(..., T)``, bool, and so lend their neighbours no twist; None for no such.
+        seen: frames that show something ``(..., T)``, bool; others lend their neighbours no twist.
 
     Returns:
         Rotations to world of the upper and of the lower bone, each ``(..., T, 3, 3)``.
@@ -122,7 +125,10 @@ def fit_limb(
     (rest_upper, rest_lower), (upper, lower) = (
         tuple(points[..., b, :] - points[..., a, :] for a, b in limb.bones) for points in (rest, joints)
     )
-    noise_sine = joint_noise_m * _bend_per_noise(rest_upper, rest_lower)
+    stretch = stretch_variance(upper, seen=seen, fps=fps) + stretch_variance(lower, seen=seen, fps=fps)
+    # Each end of a bone adds its noise to the bone's length, and there are two bones.
+    per_noise = _bend_per_noise(rest_upper, rest_lower)
+    noise_sine = (joint_noise_m**2 + stretch / 4).sqrt() * per_noise
     rest_upper, rest_lower, upper, lower = (normalize(bone, dim=-1) for bone in (rest_upper, rest_lower, upper, lower))
     rest_frame = frame_from(rest_upper, rest.new_tensor(limb.hinge_axis))
     axis = rest_frame[..., 1]
@@ -130,15 +136,21 @@ def fit_limb(
     zero = (reference @ axis[..., None])[..., 0]
     quarter = torch.linalg.cross(upper, zero)
     out_of_plane = (rest_lower * axis).sum(dim=-1)
-    twist = _hinge_twist(_project(torch.linalg.cross(upper, lower), zero, quarter), out_of_plane, noise_sine)
+    normal = _project(torch.linalg.cross(upper, lower), zero, quarter)
+    twist = _hinge_twist(normal, out_of_plane, noise_sine)
+    feigned = stretch / 4 * per_noise.square()
+    error = twist.detach().abs().square() * feigned / (normal.detach().abs().square() + feigned + _TINY)
     if limb.tip is not None:
+        foot = joints[..., limb.tip, :] - joints[..., limb.end, :]
+        error = error + TOE_WEIGHT**2 * relative_stretch(foot, seen=seen, fps=fps)
         toes, rest_toes = (normalize(p[..., limb.tip, :] - p[..., limb.end, :], dim=-1) for p in (joints, rest))
-        seen = _project(torch.linalg.cross(toes, lower), zero, quarter)
+        shown = _project(torch.linalg.cross(toes, lower), zero, quarter)
         at_rest = _project(torch.linalg.cross(rest_toes, rest_lower), axis, torch.linalg.cross(rest_upper, axis))
-        twist = twist + TOE_WEIGHT * seen * torch.polar(torch.ones_like(out_of_plane), -at_rest.angle())
-    if resting is not None:
-        twist = torch.where(resting, torch.zeros_like(twist), twist)
-    twist = _share_in_time(twist, fps=fps)
+        twist = twist + TOE_WEIGHT * shown * torch.polar(torch.ones_like(out_of_plane), -at_rest.angle())
+    twist = torch.where(seen, twist, torch.zeros_like(twist))
+    shared = torch.view_as_real(_share_in_time(twist, fps=fps))
+    noise = _twist_noise(twist, torch.where(seen, error, torch.zeros_like(error)))
+    twist = torch.view_as_complex(believe(normalize(shared, dim=-1), noise, seen=seen, fps=fps))
     normal = twist.real[..., None] * zero + twist.imag[..., None] * quarter
     return (
         frame_from(upper, normal) @ rest_frame.mT,
@@ -150,6 +162,17 @@ def _bend_per_noise(upper: Tensor, lower: Tensor) -> Tensor:
     """Return the sine of the bend that noise in the three joints of a straight limb feigns, for each metre of noise."""
     a, b = (1.0 / torch.linalg.vector_norm(bone, dim=-1) for bone in (upper, lower))
     return (a.square() + b.square() + (a + b).square()).sqrt()
+
+
+def _twist_noise(twist: Tensor, error: Tensor) -> Tensor:
+    """Return the variance that noise gives a limb's twist, frames counting as they are weighed ``(..., 1)`` [rad^2].
+
+    Args:
+        twist: what is seen of it, complex ``(..., T)``: its length is its weight.
+        error: mean square of the noise in it ``(..., T)``, as long.
+    """
+    weight = twist.detach().abs()
+    return ((error / weight.clamp_min(_TINY)).sum(dim=-1) / weight.sum(dim=-1).clamp_min(_TINY))[..., None]
 
 
 def _project(vector: Tensor, zero: Tensor, quarter: Tensor) -> Tensor:
