@@ -13,6 +13,7 @@ from typing import Final
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from sim.body import Body
 from sim.conventions import JOINT_INDEX, NUM_JOINTS, PARENTS
@@ -139,8 +140,17 @@ def fit_rotations(
 def _fit_trunk(joints: Tensor, rest: Tensor, *, seen: Tensor, fps: float) -> dict[int, Tensor]:
     """Return rotations to world of pelvis, spine, collars and neck, each ``(..., T, 3, 3)``, by joint."""
     index = JOINT_INDEX
-    pelvis = frame_from(*_pelvis_vectors(joints)) @ frame_from(*_pelvis_vectors(rest)).mT
-    chest = frame_from(*_chest_vectors(joints)) @ frame_from(*_chest_vectors(rest)).mT
+    pelvis_noise, chest_noise = _trunk_noise(joints, seen=seen, fps=fps)
+    pelvis, chest = (
+        frame_from(
+            *(
+                believe(normalize(vector, dim=-1), noise, seen=seen, fps=fps)
+                for vector, noise in zip(vectors(joints), noises, strict=True)
+            )
+        )
+        @ frame_from(*vectors(rest)).mT
+        for vectors, noises in ((_pelvis_vectors, pelvis_noise), (_chest_vectors, chest_noise))
+    )
     to_world = {0: pelvis, index["spine3"]: chest}
     for share, joint, child in ((1 / 3, "spine1", "spine2"), (2 / 3, "spine2", "spine3")):
         # Between the two the spine's twist is taken to be spread evenly.
@@ -166,6 +176,16 @@ def _chest_vectors(joints: Tensor) -> tuple[Tensor, Tensor]:
     return joints[..., JOINT_INDEX["neck"], :] - joints[..., JOINT_INDEX["spine3"], :], left - right
 
 
+def _trunk_noise(joints: Tensor, *, seen: Tensor, fps: float) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return the variance that noise gives the directions of pelvis and chest, each ``(..., 1)`` [rad^2]."""
+    left, up = (relative_stretch(vector, seen=seen, fps=fps) for vector in _pelvis_vectors(joints))
+    rise, across = _chest_vectors(joints)
+    # Shoulders move on the chest: what noise does to them is told by the collars, which do not.
+    collars = joints[..., JOINT_INDEX["left_collar"], :] - joints[..., JOINT_INDEX["right_collar"], :]
+    wide = relative_stretch(across, of=collars, seen=seen, fps=fps) * (1 + SHOULDER_SHARE**2)
+    return (left, up), (relative_stretch(rise, seen=seen, fps=fps), wide)
+
+
 def _swing(reference: Tensor, joint: int, child: int, joints: Tensor, rest: Tensor) -> Tensor:
     return swing_onto(
         reference, rest[..., child, :] - rest[..., joint, :], joints[..., child, :] - joints[..., joint, :]
@@ -178,14 +198,14 @@ def _believed_swing(
     """Swing a short bone, whose noise would turn it more than the body does (:mod:`sim.pose_fit.noise`)."""
     bone = joints[..., child, :] - joints[..., joint, :]
     noise = relative_stretch(bone, seen=seen, fps=fps)
-    carried = (reference.mT @ torch.nn.functional.normalize(bone, dim=-1)[..., None])[..., 0]
+    carried = (reference.mT @ normalize(bone, dim=-1)[..., None])[..., 0]
     believed = believe(carried, noise, seen=seen, fps=fps)
     return swing_onto(reference, rest[..., child, :] - rest[..., joint, :], (reference @ believed[..., None])[..., 0])
 
 
 def _turn_about(axis: Tensor, angle_rad: float | Tensor) -> Tensor:
     angle = torch.as_tensor(angle_rad, dtype=axis.dtype, device=axis.device)
-    return axis_angle_to_matrix(torch.nn.functional.normalize(axis, dim=-1) * angle[..., None])
+    return axis_angle_to_matrix(normalize(axis, dim=-1) * angle[..., None])
 
 
 def _scale(joints: Tensor, rest: Tensor) -> Tensor:

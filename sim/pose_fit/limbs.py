@@ -129,7 +129,11 @@ def fit_limb(
     # Each end of a bone adds its noise to the bone's length, and there are two bones.
     per_noise = _bend_per_noise(rest_upper, rest_lower)
     noise_sine = (joint_noise_m**2 + stretch / 4).sqrt() * per_noise
-    rest_upper, rest_lower, upper, lower = (normalize(bone, dim=-1) for bone in (rest_upper, rest_lower, upper, lower))
+    rest_upper, rest_lower = normalize(rest_upper, dim=-1), normalize(rest_lower, dim=-1)
+    upper, lower = (
+        believe(normalize(bone, dim=-1), relative_stretch(bone, seen=seen, fps=fps), seen=seen, fps=fps)
+        for bone in (upper, lower)
+    )
     rest_frame = frame_from(rest_upper, rest.new_tensor(limb.hinge_axis))
     axis = rest_frame[..., 1]
     reference = swing_onto(parent @ align_vectors(rest_upper, rest.new_tensor(limb.pole)), rest_upper, upper)

@@ -37,16 +37,17 @@ def stretch_variance(bone: Tensor, *, seen: Tensor, fps: float) -> Tensor:
     return _mean(_fast(length, seen=seen, fps=fps).square(), seen).detach()
 
 
-def relative_stretch(bone: Tensor, *, seen: Tensor, fps: float) -> Tensor:
-    """Return :func:`stretch_variance` for a bone of length one ``(..., 1)``: the variance that noise gives its direction.
+def relative_stretch(vector: Tensor, *, seen: Tensor, fps: float, of: Tensor | None = None) -> Tensor:
+    """Return the variance that noise gives a vector's direction ``(..., 1)`` [rad^2], by :func:`stretch_variance`.
 
     Args:
-        bone: vector along it ``(..., T, 3)`` [m]; what is returned is a constant to its gradient.
+        vector: between two joints ``(..., T, 3)`` [m]; what is returned is a constant to its gradient.
         seen: frames that show something ``(..., T)``, bool.
         fps: frame rate [Hz].
+        of: vector that tells the noise, where the body itself changes the length of ``vector``; None is that itself.
     """
-    square = _mean(bone.detach().square().sum(dim=-1, keepdim=True), seen)
-    return stretch_variance(bone, seen=seen, fps=fps) / square.clamp_min(_TINY)
+    square = _mean(vector.detach().square().sum(dim=-1, keepdim=True), seen)
+    return stretch_variance(vector if of is None else of, seen=seen, fps=fps) / square.clamp_min(_TINY)
 
 
 def believe(direction: Tensor, noise: Tensor, *, seen: Tensor, fps: float) -> Tensor:
@@ -70,9 +71,7 @@ def believe(direction: Tensor, noise: Tensor, *, seen: Tensor, fps: float) -> Te
 def _fast(values: Tensor, *, seen: Tensor, fps: float) -> Tensor:
     """Return what is left of values ``(..., T, K)`` when their slow mean over the frames that are seen is taken off."""
     counts = seen.to(values)[..., None].expand(*values.shape[:-1], 1)
-    sums = gaussian_smooth(
-        torch.cat([values * counts, counts], dim=-1), sigma_frames=SLOW_S * fps, ends="zero"
-    )
+    sums = gaussian_smooth(torch.cat([values * counts, counts], dim=-1), sigma_frames=SLOW_S * fps, ends="zero")
     return (values - sums[..., :-1] / sums[..., -1:].clamp_min(_TINY)) * counts
 
 
