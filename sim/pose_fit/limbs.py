@@ -128,7 +128,7 @@ def fit_limb(
     stretch = stretch_variance(upper, seen=seen, fps=fps) + stretch_variance(lower, seen=seen, fps=fps)
     # Each end of a bone adds its noise to the bone's length, and there are two bones.
     per_noise = _bend_per_noise(rest_upper, rest_lower)
-    noise_sine = (joint_noise_m**2 + stretch / 4).sqrt() * per_noise
+    noise_sine = (joint_noise_m**2 + stretch / 4 + _TINY**2).sqrt() * per_noise
     rest_upper, rest_lower = normalize(rest_upper, dim=-1), normalize(rest_lower, dim=-1)
     upper, lower = (
         believe(normalize(bone, dim=-1), relative_stretch(bone, seen=seen, fps=fps), seen=seen, fps=fps)
@@ -143,7 +143,7 @@ def fit_limb(
     normal = _project(torch.linalg.cross(upper, lower), zero, quarter)
     twist = _hinge_twist(normal, out_of_plane, noise_sine)
     feigned = stretch / 4 * per_noise.square()
-    error = twist.detach().abs().square() * feigned / (normal.detach().abs().square() + feigned + _TINY)
+    error = _square(twist) * feigned / (_square(normal) + feigned + _TINY)
     if limb.tip is not None:
         foot = joints[..., limb.tip, :] - joints[..., limb.end, :]
         error = error + TOE_WEIGHT**2 * relative_stretch(foot, seen=seen, fps=fps)
@@ -153,7 +153,8 @@ def fit_limb(
         twist = twist + TOE_WEIGHT * shown * torch.polar(torch.ones_like(out_of_plane), -at_rest.angle())
     twist = torch.where(seen, twist, torch.zeros_like(twist))
     shared = torch.view_as_real(_share_in_time(twist, fps=fps))
-    noise = _twist_noise(twist, torch.where(seen, error, torch.zeros_like(error)))
+    # What noise gives the twist's angle; frames count as they are weighed.
+    noise = (error * seen).sum(dim=-1, keepdim=True) / _square(twist).sum(dim=-1, keepdim=True).clamp_min(_TINY)
     twist = torch.view_as_complex(believe(normalize(shared, dim=-1), noise, seen=seen, fps=fps))
     normal = twist.real[..., None] * zero + twist.imag[..., None] * quarter
     return (
@@ -168,15 +169,8 @@ def _bend_per_noise(upper: Tensor, lower: Tensor) -> Tensor:
     return (a.square() + b.square() + (a + b).square()).sqrt()
 
 
-def _twist_noise(twist: Tensor, error: Tensor) -> Tensor:
-    """Return the variance that noise gives a limb's twist, frames counting as they are weighed ``(..., 1)`` [rad^2].
-
-    Args:
-        twist: what is seen of it, complex ``(..., T)``: its length is its weight.
-        error: mean square of the noise in it ``(..., T)``, as long.
-    """
-    weight = twist.detach().abs()
-    return ((error / weight.clamp_min(_TINY)).sum(dim=-1) / weight.sum(dim=-1).clamp_min(_TINY))[..., None]
+def _square(value: Tensor) -> Tensor:
+    return value.real.square() + value.imag.square()
 
 
 def _project(vector: Tensor, zero: Tensor, quarter: Tensor) -> Tensor:
@@ -192,7 +186,7 @@ def _hinge_twist(normal: Tensor, out_of_plane: Tensor, noise_sine: Tensor) -> Te
         out_of_plane: component along the hinge axis of the lower bone at rest (carrying angle).
         noise_sine: sine of the bend that noise alone could feign.
     """
-    square = normal.real.square() + normal.imag.square()
+    square = _square(normal)
     sine = (square + 1e-12).sqrt()
     # The hinge axis is square to the plane of both bones only where the carrying angle is zero.
     correction = -out_of_plane * sine / (square + 0.01)

@@ -29,24 +29,24 @@ def stretch_variance(bone: Tensor, *, seen: Tensor, fps: float) -> Tensor:
     """Return by how much a bone's length varies about its slow mean ``(..., 1)`` [m^2].
 
     Args:
-        bone: vector along it ``(..., T, 3)`` [m]; what is returned is a constant to its gradient.
+        bone: vector along it ``(..., T, 3)`` [m].
         seen: frames that show something ``(..., T)``, bool.
         fps: frame rate [Hz].
     """
     length = torch.linalg.vector_norm(bone, dim=-1, keepdim=True)
-    return _mean(_fast(length, seen=seen, fps=fps).square(), seen).detach()
+    return _mean(_fast(length, seen=seen, fps=fps).square(), seen)
 
 
 def relative_stretch(vector: Tensor, *, seen: Tensor, fps: float, of: Tensor | None = None) -> Tensor:
     """Return the variance that noise gives a vector's direction ``(..., 1)`` [rad^2], by :func:`stretch_variance`.
 
     Args:
-        vector: between two joints ``(..., T, 3)`` [m]; what is returned is a constant to its gradient.
+        vector: between two joints ``(..., T, 3)`` [m].
         seen: frames that show something ``(..., T)``, bool.
         fps: frame rate [Hz].
         of: vector that tells the noise, where the body itself changes the length of ``vector``; None is that itself.
     """
-    square = _mean(vector.detach().square().sum(dim=-1, keepdim=True), seen)
+    square = _mean(vector.square().sum(dim=-1, keepdim=True), seen)
     return stretch_variance(vector if of is None else of, seen=seen, fps=fps) / square.clamp_min(_TINY)
 
 
@@ -60,11 +60,11 @@ def believe(direction: Tensor, noise: Tensor, *, seen: Tensor, fps: float) -> Te
         fps: frame rate [Hz].
 
     Returns:
-        Unit vectors ``(..., T, D)``; without noise they are as they were. The share is a constant to gradients.
+        Unit vectors ``(..., T, D)``; without noise they are as they were.
     """
     fast = _fast(direction, seen=seen, fps=fps)
     variance = _mean(fast.square(), seen).sum(dim=-1, keepdim=True) / (direction.shape[-1] - 1)
-    noisy = (noise / (variance + NEGLIGIBLE_RAD2)).clamp(max=1.0)[..., None].detach()
+    noisy = (noise / (variance + NEGLIGIBLE_RAD2)).clamp(max=1.0)[..., None]
     return normalize(direction - noisy * fast, dim=-1)
 
 

@@ -96,7 +96,7 @@ def test_gradients_are_those_of_finite_differences():
     direction = torch.randn(scale.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     leaf = scale.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(loss(leaf), leaf)
-    step = 1e-5
+    step = 1e-6
     slope = (loss(scale + step * direction) - loss(scale - step * direction)) / (2 * step)
     torch.testing.assert_close((gradient * direction).sum(), slope, rtol=1e-4, atol=1e-9)
 
