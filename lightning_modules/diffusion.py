@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -64,11 +64,13 @@ class Schedule:
         betas: variance that each step adds ``(N,)``, float64, on the CPU.
         timestep_map: what the network is told at each step ``(N,)``, int64; 0..N-1 unless respaced.
         num_train_steps: steps of the process that the network was trained on.
+        guided_from: time step of the network from which on guidance changes a motion (docs/decisions/047).
     """
 
     betas: Tensor
     timestep_map: Tensor
     num_train_steps: int
+    guided_from: int = 0
 
     @classmethod
     def cosine(cls, num_steps: int) -> Schedule:
@@ -98,7 +100,7 @@ class Schedule:
         tail = torch.linspace(start, math.log(_TAIL_END), num_steps - first, dtype=levels.dtype).sigmoid()
         levels = torch.cat([levels[:first], tail])
         betas = 1 - levels / torch.cat([levels.new_ones(1), levels[:-1]])
-        return cls(betas, torch.arange(num_steps), num_steps)
+        return cls(betas, torch.arange(num_steps), num_steps, guided_from=first + 1)
 
     @classmethod
     def linear(cls, num_steps: int) -> Schedule:
@@ -137,8 +139,7 @@ class Schedule:
         Raises:
             ValueError: the name is unknown, or ``num_steps`` is below 1.
         """
-        makers = (cls.cosine, cls.cosine_tail, cls.linear, cls.scaled_linear)
-        by_name = {maker.__name__: maker for maker in makers}
+        by_name = {maker.__name__: maker for maker in (cls.cosine, cls.cosine_tail, cls.linear, cls.scaled_linear)}
         if name not in by_name:
             raise ValueError(f"noise schedule {name!r} is unknown, must be one of {list(by_name)}")
         return by_name[name](num_steps)
@@ -166,9 +167,8 @@ class Schedule:
     @cached_property
     def posterior_log_variance(self) -> Tensor:
         """Logarithm of :attr:`posterior_variance`, step 1's value standing in for the -inf of step 0 ``(N,)``."""
-        variance = self.posterior_variance
-        first = variance[1:2] if self.num_steps > 1 else self.betas
-        return torch.log(torch.cat([first, variance[1:]]))
+        first = self.posterior_variance[1:2] if self.num_steps > 1 else self.betas
+        return torch.log(torch.cat([first, self.posterior_variance[1:]]))
 
     @cached_property
     def posterior_mean_clean(self) -> Tensor:
@@ -258,7 +258,7 @@ class Schedule:
     def _keep(self, kept: list[int]) -> Schedule:
         kept_cumprod = self.alphas_cumprod[kept]
         previous = torch.cat([kept_cumprod.new_ones(1), kept_cumprod[:-1]])
-        return Schedule(1 - kept_cumprod / previous, self.timestep_map[kept], self.num_train_steps)
+        return replace(self, betas=1 - kept_cumprod / previous, timestep_map=self.timestep_map[kept])
 
     def add_noise(self, clean: Tensor, steps: Tensor, noise: Tensor) -> Tensor:
         """Sample q(x_t | x_0): the clean signal at a noise level (Ho et al. eq. 4).

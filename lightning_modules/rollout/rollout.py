@@ -182,7 +182,14 @@ class Rollout:
 
     def _guide(self, network: nn.Module, text: TextBatch) -> PredictClean:
         lengths = torch.full((self.options.motions,), self.num_frames, device=text.embedding.device)
-        return guide(network, text.embedding, lengths, guidance=self.options.guidance, text_mask=text.mask)
+        return guide(
+            network,
+            text.embedding,
+            lengths,
+            guidance=self.options.guidance,
+            guided_from=self.schedule.guided_from,
+            text_mask=text.mask,
+        )
 
     def _step_of(self, walk: _Walk) -> int:
         return self.schedule.num_steps - 1 - walk.call

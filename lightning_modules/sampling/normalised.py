@@ -137,6 +137,7 @@ def generate_normalised(
             words.embedding,
             torch.tensor(windows.sizes, device=device),
             guidance=options.scale(1.0),
+            guided_from=schedule.guided_from,
             text_mask=words.mask,
         )
         predict = windows.apply(predict, device)

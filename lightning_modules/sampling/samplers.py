@@ -236,6 +236,7 @@ def guide(
     lengths: Tensor,
     *,
     guidance: float,
+    guided_from: int = 0,
     text_mask: Tensor | None = None,
 ) -> PredictClean:
     """Return the classifier-free guided network, conditional and unconditional prediction in one batched pass.
@@ -248,12 +249,14 @@ def guide(
         text_embedding: ``(B, D)``, or of words ``(B, L, D)``.
         lengths: valid frames ``(B,)``.
         guidance: s in ``x_0 = unconditional + s (conditional - unconditional)``; 1 and 0 need half the work.
+        guided_from: time steps below it are not guided (:attr:`lightning_modules.diffusion.Schedule.guided_from`).
         text_mask: which words are no padding ``(B, L)``; None is all.
     """
     dropped = torch.zeros_like(text_embedding)
-    conditions = torch.stack({1.0: [text_embedding], 0.0: [dropped]}.get(guidance, [text_embedding, dropped]))
+    strong = torch.stack({1.0: [text_embedding], 0.0: [dropped]}.get(guidance, [text_embedding, dropped]))
 
     def predict(x: Tensor, timestep: int) -> Tensor:
+        conditions = strong if timestep >= guided_from or guidance == 0.0 else strong[:1]
         timesteps = torch.full((len(x),), timestep, dtype=torch.int64, device=x.device)
         guided: list[Tensor] = []
         for part in _slice_rows(x, len(conditions)):

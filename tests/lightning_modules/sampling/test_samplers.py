@@ -143,6 +143,22 @@ def test_guidance_in_one_pass_equals_two():
     torch.testing.assert_close(guide(denoiser, text, lengths, guidance=0.0)(x, 7), unconditional)
 
 
+def test_only_the_tail_in_which_a_motion_is_chosen_is_guided():
+    calls = []
+
+    def denoiser(x, timesteps, text, lengths):
+        calls.append((int(timesteps[0]), len(x)))
+        return x * (1 + text.sum(dim=1)[:, None, None])
+
+    schedule = Schedule.cosine_tail(50)
+    predict = guide(denoiser, torch.ones(2, 5), torch.tensor([4, 4]), guidance=2.0, guided_from=schedule.guided_from)
+    sample("ddim", predict, torch.randn(2, 4, 3), schedule, lambda step: torch.zeros(2, 4, 3), steps=20)
+    assert len(calls) == 20
+    assert [count for step, count in calls if step > 37] == [4] * 5  # both conditions
+    assert {count for step, count in calls if step <= 37} == {2}
+    assert Schedule.cosine(50).guided_from == 0
+
+
 def test_large_guided_batches_are_cut_to_what_a_cpu_holds_in_its_cache():
     calls = []
 
