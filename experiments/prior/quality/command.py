@@ -57,7 +57,7 @@ def write_quality(
     out.mkdir(parents=True, exist_ok=True)
     page = out / f"quality-{called}.md"
     with whole_file(page) as part:
-        part.write_text(render_quality(called, quality, config), encoding="utf-8")
+        part.write_text(render_quality(called, quality, config, arguments=overrides), encoding="utf-8")
     _draw(called, quality, assessor, out)
     if quality.distribution is not None:
         quality.distribution.write_csv(Path(config.cache_dir) / "quality" / f"{called}-distribution.csv")

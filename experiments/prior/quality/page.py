@@ -16,12 +16,19 @@ from experiments.prior.quality.nearest import CROP_S
 from experiments.prior.quality.recognise import balanced_accuracy
 
 
-def render_quality(name: str, quality: Quality, config: QualityConfig) -> str:
-    """Return the page as Markdown; its pictures lie beside it as ``quality-NAME-*.png``."""
+def render_quality(name: str, quality: Quality, config: QualityConfig, *, arguments: Sequence[str] = ()) -> str:
+    """Return the page as Markdown; its pictures lie beside it as ``quality-NAME-*.png``.
+
+    Args:
+        name: of the prior.
+        quality: what was measured.
+        config: how.
+        arguments: what else was said on the command line, which the page repeats.
+    """
     guidance = "the weights' own guidance" if (scale := config.sampling.guidance) is None else f"guidance {scale:g}"
     parts = [
         f"# Quality: `{name}`",
-        f"Made by `python -m experiments.prior.quality {name}`. "
+        f"Made by `{' '.join(['python -m experiments.prior.quality', name, *arguments])}`. "
         f"{config.sampling.sampler}, {config.sampling.steps} calls, {guidance}, "
         f"motions of {config.window_s:g} s, decoded consistently. {describe_machine()}.",
         *_recognised(name, quality),
