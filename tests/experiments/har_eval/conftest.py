@@ -1,4 +1,4 @@
-"""Three tiny priors, and the shipped configuration cut down to what they can do in seconds."""
+"""Three tiny priors, and the shipped arms on two small real sets, cut down to what they can do in seconds."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from lightning_modules.checkpoints import save_prior
 
 PRIORS = ("original", "continued", "acc")
 MakeConfig = Callable[..., HarEvalConfig]
+LAYERS = [DEFAULT_CONFIG.parent / "har_eval" / "layers" / f"{name}.yaml" for name in ("hapt", "basic_motions")]
+SHIPPED_SETS = [f"{task}_{site}" for task in ("dynamic", "six", "postures") for site in ("chest", "right_wrist", "right_thigh")]
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +61,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Path:
 def sizes(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Overrides that make the experiment small; they name no arm."""
     return [
+        *(f"sets.{name}=null" for name in SHIPPED_SETS),
         "seeds=[0,1]",
         "generation.motions_per_activity=2",
         "generation.seconds=5",
@@ -69,6 +72,7 @@ def sizes(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str
         "sets.basic_motions.train_windows_per_class=30",
         "classifiers.cnn.steps=8",
         "classifiers.cnn.networks=1",
+        "classifiers.deepconvlstm=null",
         "resamples=100",
         "processes=1",
         f"cache={cache_dir}",
@@ -85,15 +89,18 @@ def overrides(weights: Path, sizes: list[str]) -> list[str]:
 
 @pytest.fixture(scope="session")
 def make_config(overrides: list[str]) -> MakeConfig:
-    """Read the shipped configuration, or another YAML, cut down."""
+    """Read the shipped configuration, or another YAML, with the layers of both sets, cut down."""
 
     def make(*more: str, path: Path = DEFAULT_CONFIG, instead_of: Sequence[str] | None = None) -> HarEvalConfig:
-        config = load_config(path, [*(overrides if instead_of is None else instead_of), *more])
-        # OmegaConf merges mappings, so a classifier is left out here and not by an override.
-        del config.classifiers["deepconvlstm"]
-        return config
+        return load_config([path, *LAYERS], [*(overrides if instead_of is None else instead_of), *more])
 
     return make
+
+
+@pytest.fixture(scope="session")
+def layered() -> list[str]:
+    """The same layers for the command line."""
+    return [word for path in (DEFAULT_CONFIG, *LAYERS) for word in ("-c", str(path))]
 
 
 @pytest.fixture(scope="session")

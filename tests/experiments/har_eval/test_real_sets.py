@@ -22,7 +22,7 @@ from experiments.har_eval.plan import make_plan
 from experiments.har_eval.stages import classify
 from experiments.har_eval.stages.generate import Recorded
 from experiments.har_eval.stages.real import RealWindows, load_real
-from experiments.har_eval.stages.simulate import WINDOWS, Simulate
+from experiments.har_eval.stages.simulate import WINDOWS, Sensor, Simulate
 from experiments.pipeline.files import load_windows
 from experiments.pipeline.tasks import Inputs
 from lightning_modules.har_evaluation import Predictions
@@ -144,8 +144,8 @@ def test_virtual_boxes_lie_as_the_reader_says(
         tmp_path / f"{activity}.npz"
     )
     ideal = replace(config.simulation, repeats=1, mountings=1, along_mm=0.0, around_deg=0.0, rotation_deg=0.0)
-    entry = replace(config.sets[f"postures_{site}"], classes=["standing", "sitting", "lying"])
-    Simulate(motions, site, entry, ideal, 0).run(Inputs([(motions, tmp_path)]), tmp_path)
+    sensor = Sensor.of(config.sets[f"postures_{site}"])
+    Simulate(motions, site, sensor, (activity,), ideal, 0).run(Inputs([(motions, tmp_path)]), tmp_path)
     force = load_windows(tmp_path / WINDOWS).signals[..., :3].mean(axis=(0, 1))
     assert force["xyz".index(axis[-1])] * (-1 if axis[0] == "-" else 1) > least
 
@@ -177,9 +177,9 @@ def test_bad_input_is_one_line_and_code_2(
     assert re.search(message, error), error
 
 
-def test_people_who_are_not_named_cannot_be_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_people_who_are_not_named_cannot_be_left_out(layered: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["sets.basic_motions.split=loso"])
+        main([*layered, "sets.basic_motions.split=loso"])
     assert "basic_motions does not say who wore the sensors" in capsys.readouterr().err
 
 
