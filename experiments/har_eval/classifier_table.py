@@ -1,7 +1,7 @@
 """What each classifier is worth when it is trained on real people, and what it costs: no arm, no generation.
 
-``python -m experiments.har_eval.classifier_table [-c YAML ...] [--sets NAME ...]`` trains every classifier by the budget
-of the YAML, or by the default one, on the training people of a set and prints what it says of the test people.
+``python -m experiments.har_eval.classifier_table [-c YAML ...] [--sets NAME ...]`` trains every classifier by the
+budget of the YAML, or by the default one, on the training people of a set and prints what it says of the test people.
 """
 
 from __future__ import annotations

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lightning.pytorch import Trainer
 from rich.console import Console
 
+from datamodules.har.readers.dsads_pack import UNITS
 from datamodules.motion import MotionDataModule
 from experiments.har_eval.checks import DEFAULT_CONFIG, load_config
 from experiments.har_eval.command import run_experiment
@@ -19,7 +21,9 @@ from lightning_modules.checkpoints import save_prior
 PRIORS = ("original", "continued", "acc")
 MakeConfig = Callable[..., HarEvalConfig]
 LAYERS = [DEFAULT_CONFIG.parent / "har_eval" / "layers" / f"{name}.yaml" for name in ("hapt", "basic_motions")]
-SHIPPED_SETS = [f"{task}_{site}" for task in ("dynamic", "six", "postures") for site in ("chest", "right_wrist", "right_thigh")]
+SHIPPED_SETS = [
+    f"{task}_{site}" for task in ("dynamic", "six", "postures") for site in ("chest", "right_wrist", "right_thigh")
+]
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +59,38 @@ def weights(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Path:
         save_prior(model, folder / f"{arm}.safetensors", {"arm": arm})
         init_from = str(folder / "original.safetensors")
     return folder
+
+
+@pytest.fixture(scope="session")
+def write_pack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Write a pack like that of DSADS: two segments of every person and activity, each number that of its unit.
+
+    With ``noise`` each activity shakes as much more than the one before, in steps of the file's counts.
+    """
+
+    def write(people: Sequence[str], folders: Sequence[str], noise: int = 0) -> Path:
+        count = len(people) * len(folders) * 2
+        values = np.zeros((count, 125, 5, 3), dtype=np.int16)
+        values += (250 * np.arange(5)).astype(np.int16)[:, None]
+        activity = np.repeat(folders, len(people) * 2)
+        shaking = noise * np.repeat(np.arange(len(folders)), len(people) * 2)[:, None, None, None]
+        values += (np.random.default_rng(0).standard_normal(values.shape) * shaking).astype(np.int16)
+        path = tmp_path_factory.mktemp("pack") / "dsads.npz"
+        np.savez(
+            path,
+            accel=values,
+            gyro=values,
+            accel_scale=0.004,
+            gyro_scale=0.001,
+            activity=activity,
+            subject=np.tile(np.repeat(people, 2), len(folders)),
+            segment=np.arange(count),
+            units=np.array(UNITS),
+            rate_hz=25.0,
+        )
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")

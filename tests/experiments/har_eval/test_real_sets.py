@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ import numpy as np
 import pytest
 
 from datamodules.clips.clip import LYING
-from datamodules.har.readers.dsads_pack import UNITS
 from datamodules.har.windows.window_set import WindowSet
 from experiments.arms.clips import load_clips
 from experiments.har_eval.checks import load_config
@@ -34,25 +34,9 @@ FOLDERS = ("a01", "a02", "a03", "a09", "a12", "a18")
 
 
 @pytest.fixture(scope="module")
-def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pack(write_pack: Callable[..., Path]) -> Path:
     """Three people, six activities, two segments of each; every number says of which unit it is."""
-    count = len(PEOPLE) * len(FOLDERS) * 2
-    values = np.zeros((count, 125, 5, 3), dtype=np.int16)
-    values += (250 * np.arange(5)).astype(np.int16)[:, None]
-    path = tmp_path_factory.mktemp("pack") / "dsads.npz"
-    np.savez(
-        path,
-        accel=values,
-        gyro=values,
-        accel_scale=0.004,
-        gyro_scale=0.001,
-        activity=np.repeat(FOLDERS, len(PEOPLE) * 2),
-        subject=np.tile(np.repeat(PEOPLE, 2), len(FOLDERS)),
-        segment=np.arange(count),
-        units=np.array(UNITS),
-        rate_hz=25.0,
-    )
-    return path
+    return write_pack(PEOPLE, FOLDERS)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +139,7 @@ def test_virtual_boxes_lie_as_the_reader_says(
     [
         (
             "roots.dsads=nowhere",
-            r"sets\.six_chest: no data/aNN.* in root nowhere .*archive\.ics\.uci.*roots\.dsads=PATH",
+            r"sets\.dynamic_chest: no data/aNN.* in root nowhere .*archive\.ics\.uci.*roots\.dsads=PATH",
         ),
         ("sets.six_chest.split=people", r"unknown sets\.six_chest\.split 'people', expected one of"),
         ("sets.six_chest.split=official", r"sets\.six_chest: dsads has no official split; give split: loso"),
