@@ -11,6 +11,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 
 import numpy as np
 import torch
@@ -21,7 +22,6 @@ from torch import Tensor
 from torch.utils.data import RandomSampler
 
 from datamodules.har.windows.loading import WindowDataset, make_loader
-from datamodules.har.windows.views import concatenate
 from datamodules.har.windows.window_set import WindowSet
 from lightning_modules.har.budget import KeepBest, TrainingBudget
 from lightning_modules.har.forest import FeatureForest
@@ -122,7 +122,8 @@ def _train_network(
     Returns:
         The probability of each class for each test window ``(N, K)``.
     """
-    statistics = concatenate([train for train, _ in stages]).statistics()
+    moments = [train.moments() for train, _ in stages]
+    statistics = reduce(lambda one, other: one.joined(other), moments).statistics()
     # Initial weights and dropout can draw from no generator but the global one.
     with torch.random.fork_rng(devices=[]), _quiet_lightning():
         torch.manual_seed(seed)
