@@ -45,7 +45,11 @@ def clips() -> dict[str, Motion]:
 
 @pytest.fixture(scope="module")
 def overrides(
-    weights: Path, clips: dict[str, Motion], write_pack: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+    weights: Path,
+    clips: dict[str, Motion],
+    write_pack: Callable[..., Path],
+    cache_dir: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> list[str]:
     """The layer `mixed` on four people, with a tiny prior in place of the packaged one, and other treatments beside."""
     folder = tmp_path_factory.mktemp("treatments")
@@ -74,7 +78,7 @@ def overrides(
         "simulation.mountings=2",
         "resamples=50",
         "processes=1",
-        f"cache={folder / 'cache'}",
+        f"cache={cache_dir}",
         f"output={folder / 'runs'}",
     ]
 
