@@ -17,7 +17,7 @@ BASELINES ?= motion_vae latent_diffusion motiondiffuse
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.imuforge-installed
 
-.PHONY: help setup test lint format bench docs wheel doctor prior detail arms baselines finetune har-eval clean
+.PHONY: help setup test lint format bench docs wheel doctor prior detail arms baselines finetune har-eval har-eval-full clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -89,8 +89,18 @@ baselines: setup  ## train MotionDiffuse-style and latent diffusion as the prior
 finetune: setup  ## fine-tune the packaged prior with the acceleration loss
 	$(BIN)/lightning fit -c experiments/finetune_acc.yaml $(ARGS)
 
+HAR_EVAL := experiments/har_eval/layers
+# Five seeds, layers laid over the main experiment; each row is a run of its own, and all share one cache.
+HAR_EVAL_FULL ?= controls,hapt,basic_motions,retrained stairs mixed mixed,pretrain
+
 har-eval: setup  ## the main job: synthetic data in, activity recognition on real people out
 	$(BIN)/python -m experiments.har_eval -c experiments/har_eval.yaml $(ARGS)
+
+har-eval-full: setup  ## all of it with five seeds, arms trained once for each on MOCAP=folder as well (a day of two cores; goes on where it was)
+	for layers in $(HAR_EVAL_FULL); do \
+		$(if $(wildcard $(MOCAP)),IMUFORGE_MOCAP=$(MOCAP)) $(BIN)/python -m experiments.har_eval -c experiments/har_eval.yaml -c $(HAR_EVAL)/full.yaml \
+			$$(printf -- "-c $(HAR_EVAL)/%s.yaml " $${layers//,/ }) $(ARGS) || exit; \
+	done
 
 clean:  ## remove runs, caches and the environment
 	rm -rf $(VENV) runs site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -11,12 +11,14 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 
 import numpy as np
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, Trainer
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import RandomSampler
 
 from datamodules.har.windows.loading import WindowDataset, make_loader
@@ -46,6 +48,8 @@ def train_and_predict(
     budget: TrainingBudget = TrainingBudget(),
     held_out: Sequence[NDArray[np.bool_]] = (),
     callbacks: Sequence[Callback] = (),
+    first: WindowSet | None = None,
+    first_held_out: Sequence[NDArray[np.bool_]] = (),
 ) -> Predictions:
     """Train one classifier and let it predict each test window.
 
@@ -62,25 +66,35 @@ def train_and_predict(
             leaves a class with no window to train on, trains on all of them for all of the budget; so does the one
             network where there is no choice. The forest takes all.
         callbacks: further Lightning callbacks, such as a progress bar.
+        first: windows that a network is trained on before those of ``train``, by the same budget; both together say how
+            windows are normalised. A forest cannot be trained on.
+        first_held_out: what of them stops that training, one choice for each of ``held_out``.
 
     Returns:
         Labels, predictions and subjects of the test windows, in their order.
 
     Raises:
-        ValueError: the classifier is unknown (names the nearest), a set is empty, or the sets do not fit together.
+        ValueError: the classifier is unknown (names the nearest), a set is empty, or the sets do not fit together; a
+            forest is given windows to train on first.
     """
     check_name(classifier, CLASSIFIERS, "classifier")
-    for name, windows in (("training", train), ("test", test)):
-        if len(windows) == 0:
+    if first is not None and classifier == "forest":
+        raise ValueError("a forest cannot be trained on after its first training, expected a network; mix the windows")
+    for name, windows in (("training", train), ("test", test), ("first training", first)):
+        if windows is not None and len(windows) == 0:
             raise ValueError(f"no {name} window for classes {list(windows.classes)}, expected some")
-    train.check_compatible(test)
+        if windows is not None:
+            train.check_compatible(windows, name)
     if classifier == "forest":
         predicted = FeatureForest(seed=seed).fit(train).predict(test)
     else:
-        parts = [_part(train, mask) for mask in held_out] or [(train, None)]
+        parts = [[_part(train, mask)] for mask in held_out] or [[(train, None)]]
+        if first is not None:
+            before = [_part(first, mask) for mask in first_held_out] or [(first, None)] * len(parts)
+            parts = [[one, *others] for one, others in zip(before, parts, strict=True)]
         each = [
-            _train_network(classifier, kept, watched, test, derive_seed(seed, number), budget, callbacks)
-            for number, (kept, watched) in enumerate(parts)
+            _train_network(classifier, stages, test, derive_seed(seed, number), budget, callbacks)
+            for number, stages in enumerate(parts)
         ]
         predicted = np.asarray(np.mean(each, axis=0).argmax(axis=1), dtype=np.int64)
     return Predictions(test.labels, predicted, test.subjects, test.classes)
@@ -97,51 +111,76 @@ def _part(train: WindowSet, held_out: NDArray[np.bool_]) -> tuple[WindowSet, Win
 
 def _train_network(
     network: str,
-    train: WindowSet,
-    watched: WindowSet | None,
+    stages: Sequence[tuple[WindowSet, WindowSet | None]],
     test: WindowSet,
     seed: int,
     budget: TrainingBudget,
     callbacks: Sequence[Callback],
 ) -> NDArray[np.float32]:
-    """Train one network; returns the probability of each class for each test window ``(N, K)``."""
-    statistics = train.statistics()
-    dataset = WindowDataset(train.normalised(statistics))
-    sampler = RandomSampler(dataset, generator=torch.Generator().manual_seed(seed))
-    batches = make_loader(dataset, batch_size=min(budget.batch_size, len(train)), sampler=sampler)
-    looks = None
-    if watched is not None:
-        looks = make_loader(WindowDataset(watched.normalised(statistics)), batch_size=_CHUNK)
+    """Train one network on one set after another, each beside what stops it.
+
+    Returns:
+        The probability of each class for each test window ``(N, K)``.
+    """
+    moments = [train.moments() for train, _ in stages]
+    statistics = reduce(lambda one, other: one.joined(other), moments).statistics()
     # Initial weights and dropout can draw from no generator but the global one.
     with torch.random.fork_rng(devices=[]), _quiet_lightning():
         torch.manual_seed(seed)
-        model = HARClassifier(
-            list(train.classes),
-            train.num_channels,
-            network=network,
-            class_weights=balanced_weights(train.counts().tolist()),
-        )
-        trainer = Trainer(
-            accelerator="cpu",
-            devices=1,
-            max_epochs=-1,
-            max_steps=budget.steps,
-            val_check_interval=budget.check_every,
-            check_val_every_n_epoch=None,
-            callbacks=[*callbacks, *([] if looks is None else [KeepBest(budget.patience)])],
-            # Inside a SLURM job this small training is still one process of its own.
-            plugins=[LightningEnvironment()],
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-        )
-        trainer.fit(model, train_dataloaders=batches, val_dataloaders=looks)
+        weights: dict[str, Tensor] = {}
+        for train, watched in stages:
+            model = HARClassifier(
+                list(train.classes),
+                train.num_channels,
+                network=network,
+                class_weights=balanced_weights(train.counts().tolist()),
+            )
+            model.load_state_dict(weights, strict=False)  # none for the first; class weights stay each training's own
+            _fit(
+                model,
+                train.normalised(statistics),
+                None if watched is None else watched.normalised(statistics),
+                seed,
+                budget,
+                callbacks,
+            )
+            weights = {name: value for name, value in model.state_dict().items() if name.startswith("network.")}
     model.eval()
     with torch.inference_mode():
         signals = torch.from_numpy(test.normalised(statistics).signals)
         return torch.cat([model(chunk).softmax(dim=1) for chunk in signals.split(_CHUNK)]).numpy()
+
+
+def _fit(
+    model: HARClassifier,
+    train: WindowSet,
+    watched: WindowSet | None,
+    seed: int,
+    budget: TrainingBudget,
+    callbacks: Sequence[Callback],
+) -> None:
+    """Train on normalised windows."""
+    dataset = WindowDataset(train)
+    sampler = RandomSampler(dataset, generator=torch.Generator().manual_seed(seed))
+    batches = make_loader(dataset, batch_size=min(budget.batch_size, len(train)), sampler=sampler)
+    looks = None if watched is None else make_loader(WindowDataset(watched), batch_size=_CHUNK)
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=1,
+        max_epochs=-1,
+        max_steps=budget.steps,
+        val_check_interval=budget.check_every,
+        check_val_every_n_epoch=None,
+        callbacks=[*callbacks, *([] if looks is None else [KeepBest(budget.patience)])],
+        # Inside a SLURM job this small training is still one process of its own.
+        plugins=[LightningEnvironment()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    trainer.fit(model, train_dataloaders=batches, val_dataloaders=looks)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+SITES = ("chest", "right_wrist", "right_thigh")
 PACKAGES = ("sim", "datamodules", "lightning_modules", "experiments")
 TRAIN_A_LITTLE = "--trainer.accelerator=cpu --trainer.max_steps=1 --data.samples_per_epoch=4 --data.batch_size=4"
 
@@ -144,7 +145,8 @@ def test_experiments_train_their_arms_without_a_checkout(scripts: Path, tmp_path
     har_eval = (
         "python -m experiments.har_eval arms.retrain=true arms.steps=1 seeds=[0] generation.motions_per_activity=1 "
         "generation.steps=2 simulation.repeats=1 simulation.mountings=1 resamples=20 classifiers.deepconvlstm.steps=1 "
-        "classifiers.cnn.steps=1"
+        "classifiers.cnn.steps=1 "
+        + " ".join(f"sets.{task}_{site}=null" for task in ("six", "postures") for site in SITES)
     )
     done = run(scripts, har_eval, tmp_path)
     assert "note: experiments/finetune_acc.yaml is the packaged one" in done.stderr

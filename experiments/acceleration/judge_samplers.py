@@ -15,16 +15,16 @@ from typing import Final
 
 import numpy as np
 import torch
-import yaml
 from torch import Tensor
 
 from experiments.arms.clips import HeldOut
+from experiments.arms.prompts import spell_out_prompts
 from experiments.pipeline.intervals import Interval, percentile_interval
+from experiments.pipeline.typed_config import read_layers
 from lightning_modules.metrics.distribution_table import DistributionTable, tabulate
 from lightning_modules.metrics.motion_quality import measure_skating
 from lightning_modules.metrics.sensor_distributions import read_magnitudes
 from lightning_modules.metrics.sensor_quantities import SensorMagnitudes
-from lightning_modules.packaged_configs import find_config
 from lightning_modules.sampling.motion_generator import MotionGenerator
 from lightning_modules.training.randomness import derive_seed
 from lightning_modules.virtual_sensors import VirtualSensors
@@ -162,12 +162,11 @@ def read_prompts(path: Path) -> dict[str, list[str]]:
         FileNotFoundError: there is no such file.
         ValueError: it holds no prompts.
     """
-    content = yaml.safe_load(find_config(path).read_text(encoding="utf-8"))
-    generation = content.get("generation") if isinstance(content, dict) else None
+    generation = read_layers([path]).get("generation")
     prompts = generation.get("prompts") if isinstance(generation, dict) else None
     if not isinstance(prompts, dict):
         raise ValueError(f"{path} has no generation.prompts, expected prompts by activity as in experiments/dsads.yaml")
-    return {str(name): [str(text) for text in texts] for name, texts in prompts.items() if texts}
+    return spell_out_prompts({str(name): [str(text) for text in texts] for name, texts in prompts.items() if texts})
 
 
 def _resample(side: Side, reference: Side, placements: Sequence[str], table: DistributionTable) -> Interval:

@@ -21,13 +21,14 @@ def list_sources(motion_root: Path | None = None) -> list[str]:
     return ["embedded", *([] if motion_root is None else [str(motion_root)])]
 
 
-def load_clips(motion_root: Path | None = None) -> list[Clip]:
-    """Return all embedded clips, and those of a folder of motion files where one is given.
+def load_clips(motion_root: Path | None = None, *, embedded: bool = True) -> list[Clip]:
+    """Return all embedded clips, unless they are not wanted, and those of a folder of motion files where one is given.
 
     Raises:
         FileNotFoundError: there is no such folder, or it holds no motion.
     """
-    return [clip for source in list_sources(motion_root) for item in list_items(source) for clip in item.load()]
+    sources = list_sources(motion_root)[0 if embedded else 1 :]
+    return [clip for source in sources for item in list_items(source) for clip in item.load()]
 
 
 class NamedBatch(NamedTuple):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from experiments.har_eval.arm_config import SOURCES, ArmConfig, ComparisonConfig
+from datamodules.clips.sources import list_items
+from experiments.har_eval.arm_config import PROTOCOLS, SOURCES, ArmConfig, ComparisonConfig
 from experiments.har_eval.config import HarEvalConfig
 from experiments.har_eval.short_forms import RESERVED
 from lightning_modules.packaged_configs import find_config
 from lightning_modules.weights import find_weights
+from sim.checks import check_cutoff
+from sim.conventions import FEATURE_FPS
 from sim.features import DECODERS
 from sim.names import check_name
 
@@ -19,7 +22,8 @@ def check_arms(config: HarEvalConfig) -> None:
 
     Raises:
         ValueError: what is wrong, what was expected, and the nearest valid name where a name is wrong.
-        FileNotFoundError: weights, or the YAML of an arm that is trained here, are not there.
+        FileNotFoundError: weights, the YAML of an arm that is trained here, or a folder of generated motions are not
+            there.
     """
     arms = config.arms
     if not arms:
@@ -63,11 +67,40 @@ def _check_source(name: str, arm: ArmConfig) -> None:
             raise ValueError(
                 f"arms.{name}.decoder is {arm.decoder!r}, but nothing is generated for this arm; leave it out"
             )
+    _check_treatment(name, arm)
     if (arm.config is None) != (arm.start is None):
         given, missing = ("start", "config") if arm.config is None else ("config", "start")
         raise ValueError(
             f"arms.{name} names a {given} but no {missing}, expected both: the YAML that trains it and the arm that it "
             "starts from"
+        )
+
+
+def _check_treatment(name: str, arm: ArmConfig) -> None:
+    """Check what is done beside the source: folders of others, smoothing, draws, real people."""
+    if (arm.generated is None) != (not arm.licence.strip()):
+        raise ValueError(
+            f"arms.{name} has generated: {arm.generated!r} and licence: {arm.licence!r}, expected both or neither: a "
+            "folder of another generator's motions and its terms in words"
+        )
+    moves = arm.kind != "real_people"
+    if arm.smooth_hz is not None:
+        if not moves:
+            raise ValueError(f"arms.{name}.smooth_hz is {arm.smooth_hz:g}, but real people's data stay as they are")
+        try:
+            check_cutoff(arm.smooth_hz, fps=FEATURE_FPS)
+        except ValueError as error:
+            raise ValueError(f"arms.{name}.smooth_hz: {error}") from error
+    if arm.draw < 0 or (arm.draw and arm.kind != "prior"):
+        raise ValueError(f"arms.{name}.draw is {arm.draw}, expected 0 or, for a prior, a number above it")
+    check_name(arm.protocol, PROTOCOLS, f"protocol in arms.{name}.protocol")
+    least = 0 if moves else 1
+    if arm.people is not None and arm.people < least:
+        raise ValueError(f"arms.{name}.people is {arm.people}, expected at least {least}, or null")
+    if arm.protocol != PROTOCOLS[0] and not (moves and arm.people):
+        raise ValueError(
+            f"arms.{name}.protocol is {arm.protocol}, expected virtual sensors and people to train on after them; give "
+            "people: 1 or more"
         )
 
 
@@ -88,10 +121,12 @@ def _check_no_circle(name: str, arms: Mapping[str, ArmConfig]) -> None:
 
 
 def _check_files(name: str, arm: ArmConfig, config: HarEvalConfig) -> None:
-    if arm.kind != "prior":
-        return
     try:
-        if config.trains(name):
+        if arm.generated is not None:
+            list_items(arm.generated)
+        elif arm.kind != "prior":
+            return
+        elif config.trains(name):
             find_config(str(arm.config))
         else:
             find_weights(str(arm.weights))

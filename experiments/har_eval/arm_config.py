@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-ArmKind: TypeAlias = Literal["prior", "recorded", "real_people"]
+ArmKind: TypeAlias = Literal["prior", "generated", "recorded", "real_people"]
 
 SOURCES: Final[dict[str, ArmKind]] = {
     "weights": "prior",
     "config": "prior",
+    "generated": "generated",
     "recorded": "recorded",
     "real_people": "real_people",
 }
 """Keys of an arm that say what its classifiers are trained on, and the kind of arm that each makes it."""
+
+
+PROTOCOLS: Final = ("mixed", "pretrain_then_finetune")
+"""How some real people join what an arm trains on: in one training, or after it."""
 
 
 @dataclass(frozen=True)
@@ -22,26 +27,42 @@ class ArmConfig:
 
     Attributes:
         weights: of a prior whose motions are simulated: the name of packaged weights, or the path of a file.
+        generated: folder of motions that something else generated, each file below a folder of its activity's name; of
+            any format that is read (:mod:`datamodules.motion_files`).
+        licence: terms of the generated folder, in words for the report.
         recorded: simulate from the recorded clips themselves, without any generation.
         motion_root: folder of motion files whose clips count as recorded besides the embedded ones; null takes that of
             ``fine_tuning``, if any.
         real_people: train on the real set's own training people, without any simulation.
+        people: how many of the real training people an arm trains on, drawn for each seed, two of them among the four;
+            beside its virtual sensors where it has any. Null is none for those, and everybody for ``real_people``.
+        protocol: one of :data:`PROTOCOLS`, where there are both.
         config: YAML for ``lightning fit`` that trains the prior here, once for each seed: where ``fine_tuning`` says
             so, or where there are no weights.
         start: arm whose weights that training starts from.
         decoder: how its features become joints, ``consistent`` or ``positions``, where not as ``generation`` says; a
             prior's alone.
+        smooth_hz: low-pass of the motions before sensors sense them, the frequency at which 1/sqrt(2) of the amplitude
+            is left [Hz]; null for none.
+        draw: another number draws other noise to generate from: an arm of the same weights and another draw shows how
+            much is luck. A prior's alone.
         title: what tables and figures of the report call it; empty for its own name.
         colour: of its bars and lines, such as ``"#D55E00"``; empty for the next one of the palette.
     """
 
     weights: str | None = None
+    generated: str | None = None
+    licence: str = ""
     recorded: bool = False
     motion_root: str | None = None
     real_people: bool = False
+    people: int | None = None
+    protocol: str = "mixed"
     config: str | None = None
     start: str | None = None
     decoder: str | None = None
+    smooth_hz: float | None = None
+    draw: int = 0
     title: str = ""
     colour: str = ""
 

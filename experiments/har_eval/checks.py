@@ -14,6 +14,7 @@ from experiments.har_eval.arm_checks import check_arms
 from experiments.har_eval.config import (
     MOUNTINGS,
     SPLITS,
+    ErrorsConfig,
     GenerationConfig,
     HarEvalConfig,
     SetConfig,
@@ -30,7 +31,7 @@ from sim.placements import PLACEMENT_NAMES
 from sim.placements.mountings import check_mounting
 
 
-def load_config(path: Path = DEFAULT_CONFIG, overrides: Sequence[str] = ()) -> HarEvalConfig:
+def load_config(path: Path | Sequence[Path] = DEFAULT_CONFIG, overrides: Sequence[str] = ()) -> HarEvalConfig:
     """Read YAML, apply ``key=value`` overrides, and check all of it; raises as :func:`read_typed` and check_config."""
     config = read_typed(HarEvalConfig, path, overrides, spell_out=spell_out)
     check_config(config)
@@ -61,6 +62,7 @@ def check_config(config: HarEvalConfig) -> None:
     for name, real in config.sets.items():
         _check_set(name, real, config.generation)
         _check_recordings(name, config)
+        _check_classifiers(name, config)
     for name, classifier in config.classifiers.items():
         check_name(name, CLASSIFIERS, "classifier in classifiers")
         for key in ("steps", "batch_size", "check_every", "patience", "networks"):
@@ -80,12 +82,16 @@ def _check_generation(generation: GenerationConfig) -> None:
 
 
 def _check_simulation(simulation: SimulationConfig) -> None:
-    try:
-        simulation.errors.make()
-    except ValueError as error:
-        raise ValueError(f"simulation.errors: {error}") from error
+    _check_errors("simulation.errors", simulation.errors)
     for key in ("repeats", "mountings"):
         _check_positive(f"simulation.{key}", getattr(simulation, key))
+
+
+def _check_errors(name: str, errors: ErrorsConfig) -> None:
+    try:
+        errors.make()
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _check_set(name: str, real: SetConfig, generation: GenerationConfig) -> None:
@@ -99,11 +105,24 @@ def _check_set(name: str, real: SetConfig, generation: GenerationConfig) -> None
     for placement in real.placements:
         check_name(placement, PLACEMENT_NAMES, f"placement in sets.{name}.placements")
     _check_mounting(name, real.mounting)
+    if real.errors is not None:
+        _check_errors(f"sets.{name}.errors", real.errors)
     _check_positive(f"sets.{name}.rate_hz", real.rate_hz)
     _check_positive(f"sets.{name}.window_s", real.window_s)
     if real.window_s > generation.seconds:
         raise ValueError(
             f"sets.{name}.window_s is {real.window_s} s, expected at most generation.seconds, {generation.seconds} s"
+        )
+
+
+def _check_classifiers(name: str, config: HarEvalConfig) -> None:
+    for classifier in config.sets[name].classifiers:
+        check_name(classifier, tuple(config.classifiers), f"classifier in sets.{name}.classifiers")
+    finetuned = [arm for arm, entry in config.arms.items() if entry.protocol == "pretrain_then_finetune"]
+    if finetuned and "forest" in config.classifiers_of(name):
+        raise ValueError(
+            f"arms.{finetuned[0]}.protocol is pretrain_then_finetune, which a forest cannot do; leave it out with "
+            "classifiers.forest=null, or mix"
         )
 
 
@@ -125,6 +144,11 @@ def _check_recordings(name: str, config: HarEvalConfig) -> None:
         if entry.split == "official" and real.is_test is None:
             raise ValueError(f"{reader} has no official split; give split: loso")
         check_placements(tuple(entry.recorded_at) or real.placements, real, reader)
+        counted = [arm for arm, its in config.arms.items() if its.people]
+        if counted and not real.subject_independent:
+            raise ValueError(
+                f"{reader} does not say who wore the sensors, so arms.{counted[0]}.people cannot be counted out"
+            )
         if entry.split == "loso" and not real.subject_independent:
             raise ValueError(f"{reader} does not say who wore the sensors, so nobody can be left out; split otherwise")
         if not real.sources(root):

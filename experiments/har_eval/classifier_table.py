@@ -1,7 +1,7 @@
 """What each classifier is worth when it is trained on real people, and what it costs: no arm, no generation.
 
-``python -m experiments.har_eval.classifier_table [-c YAML] [--sets NAME ...]`` trains every classifier by the budget of
-the YAML, or by the default one, on the training people of a set and prints what it says of the test people.
+``python -m experiments.har_eval.classifier_table [-c YAML ...] [--sets NAME ...]`` trains every classifier by the
+budget of the YAML, or by the default one, on the training people of a set and prints what it says of the test people.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rich.console import Console
 
 from experiments.har_eval.checks import load_config
 from experiments.har_eval.config import ClassifierConfig, HarEvalConfig
-from experiments.har_eval.options import DEFAULT_CONFIG
+from experiments.har_eval.options import DEFAULT_CONFIG, add_config
 from experiments.har_eval.stages.classify import PREDICTIONS, Classify
 from experiments.har_eval.stages.real import RealWindows, load_real
 from experiments.pipeline.one_line_errors import OneLineArgumentParser, one_line_errors, print_line
@@ -33,7 +33,7 @@ def main(args: Sequence[str] | None = None) -> int:
     options = _parse(args)
     torch.set_num_threads(1)
     with one_line_errors():
-        config = load_config(options.config, options.overrides)
+        config = load_config(options.config or [DEFAULT_CONFIG], options.overrides)
         for name in options.sets or ():
             check_name(name, tuple(config.sets), "entry of sets")
         for name in options.classifiers or ():
@@ -82,7 +82,7 @@ def _parse(args: Sequence[str] | None) -> argparse.Namespace:
     parser = OneLineArgumentParser(
         prog="python -m experiments.har_eval.classifier_table", description="Classifiers trained on real people."
     )
-    parser.add_argument("-c", "--config", type=Path, default=DEFAULT_CONFIG, help="YAML; the default is har_eval.yaml")
+    add_config(parser)
     parser.add_argument("--sets", nargs="+", metavar="NAME", help="entries of its sets; all where none is named")
     parser.add_argument("--classifiers", nargs="+", metavar="NAME", help="all where none is named")
     parser.add_argument("--seed", type=int, default=0, help="of weights, batches, held-out people and the forest")

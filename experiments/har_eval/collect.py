@@ -84,7 +84,9 @@ def collect_results(
         "motions": [
             entry for key, task in plan.motions.items() for entry in _motions(*key, _read(folder(task) / MOTIONS))
         ],
-        "clips": _clips([folder(task) for task in plan.motions.values() if isinstance(task, Recorded)]),
+        "clips": _clips(
+            [folder(task) for task in plan.motions.values() if isinstance(task, Recorded) and task.embedded]
+        ),
         "stages": _stages(plan, outcomes),
         "provenance": describe_run(
             {arm: path for arm, path in weights.items() if isinstance(path, Path)}, total_wall_s=total_wall_s
@@ -145,6 +147,7 @@ def _describe_arm(name: str, config: HarEvalConfig) -> ArmEntry:
         "start": arm.start,
         "trained_here": config.trains(name),
         "decoder": config.decodes(name) if arm.kind == "prior" else None,
+        "licence": arm.licence,
     }
 
 
@@ -193,6 +196,7 @@ def _motions(arm: str, seed: int, table: Table) -> list[MotionEntry]:
             "seed": seed,
             "activity": activity,
             "motions": int(_number(entry, "motions") or 0),
+            "produced": _number(entry, "produced"),
             "speed_m_s": _number(entry, "speed_m_s"),
             "pelvis_height_m": _number(entry, "pelvis_height_m"),
             "trunk_tilt_deg": _number(entry, "trunk_tilt_deg"),

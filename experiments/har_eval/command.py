@@ -27,7 +27,7 @@ from experiments.har_eval.results import PICTURES, RESULTS, HarEvalResults, as_j
 from experiments.pipeline.files import write_json
 from experiments.pipeline.one_line_errors import one_line_errors
 from experiments.pipeline.runner import Runner
-from experiments.pipeline.tasks import Cache
+from experiments.pipeline.tasks import Cache, in_order
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -40,6 +40,9 @@ def run_command(options: argparse.Namespace) -> int:
     console = Console(stderr=True)
     with one_line_errors():
         config = load_config(options.config, options.overrides)
+        if options.dry_run:
+            print_plan(config, console)
+            return 0
         folder = run_experiment(config, console=console)
     return 0 if folder.is_dir() else 1
 
@@ -75,6 +78,25 @@ def run_experiment(config: HarEvalConfig, *, console: Console | None = None) -> 
     console.print(f"results  {folder / RESULTS}", soft_wrap=True, highlight=False)
     console.print(f"report   {report}", soft_wrap=True, highlight=False)
     return folder
+
+
+def print_plan(config: HarEvalConfig, console: Console) -> None:
+    """Print what a run would do, stage by stage, and what of it lies in the cache; nothing is written.
+
+    Raises:
+        FileNotFoundError: weights of an arm do not exist.
+    """
+    plan, cache = make_plan(config), Cache(Path(config.cache))
+    table = Table(title=f"{len(config.arms)} arms, {len(config.sets)} sets, seeds {config.seeds}", box=SIMPLE)
+    for heading in ("stage", "tasks", "in the cache"):
+        table.add_column(heading, justify="left" if heading == "stage" else "right")
+    found: dict[str, list[bool]] = {}
+    for _, task in in_order(plan.tasks()):
+        found.setdefault(task.stage_title, []).append(cache.lookup(task) is not None)
+    for title, cached in found.items():
+        table.add_row(title, str(len(cached)), str(sum(cached)))
+    console.print(table)
+    console.print(f"results  {Path(config.output) / run_id(config, plan)}", soft_wrap=True, highlight=False)
 
 
 def print_summary(results: HarEvalResults, console: Console) -> None:

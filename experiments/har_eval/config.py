@@ -31,7 +31,8 @@ class GenerationConfig:
     """What is generated, and how.
 
     Attributes:
-        prompts: activity -> prompts, used in turn.
+        prompts: activity -> prompts, used in turn; in YAML ``packaged`` stands for the packaged ones, which activities
+            that are not named here take (:mod:`experiments.arms.prompts`).
         motions_per_activity: motions for each activity, arm and seed.
         seconds: length of each motion, 1 to 60 [s].
         guidance: classifier-free guidance scale; None takes the usual one of each arm's weights.
@@ -39,6 +40,8 @@ class GenerationConfig:
         steps: network calls per motion; null takes all of the schedule.
         decoder: how what is generated becomes joints, ``consistent`` (weighed by the prior's statistics) or
             ``positions``; an arm may say otherwise.
+        only_produced: leave out motions that do not show what was asked for by posture and speed
+            (:mod:`datamodules.clips.shown`); they are counted either way.
     """
 
     prompts: dict[str, list[str]] = field(default_factory=dict)
@@ -48,6 +51,7 @@ class GenerationConfig:
     sampler: str = "ddim"
     steps: int | None = 25
     decoder: str = "consistent"
+    only_produced: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,8 @@ class SetConfig:
         mounting: ``declared`` (axes are those of the site), named directions such as ``x_proximal_z_in``
             (:mod:`sim.placements.mountings`), or ``axis_permutations`` (unknown: all 24 equally likely).
         mounting_knowledge: where that knowledge comes from, in words for the report.
+        classifiers: which of the experiment's are trained here; empty for all.
+        errors: of the device of this set; null takes the simulation's.
     """
 
     classes: list[str] = field(default_factory=list)
@@ -152,6 +158,8 @@ class SetConfig:
     turned_copies: int = 4
     mounting: str = "declared"
     mounting_knowledge: str = ""
+    classifiers: list[str] = field(default_factory=list)
+    errors: ErrorsConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -230,6 +238,10 @@ class HarEvalConfig:
     def reader(self, name: str) -> str:
         """The real set that an entry of ``sets`` is about."""
         return self.sets[name].reader or name
+
+    def classifiers_of(self, name: str) -> list[str]:
+        """The classifiers that are trained for an entry of ``sets``."""
+        return self.sets[name].classifiers or list(self.classifiers)
 
     def root(self, name: str) -> Path | None:
         """Where the real set of an entry of ``sets`` lies; None for one that a pip package brings."""

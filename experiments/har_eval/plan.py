@@ -15,7 +15,7 @@ from experiments.har_eval.stages.generate import Generate, Motions, Recorded
 from experiments.har_eval.stages.paired import PairedError
 from experiments.har_eval.stages.pictures import Pictures
 from experiments.har_eval.stages.real import RealWindows
-from experiments.har_eval.stages.simulate import Simulate
+from experiments.har_eval.stages.simulate import Sensor, Simulate
 from experiments.pipeline.tasks import Task
 from lightning_modules.packaged_configs import find_config
 from lightning_modules.weights import find_weights
@@ -30,7 +30,7 @@ class Plan:
     Attributes:
         paired: by arm and seed, for priors; the seed is None for weights from a file, which are the same for all.
         motions: by arm and seed, for arms that move.
-        windows: by arm, set and seed, for arms that move.
+        windows: by arm, set and seed, for arms that move; sets whose sensors are alike share a task.
         real: by set.
         classify: by arm, set, classifier and seed.
         distances: by arm, set and seed, for arms that move.
@@ -61,10 +61,20 @@ def make_plan(config: HarEvalConfig) -> Plan:
         (arm, seed): task for arm in config.arms for seed in config.seeds if (task := plan_motions(config, arm, seed))
     }
     real = {name: RealWindows.of(name, config) for name in config.sets}
+    sensors = _by_sensor(config)
     windows = {
-        (arm, name, seed): Simulate(task, name, entry, config.simulation, seed)
+        (arm, name, seed): Simulate(
+            task,
+            ", ".join(alike),
+            sensor,
+            tuple(dict.fromkeys(activity for other in alike for activity in config.sets[other].classes)),
+            config.simulation,
+            seed,
+            config.arms[arm].smooth_hz,
+        )
         for (arm, seed), task in motions.items()
-        for name, entry in config.sets.items()
+        for sensor, alike in sensors
+        for name in alike
     }
     return Plan(
         paired=_paired(config),
@@ -84,6 +94,19 @@ def make_plan(config: HarEvalConfig) -> Plan:
     )
 
 
+def _by_sensor(config: HarEvalConfig) -> list[tuple[Sensor, list[str]]]:
+    """Sets by what their sensors are like: those that are alike share virtual windows."""
+    found: list[tuple[Sensor, list[str]]] = []
+    for name, entry in config.sets.items():
+        sensor = Sensor.of(entry)
+        alike = next((names for other, names in found if other == sensor), None)
+        if alike is None:
+            found.append((sensor, [name]))
+        else:
+            alike.append(name)
+    return found
+
+
 def plan_motions(config: HarEvalConfig, arm: str, seed: int) -> Motions | None:
     """Return the task that gives an arm's motions; None for an arm that needs none, as real people are recorded."""
     activities = tuple(dict.fromkeys(name for real in config.sets.values() for name in real.classes))
@@ -92,11 +115,15 @@ def plan_motions(config: HarEvalConfig, arm: str, seed: int) -> Motions | None:
         case "prior":
             checkpoint, device = plan_weights(config, arm, seed), resolve_device(config.device)
             own = replace(generation, decoder=config.decodes(arm))
-            return Generate(arm, seed, checkpoint, own, activities, device, Path(config.cache))
+            draw = config.arms[arm].draw
+            return Generate(arm, seed, checkpoint, own, activities, device, Path(config.cache), draw)
         case "recorded":
             root = config.arms[arm].motion_root or config.fine_tuning.motion_root
             count = generation.motions_per_activity
             return Recorded(arm, seed, generation.seconds, count, activities, _path(root))
+        case "generated":
+            folder, count = _path(config.arms[arm].generated), generation.motions_per_activity
+            return Recorded(arm, seed, generation.seconds, count, activities, folder, embedded=False)
         case "real_people":
             return None
 
@@ -130,7 +157,8 @@ def _classify(
 ) -> dict[tuple[str, str, str, int], Classify]:
     tasks = {}
     for name, entry in config.sets.items():
-        for classifier, settings in config.classifiers.items():
+        for classifier in config.classifiers_of(name):
+            settings = config.classifiers[classifier]
             for seed in config.seeds:
                 for arm in config.arms:
                     virtual = windows.get((arm, name, seed))
@@ -142,6 +170,8 @@ def _classify(
                         entry.train_windows_per_class,
                         _copies(entry, virtual),
                         seed,
+                        config.arms[arm].people or None,
+                        config.arms[arm].protocol,
                         label=f"{name}, {arm}",
                     )
     return tasks

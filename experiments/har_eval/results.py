@@ -38,7 +38,7 @@ class RelativeEntry(TypedDict):
 class ArmEntry(TypedDict):
     """An arm as the configuration states it, and whether it was trained in this run; empty words were not given.
 
-    ``decoder`` is how a prior's features became joints, None for other arms.
+    ``decoder`` is how a prior's features became joints, None for other arms; ``licence`` is of a folder of motions.
     """
 
     name: str
@@ -48,6 +48,7 @@ class ArmEntry(TypedDict):
     start: str | None
     trained_here: bool
     decoder: NotRequired[str | None]
+    licence: NotRequired[str]
 
 
 class ScoreEntry(TypedDict):
@@ -146,12 +147,16 @@ class DistanceEntry(TypedDict):
 
 
 class MotionEntry(TypedDict):
-    """What the motions of an arm and activity are like (medians): to see what a prior failed to produce."""
+    """What the motions of an arm and activity are like (medians): to see what a prior failed to produce.
+
+    ``produced`` of them show the activity by posture and speed; None where no rule says so.
+    """
 
     arm: str
     seed: int
     activity: str
     motions: int
+    produced: NotRequired[float | None]
     speed_m_s: float | None
     pelvis_height_m: float | None
     trunk_tilt_deg: float | None

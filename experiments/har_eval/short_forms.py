@@ -11,6 +11,7 @@ import warnings
 from dataclasses import fields
 from typing import Final
 
+from experiments.arms.prompts import spell_out_prompts
 from experiments.har_eval.arm_config import FineTuningConfig
 from experiments.pipeline.typed_config import Values
 from sim.names import check_name
@@ -28,20 +29,44 @@ RESERVED: Final = (*SETTINGS, *MOVED)
 def spell_out(values: Values) -> Values:
     """Return the content of a YAML, overrides applied, in the form of :class:`HarEvalConfig`; what is so stays so.
 
-    * ``simulation.errors: NAME`` becomes ``{preset: NAME}``.
-    * ``arms.NAME: null`` (or ``false``) leaves the arm out.
+    * ``simulation.errors: NAME``, and that of an entry of ``sets``, becomes ``{preset: NAME}``.
+    * ``arms.NAME: null`` (or ``false``) leaves the arm out; so does ``null`` an entry of ``sets`` or a classifier.
+    * ``packaged`` among the prompts of an activity stands for the packaged sentences, which an activity without prompts
+      gets by itself (:mod:`experiments.arms.prompts`).
     * The older forms above.
 
     Raises:
         ValueError: an older form cannot be turned into the present one; says what to write.
     """
     spelt = dict(values)
-    simulation = spelt.get("simulation")
-    if isinstance(simulation, dict) and isinstance(simulation.get("errors"), str):
-        spelt["simulation"] = {**simulation, "errors": {"preset": simulation["errors"]}}
+    if "simulation" in spelt:
+        spelt["simulation"] = _spell_out_errors(spelt["simulation"])
     if isinstance(spelt.get("arms"), dict):
         _spell_out_arms(spelt)
+    for part in ("sets", "classifiers"):
+        entries = spelt.get(part)
+        if isinstance(entries, dict):
+            spelt[part] = {name: _spell_out_errors(entry) for name, entry in entries.items() if entry is not None}
+    _spell_out_prompts(spelt)
     return spelt
+
+
+def _spell_out_errors(entry: object) -> object:
+    if isinstance(entry, dict) and isinstance(entry.get("errors"), str):
+        return {**entry, "errors": {"preset": entry["errors"]}}
+    return entry
+
+
+def _spell_out_prompts(values: Values) -> None:
+    generation = _mapping(values.get("generation"))
+    prompts = _mapping(generation.get("prompts"))
+    if not all(isinstance(sentences, list) for sentences in prompts.values()):
+        return  # the schema says what is wrong
+    said = {str(name): [str(sentence) for sentence in _list(sentences)] for name, sentences in prompts.items()}
+    asked = [_list(_mapping(entry).get("classes")) for entry in _mapping(values.get("sets")).values()]
+    spelt = spell_out_prompts(said, [str(name) for classes in asked for name in classes])
+    if spelt:
+        values["generation"] = generation | {"prompts": spelt}
 
 
 def _spell_out_arms(values: Values) -> None:
@@ -72,6 +97,10 @@ def _spell_out_arms(values: Values) -> None:
             )
             named[name] = _mapping(named[name]) | {MOVED[old]: value}
     values["arms"] = named
+
+
+def _list(value: object) -> list[object]:
+    return list(value) if isinstance(value, list) else []
 
 
 def _mapping(value: object) -> Values:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
@@ -18,10 +18,13 @@ Schema = TypeVar("Schema")
 Values: TypeAlias = dict[str, object]
 """What a YAML file holds, before it is checked."""
 
+BASED_ON: Final = "based_on"
+"""Key by which a YAML file names the one that it is laid over."""
+
 
 def read_typed(
     schema: type[Schema],
-    path: Path,
+    path: Path | Sequence[Path],
     overrides: Sequence[str] = (),
     *,
     spell_out: Callable[[Values], Values] = dict,
@@ -30,25 +33,24 @@ def read_typed(
 
     Args:
         schema: a dataclass whose fields are all that the file may hold.
-        path: the YAML file, or the name of a packaged one (:mod:`lightning_modules.packaged_configs`).
+        path: the YAML file, or the name of a packaged one (:mod:`lightning_modules.packaged_configs`); several are
+            layered as :func:`read_layers` does it.
         overrides: such as ``generation.seconds=4`` or ``seeds=[0,1]``.
-        spell_out: turns shorter ways of writing into those of the schema; given the file, and again the file with the
-            overrides.
+        spell_out: turns shorter ways of writing into those of the schema; given what the layers hold so far after each
+            of them, and again with the overrides.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: a key is unknown (named with the nearest valid one), or a value is of a wrong type.
     """
-    path = find_config(path)
+    paths = [path] if isinstance(path, Path) else list(path)
+    path = find_config(paths[-1])
     for override in overrides:
         if "=" not in override:
             raise ValueError(f"override {override!r} is not of the form key=value, such as seeds=[0,1]")
     try:
-        file = OmegaConf.load(path)
-        if not isinstance(file, DictConfig):
-            raise ValueError(f"{path} holds a list, expected keys and values")
-        # The file for itself first: an override of one figure is to meet the mapping that a short form stands for.
-        written = OmegaConf.merge(spell_out(_plain(file)), OmegaConf.from_dotlist(list(overrides)))
+        # The files for themselves first: an override of one figure is to meet the mapping that a short form stands for.
+        written = OmegaConf.merge(read_layers(paths, spell_out=spell_out), OmegaConf.from_dotlist(list(overrides)))
         merged = OmegaConf.merge(OmegaConf.structured(schema), spell_out(_plain(written)))
         config = OmegaConf.to_object(merged)
     # "from None", here and below: what OmegaConf says would otherwise stand in for these lines.
@@ -60,6 +62,43 @@ def read_typed(
     if not isinstance(config, schema):
         raise ValueError(f"{path} holds a {type(config).__name__}, expected keys and values")
     return config
+
+
+def read_layers(paths: Sequence[Path], *, spell_out: Callable[[Values], Values] = dict) -> Values:
+    """Return what YAML files hold, each laid over those before it: mappings are merged, all else is replaced.
+
+    A file that says ``based_on: OTHER.yaml`` is itself laid over that one, a path from its own folder or the
+    name of a packaged file.
+
+    Args:
+        paths: the files, or names of packaged ones.
+        spell_out: as for :func:`read_typed`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a file holds no mapping, or files are based on one another in a circle.
+    """
+    values: Values = {}
+    for file in [layer for path in paths for layer in _find_layers(path, ())]:
+        content = {key: value for key, value in _plain(OmegaConf.load(file)).items() if key != BASED_ON}
+        values = spell_out(_plain(OmegaConf.merge(values, content)))
+    return values
+
+
+def _find_layers(path: Path, above: tuple[Path, ...]) -> list[Path]:
+    """Return a file and before it what it is based on, the lowest first."""
+    file = find_config(path)
+    way = (*above, file.resolve())
+    if file.resolve() in above:
+        raise ValueError(f"{' <- '.join(each.name for each in way)}: based on one another in a circle; break it")
+    content = OmegaConf.load(file)
+    if not isinstance(content, DictConfig):
+        raise ValueError(f"{file} holds a list, expected keys and values")
+    base = content.get(BASED_ON)
+    if base is None:
+        return [file]
+    beside = file.parent / str(base)
+    return [*_find_layers(beside if beside.is_file() else Path(str(base)), way), file]
 
 
 def _plain(values: object) -> Values:

@@ -147,3 +147,35 @@ def test_a_forest_that_is_not_grown_or_has_no_tree_is_refused():
         FeatureForest().predict(_windows())
     with pytest.raises(ValueError, match="num_trees is 0"):
         FeatureForest(num_trees=0)
+
+
+def test_a_second_training_begins_with_the_weights_of_the_first(monkeypatch):
+    both, test = _windows(), _windows(seed=1)
+    one = both.select(np.flatnonzero(both.subjects == "s0"))
+    seen = []
+    fit = har_evaluation._fit
+
+    def watch(model, train, *others):
+        before = {name: value.clone() for name, value in model.network.state_dict().items()}
+        fit(model, train, *others)
+        seen.append((len(train), before, {name: value.clone() for name, value in model.network.state_dict().items()}))
+
+    monkeypatch.setattr(har_evaluation, "_fit", watch)
+    parts = {"held_out": [one.subjects == ""], "first_held_out": [both.subjects == "s2"]}
+    found = train_and_predict("cnn", one, test, seed=0, first=both, **parts, **QUICK)
+    assert score(found).macro_f1 > 0.95
+    assert [count for count, _, _ in seen] == [int((both.subjects != "s2").sum()), len(one)]
+    (_, start, trained), (_, taken, last) = seen
+    assert all(torch.equal(trained[name], taken[name]) for name in trained)
+    for before, after in ((start, trained), (taken, last)):
+        assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def test_what_cannot_be_trained_on_is_refused():
+    windows = _windows()
+    with pytest.raises(ValueError, match="a forest cannot be trained on after its first training"):
+        train_and_predict("forest", windows, windows, seed=0, first=windows)
+    with pytest.raises(ValueError, match="no first training window"):
+        train_and_predict("cnn", windows, windows, seed=0, first=windows.select(np.zeros(120, dtype=bool)))
+    with pytest.raises(ValueError, match=r"classes of the first training windows are \('a', 'b'\)"):
+        train_and_predict("cnn", windows, windows, seed=0, first=_windows(classes=("a", "b")))

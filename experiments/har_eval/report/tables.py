@@ -153,17 +153,32 @@ def tabulate_motions(results: HarEvalResults) -> str:
         for arm in dict.fromkeys(entry["arm"] for entry in results["motions"]):
             found = [entry for entry in results["motions"] if (entry["arm"], entry["activity"]) == (arm, activity)]
             rows.append([activity, name_arm(results, arm), *_describe_motion(found)])
-    header = ["activity", "arm", "motions", "speed [m/s]", "height of the pelvis [m]", "tilt of the trunk [deg]"]
+    header = [
+        "activity",
+        "arm",
+        "motions",
+        "of them as asked",
+        "speed [m/s]",
+        "height of the pelvis [m]",
+        "tilt of the trunk [deg]",
+    ]
     return table(header, rows, left=2)
 
 
 def _describe_motion(found: Sequence[MotionEntry]) -> list[str]:
     return [
         str(sum(entry["motions"] for entry in found)),
+        _count_produced(found),
         _mean([entry["speed_m_s"] for entry in found], 2),
         _mean([entry["pelvis_height_m"] for entry in found], 2),
         _mean([entry["trunk_tilt_deg"] for entry in found], 0),
     ]
+
+
+def _count_produced(found: Sequence[MotionEntry]) -> str:
+    counts = [entry.get("produced") for entry in found]
+    known = [count for count in counts if count is not None]
+    return f"{sum(known):.0f}" if known and len(known) == len(counts) else "no rule"
 
 
 def _mean(values: Sequence[float | None], digits: int) -> str:

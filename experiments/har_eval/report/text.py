@@ -58,6 +58,7 @@ def state_findings(results: HarEvalResults) -> list[str]:
         *_state_paired(results),
         *_state_distances(results),
         *_state_failures(results),
+        *_state_unproduced(results),
     ]
     return [*sentences, _state_seeds(results)]
 
@@ -82,7 +83,7 @@ def _state_ceiling(results: HarEvalResults) -> list[str]:
     sentences = []
     for real in results["sets"]:
         scores = _overall(results, real["name"])
-        generated = [arm for arm in arms_of_kind(results, "prior") if arm in scores]
+        generated = [arm for arm in arms_of_kind(results, "prior", "generated") if arm in scores]
         if not generated:
             continue
         best = max(generated, key=lambda arm: scores[arm])
@@ -146,7 +147,7 @@ def _state_distances(results: HarEvalResults) -> list[str]:
 def _state_failures(results: HarEvalResults) -> list[str]:
     sentences = []
     for real in results["sets"]:
-        for arm in arms_of_kind(results, "prior"):
+        for arm in arms_of_kind(results, "prior", "generated"):
             mine = [entry for entry in results["scores"] if (entry["set"], entry["arm"]) == (real["name"], arm)]
             never = [name for name in real["classes"] if mine and all(not e["per_class_f1"][name] for e in mine)]
             if never:
@@ -154,6 +155,22 @@ def _state_failures(results: HarEvalResults) -> list[str]:
                     f"{real['name']}: trained on {arm}, no classifier and seed ever recognises {_join(never)}; it "
                     "stays in the table and counts as zero."
                 )
+    return sentences
+
+
+def _state_unproduced(results: HarEvalResults) -> list[str]:
+    """Say which activities an arm asked for and mostly did not get, by posture and speed."""
+    sentences = []
+    for arm in arms_of_kind(results, "prior", "generated"):
+        failed = []
+        for activity in dict.fromkeys(entry["activity"] for entry in results["motions"]):
+            found = [entry for entry in results["motions"] if (entry["arm"], entry["activity"]) == (arm, activity)]
+            shown, asked = [entry.get("produced") for entry in found], sum(entry["motions"] for entry in found)
+            known = [count for count in shown if count is not None]
+            if known and len(known) == len(shown) and sum(known) < asked / 2:
+                failed.append(f"{activity} ({sum(known):.0f} of {asked})")
+        if failed:
+            sentences.append(f"{name_arm(results, arm)}: less than half of the motions show {_join(failed)}.")
     return sentences
 
 
@@ -208,6 +225,11 @@ def list_limits(results: HarEvalResults) -> list[str]:
             f"{name_arm(results, arm)}: clips are taken at the same 20 frames a second, so that generation alone makes "
             "the difference to the other arms."
             for arm in arms_of_kind(results, "recorded")
+        ),
+        *(
+            f"{name_arm(results, arm['name'])}: motions that something else generated; their terms: {arm['licence']}"
+            for arm in results["arms"]
+            if arm.get("licence")
         ),
         "22 joints do not show how far a forearm is turned or where the head looks. Those twists follow a stated prior "
         "(sim/pose_fit/fit.py); they affect the gyroscope and the direction of gravity at wrist, forearm and head.",

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from datamodules.har.windows.splitting import draw_validation, list_subjects
+from datamodules.har.windows.splitting import choose_people, draw_validation, list_subjects
 from datamodules.har.windows.turning import turned_copies
+from datamodules.har.windows.views import concatenate
 from datamodules.har.windows.window_set import WindowSet
 from experiments.har_eval.config import ClassifierConfig
 from experiments.har_eval.stages.real import RealWindows, draw_per_class, load_real
-from experiments.har_eval.stages.simulate import WINDOWS, Simulate
-from experiments.pipeline.files import load_windows, save_arrays
+from experiments.har_eval.stages.simulate import Simulate, load_virtual
+from experiments.pipeline.files import save_arrays
 from experiments.pipeline.tasks import Inputs, Task
 from lightning_modules.har_evaluation import Predictions, train_and_predict
 
@@ -31,6 +33,8 @@ class Classify(Task):
         real: the real set; its test windows are what is predicted.
         virtual: what to train on; None trains on the real set's training people instead, where
             everybody is tested on all others.
+        people: how many real training people are trained on; None is all of them without ``virtual``, none beside it.
+        protocol: one of :data:`experiments.har_eval.arm_config.PROTOCOLS`, where there are both.
         windows_per_class: training windows of each class; None for all.
         copies: copies of each virtual window, each turned by an axis permutation; 0 leaves the axes as they are.
         seed: of the experiment.
@@ -45,6 +49,8 @@ class Classify(Task):
     windows_per_class: int | None
     copies: int
     seed: int
+    people: int | None = None
+    protocol: str = "mixed"
     label: str = field(default="", metadata={"key": False})
 
     @property
@@ -55,16 +61,21 @@ class Classify(Task):
     def run(self, inputs: Inputs, output: Path) -> None:
         """Train and predict; whatever is fitted is fitted on training windows."""
         train, test = load_real(inputs[self.real])
-        if self.virtual is not None:
-            found = [self._predict(load_windows(inputs[self.virtual] / WINDOWS), test)]
+        virtual = None if self.virtual is None else load_virtual(inputs[self.virtual], self.real.classes)
+        if virtual is not None and not self.people:
+            found = [self._predict(virtual, None, test)]
         elif self.real.split == "loso":
             people = list_subjects(test.subjects, what=self.real.name)
             found = [
-                self._predict(train.select(train.subjects != person), test.select(test.subjects == person))
+                self._predict(
+                    virtual,
+                    self._draw_people(train.select(train.subjects != person)),
+                    test.select(test.subjects == person),
+                )
                 for person in people
             ]
         else:
-            found = [self._predict(train, test)]
+            found = [self._predict(virtual, self._draw_people(train), test)]
         save_arrays(
             output / PREDICTIONS,
             {
@@ -73,23 +84,43 @@ class Classify(Task):
             },
         )
 
-    def _predict(self, train: WindowSet, test: WindowSet) -> Predictions:
-        windows = self._training_windows(train)
+    def _draw_people(self, train: WindowSet) -> WindowSet:
+        """Keep as many training people as are wanted: with more of them those of fewer stay."""
+        if self.people is None:
+            return train
+        people = choose_people(list_subjects(train.subjects, what=self.real.name), self.people, seed=self.seed)
+        return train.select(np.isin(train.subjects, people))
+
+    def _predict(self, virtual: WindowSet | None, people: WindowSet | None, test: WindowSet) -> Predictions:
+        first = None
+        parts = [
+            self._training_windows(part, copies=copies)
+            for part, copies in ((virtual, self.copies), (people, 0))
+            if part is not None
+        ]
+        if len(parts) == 2 and self.protocol == "pretrain_then_finetune":
+            first = parts.pop(0)
+        windows = concatenate(parts)
         return train_and_predict(
             self.classifier,
             windows,
             test,
             seed=self.seed,
             budget=self.config.budget,
-            held_out=[
-                draw_validation(windows, fraction=self.config.val_fraction, seed=self.seed, turn=turn)
-                for turn in range(self.config.networks)
-            ],
+            held_out=self._hold_out(windows),
+            first=first,
+            first_held_out=[] if first is None else self._hold_out(first),
         )
 
-    def _training_windows(self, windows: WindowSet) -> WindowSet:
+    def _hold_out(self, windows: WindowSet) -> list[NDArray[np.bool_]]:
+        return [
+            draw_validation(windows, fraction=self.config.val_fraction, seed=self.seed, turn=turn)
+            for turn in range(self.config.networks)
+        ]
+
+    def _training_windows(self, windows: WindowSet, *, copies: int) -> WindowSet:
         generator = np.random.default_rng([self.seed, 7])
-        if not self.copies:
+        if not copies:
             return draw_per_class(windows, self.windows_per_class, generator=generator)
-        turned = turned_copies(windows, "axis_permutations", copies=self.copies, generator=generator)
+        turned = turned_copies(windows, "axis_permutations", copies=copies, generator=generator)
         return draw_per_class(turned, self.windows_per_class, generator=generator)

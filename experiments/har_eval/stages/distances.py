@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from datamodules.har.windows.window_set import WindowSet
 from experiments.har_eval.stages.real import RealWindows, draw_per_class, load_real
-from experiments.har_eval.stages.simulate import WINDOWS, Simulate
-from experiments.pipeline.files import Json, load_windows, write_json
+from experiments.har_eval.stages.simulate import Simulate, load_virtual
+from experiments.pipeline.files import Json, write_json
 from experiments.pipeline.tasks import Inputs, Task
 from lightning_modules.metrics.acceleration_distance import acceleration_distance, mean_spectrum
 
@@ -41,11 +41,11 @@ class Distances(Task):
     @property
     def title(self) -> str:
         """The set, the arm and the seed."""
-        return self.virtual.title
+        return f"{self.real.title}, {self.virtual.motions.title}"
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Compare the magnitudes of each activity."""
-        everything = load_windows(inputs[self.virtual] / WINDOWS), load_real(inputs[self.real])[0]
+        everything = load_virtual(inputs[self.virtual], self.real.classes), load_real(inputs[self.real])[0]
         virtual, real = (
             draw_per_class(windows, COMPARED_PER_CLASS, generator=np.random.default_rng(0)) for windows in everything
         )

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from datamodules.clips.clip import includes
+from datamodules.clips.shown import shows
 from experiments.arms.clips import load_clips
 from experiments.arms.fine_tune import FineTune, load_arm
 from experiments.har_eval.config import GenerationConfig
@@ -43,6 +44,7 @@ class Generate(Task):
         activities: which of the configuration's activities.
         device: where.
         cache_dir: folder of stage results; text embeddings are kept there too.
+        draw: another number draws other noise.
     """
 
     stage: ClassVar[str] = "generate"
@@ -54,6 +56,7 @@ class Generate(Task):
     activities: tuple[str, ...]
     device: str = field(metadata={"key": False})
     cache_dir: Path = field(metadata={"key": False})
+    draw: int = 0
 
     @property
     def title(self) -> str:
@@ -69,7 +72,8 @@ class Generate(Task):
             prompts = self.config.prompts[activity]
             count = self.config.motions_per_activity
             texts = [prompts[index % len(prompts)] for index in range(count)]
-            seeds = [derive_seed(self.seed, number_of(activity), index) % 2**62 for index in range(count)]
+            draw = (self.draw,) if self.draw else ()
+            seeds = [derive_seed(self.seed, number_of(activity), index, *draw) % 2**62 for index in range(count)]
             features = [
                 model.generate(
                     texts[start : start + BATCH],
@@ -87,12 +91,12 @@ class Generate(Task):
                     torch.cat(features), text=texts, decoder=decoder, std=model.statistics.std.cpu()
                 )
             motion.save(output / f"{activity}.npz")
-        describe_motions(output, self.activities)
+        describe_motions(output, self.activities, only_produced=self.config.only_produced)
 
 
 @dataclass(frozen=True)
 class Recorded(Task):
-    """Crops of recorded clips in place of generated motions, in the same form.
+    """Crops of clips, recorded ones or those of a folder that something else made, in the form of generated motions.
 
     Clips shorter than a crop are left out, and named in ``clips.json``; so are constructed ones, which count.
 
@@ -103,6 +107,7 @@ class Recorded(Task):
         motions_per_activity: crops of each activity.
         activities: which.
         motion_root: folder of motion files besides the embedded clips.
+        embedded: take the embedded clips, too.
     """
 
     stage: ClassVar[str] = "generate"
@@ -113,6 +118,7 @@ class Recorded(Task):
     motions_per_activity: int
     activities: tuple[str, ...]
     motion_root: Path | None = None
+    embedded: bool = True
 
     @property
     def title(self) -> str:
@@ -122,7 +128,7 @@ class Recorded(Task):
     def run(self, inputs: Inputs, output: Path) -> None:
         """Cut crops at random places."""
         frames = round(self.seconds * FEATURE_FPS)
-        clips = load_clips(self.motion_root)
+        clips = load_clips(self.motion_root, embedded=self.embedded)
         report: dict[str, Json] = {}
         for activity in self.activities:
             mine = [clip for clip in clips if includes(activity, clip.activity)]
@@ -167,11 +173,17 @@ def number_of(activity: str) -> int:
     return int.from_bytes(activity.encode()[:8], "big")
 
 
-def describe_motions(folder: Path, activities: Sequence[str]) -> None:
+def describe_motions(folder: Path, activities: Sequence[str], *, only_produced: bool = False) -> None:
     """Write ``motions.json``: what the motions of each activity are like, to see what was not produced.
 
-    For each activity the number of motions and the medians over them of the pelvis' horizontal speed [m/s], of its
-    height above the lowest joint [m], and of the trunk's angle to the vertical [deg].
+    For each activity the number of motions, how many of them show it (``produced``, null without a rule) and the
+    medians over them of the pelvis' horizontal speed [m/s], of its height above the lowest joint [m], and of the
+    trunk's angle to the vertical [deg].
+
+    Args:
+        folder: that holds the motions.
+        activities: all that were asked for.
+        only_produced: take those that do not show their activity away; the table is of all.
     """
     body = Body.default()
     table: dict[str, Json] = {}
@@ -186,10 +198,27 @@ def describe_motions(folder: Path, activities: Sequence[str]) -> None:
         height = (joints[:, :, 0, 1] - joints[..., 1].amin(dim=-1)).mean(dim=1)
         trunk = torch.nn.functional.normalize(joints[:, :, JOINT_INDEX["neck"]] - joints[:, :, 0], dim=-1)
         tilt = torch.rad2deg(torch.acos(trunk[..., 1].clamp(-1, 1))).mean(dim=1)
+        shown = [shows(activity, _pick(motion, [index], batch=False)) for index in range(len(speed))]
         table[activity] = {
             "motions": len(speed),
+            "produced": None if None in shown else sum(map(bool, shown)),
             "speed_m_s": float(speed.median()),
             "pelvis_height_m": float(height.median()),
             "trunk_tilt_deg": float(tilt.median()),
         }
+        if only_produced and False in shown:
+            _keep(motion, [index for index, one in enumerate(shown) if one], folder / f"{activity}.npz")
     write_json(table, folder / MOTIONS)
+
+
+def _keep(motion: Motion, chosen: list[int], path: Path) -> None:
+    """Write some motions in place of all; nothing is left where none is."""
+    path.unlink()
+    if chosen:
+        _pick(motion, chosen).save(path)
+
+
+def _pick(motion: Motion, chosen: list[int], *, batch: bool = True) -> Motion:
+    """Return some motions of a batch, or the one that is chosen as no batch."""
+    index = chosen if batch else chosen[0]
+    return Motion(motion.rotations[index], motion.translation[index], motion.fps, decoder=motion.decoder)

@@ -16,8 +16,8 @@ from datamodules.har.windows.window_set import WindowSet
 from experiments.har_eval.results import PICTURES
 from experiments.har_eval.stages.distances import magnitudes
 from experiments.har_eval.stages.real import RealWindows, draw_per_class, load_real
-from experiments.har_eval.stages.simulate import WINDOWS, Simulate
-from experiments.pipeline.files import Json, load_windows, write_json
+from experiments.har_eval.stages.simulate import Simulate, load_virtual
+from experiments.pipeline.files import Json, write_json
 from experiments.pipeline.tasks import Inputs, Task
 from lightning_modules.har.features import extract_features
 
@@ -56,7 +56,7 @@ class Pictures(Task):
         )
         projection.fit(_features(train), train.labels)
         arms: dict[str, Json] = {
-            arm: _draw_side(load_windows(inputs[task] / WINDOWS), projection) for arm, task in self.virtual
+            arm: _draw_side(load_virtual(inputs[task], train.classes), projection) for arm, task in self.virtual
         }
         write_json(
             {

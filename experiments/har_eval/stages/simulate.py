@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import torch
 
 from datamodules.har import WindowSet, windows_from_imu
 from datamodules.har.windows.views import concatenate
-from experiments.har_eval.config import MOUNTINGS, SetConfig, SimulationConfig
+from experiments.har_eval.config import MOUNTINGS, ErrorsConfig, SetConfig, SimulationConfig
 from experiments.har_eval.stages.generate import Motions, load_motions, number_of
-from experiments.pipeline.files import save_windows, write_json
+from experiments.pipeline.files import load_windows, save_windows, write_json
 from experiments.pipeline.tasks import Inputs, Task
 from lightning_modules.training.randomness import derive_seed
 from sim.body import Body
@@ -26,31 +27,70 @@ WINDOWS = "windows.npz"
 
 
 @dataclass(frozen=True)
+class Sensor:
+    """What of an entry of ``sets`` decides what a virtual sensor reads: entries that agree in it share windows.
+
+    Attributes are those of :class:`experiments.har_eval.config.SetConfig`.
+    """
+
+    placements: tuple[str, ...]
+    mounting: str
+    turn_about_deg: float
+    move_along_mm: float
+    around_deg: float | None
+    channels: tuple[str, ...]
+    rate_hz: float
+    window_s: float
+    overlap: float
+    errors: ErrorsConfig | None
+
+    @classmethod
+    def of(cls, entry: SetConfig) -> Sensor:
+        """Take it from an entry of ``sets``."""
+        return cls(
+            placements=tuple(entry.placements),
+            mounting=entry.mounting,
+            turn_about_deg=entry.turn_about_deg,
+            move_along_mm=entry.move_along_mm,
+            around_deg=entry.around_deg,
+            channels=tuple(entry.channels),
+            rate_hz=entry.rate_hz,
+            window_s=entry.window_s,
+            overlap=entry.overlap,
+            errors=entry.errors,
+        )
+
+
+@dataclass(frozen=True)
 class Simulate(Task):
-    """Virtual windows of one arm, set and seed: ``windows.npz``.
+    """Virtual windows of one arm, sensor and seed: ``windows.npz``; :func:`load_virtual` reads those of some classes.
 
     Bodies, mountings and noise depend on the seed, not on the arm; and each mounting is used for every activity, so
     that no activity can be told by how its sensor happened to sit.
 
     Attributes:
         motions: what moves.
-        set_name: of the real set, for the reader.
-        real: what its sensor is like.
+        set_name: of the sets that it is for, for the reader.
+        sensor: what it is like.
+        activities: all that any of these sets asks for.
         config: spread of bodies and mountings, errors of the device.
         seed: of the experiment.
+        smooth_hz: low-pass of the motions [Hz]; None for none.
     """
 
     stage: ClassVar[str] = "simulate"
     stage_title: ClassVar[str] = "simulating sensors"
     motions: Motions
     set_name: str = field(metadata={"key": False})
-    real: SetConfig
+    sensor: Sensor
+    activities: tuple[str, ...]
     config: SimulationConfig
     seed: int
+    smooth_hz: float | None = None
 
     @property
     def title(self) -> str:
-        """The arm, the set and the seed."""
+        """The arm, the sets and the seed."""
         return f"{self.set_name}, {self.motions.title}"
 
     def run(self, inputs: Inputs, output: Path) -> None:
@@ -58,20 +98,20 @@ class Simulate(Task):
         body = Body.default()
         parts: list[WindowSet] = []
         absent: list[str] = []
-        for activity in self.real.classes:
+        for activity in self.activities:
             motion = load_motions(inputs[self.motions], activity)
             if motion is None:
                 absent.append(activity)
                 continue
             parts.extend(self._windows(motion, body, activity))
         if not parts:
-            raise ValueError(f"no motion of any of {list(self.real.classes)} for {self.title}; check the clips")
+            raise ValueError(f"no motion of any of {list(self.activities)} for {self.title}; check the clips")
         save_windows(concatenate(parts), output / WINDOWS)
         write_json({"activities_without_motion": absent}, output / "report.json")
 
     def _windows(self, motion: Motion, body: Body, activity: str) -> Iterator[WindowSet]:
         count = motion.rotations.shape[0]
-        errors = self.config.errors.make()
+        errors = (self.sensor.errors or self.config.errors).make()
         for repeat in range(self.config.repeats):
             # One stream for bodies and mountings, shared by all activities; one for each activity's noise.
             draws = torch.Generator().manual_seed(derive_seed(self.seed, repeat, 0))
@@ -86,31 +126,32 @@ class Simulate(Task):
                     part,
                     body.with_shape(shapes[mine]),
                     [placement],
-                    rate_hz=self.real.rate_hz,
+                    rate_hz=self.sensor.rate_hz,
                     errors=errors,
                     generator=noise,
+                    cutoff_hz=self.smooth_hz,
                 )
                 windows, _ = windows_from_imu(
                     recording,
                     activity,
-                    classes=self.real.classes,
+                    classes=self.activities,
                     # Of whoever moves so, on whatever body: who is held out is held out in all repeats.
                     subjects=[f"virtual{number}.{index}" for index in range(part.rotations.shape[0])],
-                    window_s=self.real.window_s,
-                    overlap=self.real.overlap,
-                    rate_hz=self.real.rate_hz,
-                    channels=self.real.channels,
+                    window_s=self.sensor.window_s,
+                    overlap=self.sensor.overlap,
+                    rate_hz=self.sensor.rate_hz,
+                    channels=self.sensor.channels,
                 )
                 yield windows
 
     def _placements(self, generator: torch.Generator) -> Iterator[Placement]:
-        around = self.config.around_deg if self.real.around_deg is None else self.real.around_deg
+        around = self.config.around_deg if self.sensor.around_deg is None else self.sensor.around_deg
         for number in range(self.config.mountings):
             placement = replace(
-                Placement.preset(self.real.placements[number % len(self.real.placements)]),
-                mounting=None if self.real.mounting in MOUNTINGS else self.real.mounting,
-                along_m=self.real.move_along_mm / 1000,
-                around_rad=math.radians(self.real.turn_about_deg),
+                Placement.preset(self.sensor.placements[number % len(self.sensor.placements)]),
+                mounting=None if self.sensor.mounting in MOUNTINGS else self.sensor.mounting,
+                along_m=self.sensor.move_along_mm / 1000,
+                around_rad=math.radians(self.sensor.turn_about_deg),
             )
             yield placement.jitter(
                 along_mm=self.config.along_mm,
@@ -118,3 +159,26 @@ class Simulate(Task):
                 rotation_deg=self.config.rotation_deg,
                 generator=generator,
             )
+
+
+def load_virtual(folder: Path, classes: Sequence[str]) -> WindowSet:
+    """Return the windows of some classes that a :class:`Simulate` wrote, labelled in their order.
+
+    Raises:
+        ValueError: there is none.
+    """
+    windows = load_windows(folder / WINDOWS)
+    number = np.array([classes.index(name) if name in classes else -1 for name in windows.classes])
+    labels = number[windows.labels]
+    kept = labels >= 0
+    if not kept.any():
+        raise ValueError(f"no motion of any of {list(classes)}; check what was generated, or the clips")
+    return WindowSet(
+        windows.signals[kept],
+        labels[kept],
+        windows.subjects[kept],
+        windows.recording[kept],
+        tuple(classes),
+        windows.channels,
+        windows.rate_hz,
+    )

@@ -179,6 +179,7 @@ def test_what_cannot_be_is_refused_in_one_line_before_any_work(
 
 def test_sensor_errors_come_from_figures(make_config) -> None:
     config: HarEvalConfig = make_config(
+        "simulation.errors.preset=smartphone",
         "simulation.errors.accel.noise_density=0.02",
         "simulation.errors.gyro={bias_std: 0.03, low_pass_hz: 20}",
         "simulation.errors.timing={drop_rate: 0, jitter_std_s: 0.001, fill: nan}",

@@ -233,8 +233,16 @@ def test_the_default_configuration_holds():
     config = load_config(DEFAULT_CONFIG)
     assert config.seeds == [0, 1, 2]
     assert [arm for arm, entry in config.arms.items() if entry.kind == "prior"] == [*ARMS, "four_hours"]
-    assert config.sets["hapt"].classes == ["walking", "standing", "sitting", "lying"]
-    assert config.sets["basic_motions"].channels == ["linear_accel", "gyro"]
+    assert {config.reader(name) for name in config.sets} == {"dsads"}
+    assert config.sets["dynamic_chest"].classes == ["walking", "running", "jumping", "standing"]
+    assert {name: len(config.classifiers_of(name)) for name in config.sets if "dynamic" in name} == {
+        "dynamic_chest": 1, "dynamic_right_wrist": 2, "dynamic_right_thigh": 1
+    }  # fmt: skip
+    for activity, sentences in config.generation.prompts.items():
+        assert len(sentences) >= 10, activity
+        assert len(set(sentences)) == len(sentences)
+        # Who lies down is not lying, and the packaged prior is told the activity that a sentence speaks of.
+        assert not [text for text in sentences if "lying down" in text or "lies down" in text]
 
 
 @pytest.mark.parametrize(
@@ -264,9 +272,9 @@ def test_the_default_configuration_holds():
         ("nonsense", "not of the form key=value"),
     ],
 )
-def test_bad_input_is_one_line_and_code_2(overrides, override, message, capsys):
+def test_bad_input_is_one_line_and_code_2(layered, overrides, override, message, capsys):
     with pytest.raises(SystemExit) as exit_info:
-        main([*overrides, override])
+        main([*layered, *overrides, override])
     error = capsys.readouterr().err
     assert exit_info.value.code == 2
     assert len(error.splitlines()) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ import numpy as np
 import pytest
 
 from datamodules.clips.clip import LYING
-from datamodules.har.readers.dsads_pack import UNITS
 from datamodules.har.windows.window_set import WindowSet
 from experiments.arms.clips import load_clips
 from experiments.har_eval.checks import load_config
@@ -22,7 +22,7 @@ from experiments.har_eval.plan import make_plan
 from experiments.har_eval.stages import classify
 from experiments.har_eval.stages.generate import Recorded
 from experiments.har_eval.stages.real import RealWindows, load_real
-from experiments.har_eval.stages.simulate import WINDOWS, Simulate
+from experiments.har_eval.stages.simulate import WINDOWS, Sensor, Simulate
 from experiments.pipeline.files import load_windows
 from experiments.pipeline.tasks import Inputs
 from lightning_modules.har_evaluation import Predictions
@@ -34,25 +34,9 @@ FOLDERS = ("a01", "a02", "a03", "a09", "a12", "a18")
 
 
 @pytest.fixture(scope="module")
-def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pack(write_pack: Callable[..., Path]) -> Path:
     """Three people, six activities, two segments of each; every number says of which unit it is."""
-    count = len(PEOPLE) * len(FOLDERS) * 2
-    values = np.zeros((count, 125, 5, 3), dtype=np.int16)
-    values += (250 * np.arange(5)).astype(np.int16)[:, None]
-    path = tmp_path_factory.mktemp("pack") / "dsads.npz"
-    np.savez(
-        path,
-        accel=values,
-        gyro=values,
-        accel_scale=0.004,
-        gyro_scale=0.001,
-        activity=np.repeat(FOLDERS, len(PEOPLE) * 2),
-        subject=np.tile(np.repeat(PEOPLE, 2), len(FOLDERS)),
-        segment=np.arange(count),
-        units=np.array(UNITS),
-        rate_hz=25.0,
-    )
-    return path
+    return write_pack(PEOPLE, FOLDERS)
 
 
 @pytest.fixture(scope="module")
@@ -144,8 +128,8 @@ def test_virtual_boxes_lie_as_the_reader_says(
         tmp_path / f"{activity}.npz"
     )
     ideal = replace(config.simulation, repeats=1, mountings=1, along_mm=0.0, around_deg=0.0, rotation_deg=0.0)
-    entry = replace(config.sets[f"postures_{site}"], classes=["standing", "sitting", "lying"])
-    Simulate(motions, site, entry, ideal, 0).run(Inputs([(motions, tmp_path)]), tmp_path)
+    sensor = Sensor.of(config.sets[f"postures_{site}"])
+    Simulate(motions, site, sensor, (activity,), ideal, 0).run(Inputs([(motions, tmp_path)]), tmp_path)
     force = load_windows(tmp_path / WINDOWS).signals[..., :3].mean(axis=(0, 1))
     assert force["xyz".index(axis[-1])] * (-1 if axis[0] == "-" else 1) > least
 
@@ -155,7 +139,7 @@ def test_virtual_boxes_lie_as_the_reader_says(
     [
         (
             "roots.dsads=nowhere",
-            r"sets\.six_chest: no data/aNN.* in root nowhere .*archive\.ics\.uci.*roots\.dsads=PATH",
+            r"sets\.dynamic_chest: no data/aNN.* in root nowhere .*archive\.ics\.uci.*roots\.dsads=PATH",
         ),
         ("sets.six_chest.split=people", r"unknown sets\.six_chest\.split 'people', expected one of"),
         ("sets.six_chest.split=official", r"sets\.six_chest: dsads has no official split; give split: loso"),
@@ -177,9 +161,9 @@ def test_bad_input_is_one_line_and_code_2(
     assert re.search(message, error), error
 
 
-def test_people_who_are_not_named_cannot_be_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_people_who_are_not_named_cannot_be_left_out(layered: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["sets.basic_motions.split=loso"])
+        main([*layered, "sets.basic_motions.split=loso"])
     assert "basic_motions does not say who wore the sensors" in capsys.readouterr().err
 
 
