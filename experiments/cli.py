@@ -93,7 +93,9 @@ def _add_synth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=float, default=4.0, help="length of a generated motion, 1 to 60 s (default 4)"
     )
-    parser.add_argument("--prior", default="prior", help="packaged weights or a file (default: prior)")
+    parser.add_argument(
+        "--prior", default="prior", help="packaged weights, a file, a folder or hf:owner/name (default: prior)"
+    )
     parser.add_argument("--guidance", type=float, help="classifier-free guidance (default: the weights' own)")
     parser.add_argument("--sampler", default="ddim", choices=sampler_names())
     parser.add_argument("--steps", type=int, default=10, help="network calls of the sampler (default 10)")
