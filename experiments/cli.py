@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from experiments.commands.bandwidth_commands import add_bandwidth
+from experiments.commands.classifier_commands import add_classify, add_export
 from experiments.commands.motion_commands import add_motion_inspection
 from experiments.commands.reader_options import add_reader_options, read_options
 from experiments.commands.recording_commands import add_recording_inspection
@@ -70,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     look.set_defaults(command=_inspect)
     recordings = commands.add_parser("recordings", help="look at a set of real recordings")
     add_recording_inspection(recordings.add_subparsers(required=True, metavar="what"))
+    add_classify(commands.add_parser("classify", help="say what is done in recorded files, by a trained classifier"))
+    add_export(commands.add_parser("export", help="write a trained classifier as ONNX or torch.export"))
     add_bandwidth(commands.add_parser("bandwidth", help="say how much of a movement each stage lets through"))
     doctor = commands.add_parser("doctor", help="say what is installed, what is wrong with it, and how to repair it")
     doctor.set_defaults(command=_doctor)

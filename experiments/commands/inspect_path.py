@@ -19,7 +19,7 @@ from sim.body import Body
 from sim.motion import Motion
 from sim.recording import ImuRecording
 
-KINDS = "a motion (.npz, .bvh, ...), a recording (.parquet, .csv), weights (.safetensors, .ckpt, .pt) or the folder of a run"
+KINDS = "a motion (.npz, .bvh, ...), a recording (.parquet, .csv), weights (.safetensors, .ckpt, .pt) or a run's folder"
 
 
 def inspect_path(path: Path, options: ReadOptions | None = None) -> list[str]:

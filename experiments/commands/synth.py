@@ -54,7 +54,7 @@ def synthesise(
         motion_path: a motion file.
         options: what the motion file does not say of itself.
         seconds: length of a generated motion, 1 to 60 [s].
-        prior: packaged weights, a file, a folder or ``hf:owner/name``, as :func:`lightning_modules.checkpoints.load_prior`.
+        prior: packaged weights, a file, a folder or ``hf:owner/name``.
         errors: sensor preset.
         mounting: how every box is turned (:mod:`sim.placements.mountings`); None leaves it along the bone.
         cutoff_hz: smoothing of the motion [Hz], see :func:`sim.simulate`.
