@@ -79,6 +79,8 @@ def load_portable(path: Path) -> PortableClassifier:
         ValueError: the file is damaged or of another class.
     """
     _require(path)
+    if path.suffix != ".ckpt":
+        raise ValueError(f"{path} ends in {path.suffix!r}, expected a .ckpt of `lightning fit -c experiments/har.yaml`")
     stored = read_classifier(path)
     spec = stored.spec
     model = HARClassifier(

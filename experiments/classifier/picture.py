@@ -65,9 +65,10 @@ def _draw_file(axis: Axes, rows: pd.DataFrame, classes: list[str]) -> None:
     axis.bar(
         starts, 0.18, until - starts, bottom=1.06, align="edge", color=[_colour(one) for one in index], linewidth=0
     )
-    centres = (starts + ends) / 2
+    centres, gaps = (starts + ends) / 2, np.flatnonzero(starts[1:] > ends[:-1]) + 1
+    centres = np.insert(centres, gaps, np.nan)
     for number, name in enumerate(classes):
-        values = rows[f"p_{name}"].to_numpy()
+        values = np.insert(rows[f"p_{name}"].to_numpy().astype(np.float64), gaps, np.nan)
         axis.plot(centres, values, color=_colour(number), linewidth=1.2, marker="." if len(rows) < 3 else "")
     axis.set(xlim=(starts.min(), ends.max()), ylim=(-0.03, 1.28), yticks=[0, 0.5, 1], ylabel="probability")
     axis.spines[["top", "right"]].set_visible(False)

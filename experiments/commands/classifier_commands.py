@@ -25,7 +25,7 @@ def add_classify(parser: OneLineArgumentParser) -> None:
     parser.add_argument("--description", type=Path, help="YAML that says what the tables' columns are")
     parser.add_argument("--rate-hz", type=float, help="samples per second of tables without a column of time")
     parser.add_argument("--accel-unit", help="of plain tables: m/s^2 (default), g or mg")
-    parser.add_argument("--gyro-unit", default="rad/s", help="of plain tables: rad/s (default), deg/s, ...")
+    parser.add_argument("--gyro-unit", help="of plain tables: rad/s (default), deg/s, ...")
     parser.add_argument("--time-unit", help="of plain tables' column of time: s (default), ms, us or ns")
     parser.add_argument("--max-gap-s", type=float, default=0.25, help="longest gap to interpolate over (default 0.25)")
     parser.set_defaults(command=_classify)

@@ -40,6 +40,9 @@ _ANY_SITE: Final = next(iter(PRESETS))
 _REST_G: Final = (4.0, 25.0)
 """Median length of what an accelerometer with gravity reads on a person [m/s^2]; outside it the unit is another."""
 
+_FASTEST: Final = 35.0
+"""What gyroscopes of 2000 deg/s read at most [rad/s]; beyond it the unit is another."""
+
 
 @dataclass(frozen=True)
 class TableFacts:
@@ -48,13 +51,13 @@ class TableFacts:
     Attributes:
         rate_hz: samples per second [Hz]; None where a column of time tells.
         accel_unit: of the accelerometer; None takes m/s^2 and refuses what cannot be that.
-        gyro_unit: of the gyroscope.
+        gyro_unit: of the gyroscope; None takes rad/s and refuses what cannot be that.
         time_unit: of the column of time; None goes by its name, else s.
     """
 
     rate_hz: float | None = None
     accel_unit: str | None = None
-    gyro_unit: str = "rad/s"
+    gyro_unit: str | None = None
     time_unit: str | None = None
 
 
@@ -96,7 +99,7 @@ def read_plain_table(
     content = {
         "files": re.escape(path.name),
         "rate_hz": facts.rate_hz or (None if clock is None or unit is None else _rate(path, clock, unit, delimiter)),
-        "units": {"accel": facts.accel_unit or "m/s^2", "gyro": facts.gyro_unit},
+        "units": {"accel": facts.accel_unit or "m/s^2", "gyro": facts.gyro_unit or "rad/s"},
         "gravity": "removed" if "linear_accel" in groups else "included",
         "sensors": sensors,
         "duplicates": "average",
@@ -106,6 +109,8 @@ def read_plain_table(
     recordings = list(read_described(replace(describe(path, content), name=path.stem), reading))
     if "accel" in groups and facts.accel_unit is None:
         _check_gravity(path, recordings)
+    if "gyro" in groups and facts.gyro_unit is None:
+        _check_rates(path, recordings)
     return recordings
 
 
@@ -166,6 +171,16 @@ def _rate(path: Path, clock: str, unit: str, delimiter: str | None) -> float:
     if not usual > 0:
         raise ValueError(f"{path}: column {clock} does not tell a rate, expected times that go on; give --rate-hz")
     return float(f"{1 / usual:.4g}")
+
+
+def _check_rates(path: Path, recordings: Sequence[Recording]) -> None:
+    found = np.concatenate([np.abs(each.gyro).ravel() for each in recordings if each.gyro is not None] or [np.zeros(0)])
+    fast = float(np.nanquantile(found, 0.99)) if np.isfinite(found).any() else 0.0
+    if fast > _FASTEST:
+        raise ValueError(
+            f"angular rates of {path} go up to {fast:.3g}, expected at most {_FASTEST:g} rad/s; give --gyro-unit deg/s, "
+            "or rad/s if they are that all the same"
+        )
 
 
 def _check_gravity(path: Path, recordings: Sequence[Recording]) -> None:
