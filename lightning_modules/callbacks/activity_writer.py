@@ -68,7 +68,8 @@ class ActivityWriter(BasePredictionWriter):
         windows = getattr(getattr(trainer, "datamodule", None), "test_windows", None)
         if not isinstance(windows, Windows):
             raise ValueError(
-                "ActivityWriter needs a data module of windows, such as RealIMUDataModule; leave it out of the callbacks"
+                "ActivityWriter found no data module of windows, expected one such as RealIMUDataModule; leave it out "
+                "of the callbacks"
             )
         path = Path(trainer.log_dir or trainer.default_root_dir) / self.file
         if trainer.global_rank:

@@ -1,4 +1,4 @@
-"""Sentence to prior to recordings to classifier to ONNX: the commands of docs/cookbook/text_to_classifier.md, in order."""
+"""Prior to recordings to classifier to ONNX: the commands of docs/cookbook/text_to_classifier.md, in order."""
 
 from __future__ import annotations
 

@@ -143,9 +143,15 @@ def _find_columns(path: Path, header: Sequence[str], site: str, group: str) -> l
     ]
     named = f"{site}_{group}" if site else group
     if not found:
+        present = [
+            {axis for axis in "xyz" if f"{prefix}{word}{axis}" in known}
+            for prefix in prefixes
+            for word in _SPELLINGS[group]
+        ]
+        lacking = sorted(set("xyz") - max(present, key=len))
         raise ValueError(
-            f"{path} has no columns {named}_x, {named}_y, {named}_z (it has {_list(header)}); rename its columns, or "
-            "describe them in a YAML"
+            f"{path} has no column {' nor '.join(f'{named}_{axis}' for axis in lacking)} (it has {_list(header)}); "
+            "rename its columns, or describe them in a YAML"
         )
     if len(found) > 1:
         raise ValueError(
@@ -178,8 +184,8 @@ def _check_rates(path: Path, recordings: Sequence[Recording]) -> None:
     fast = float(np.nanquantile(found, 0.99)) if np.isfinite(found).any() else 0.0
     if fast > _FASTEST:
         raise ValueError(
-            f"angular rates of {path} go up to {fast:.3g}, expected at most {_FASTEST:g} rad/s; give --gyro-unit deg/s, "
-            "or rad/s if they are that all the same"
+            f"angular rates of {path} go up to {fast:.3g}, expected at most {_FASTEST:g} rad/s; give --gyro-unit "
+            "deg/s, or rad/s if they are that all the same"
         )
 
 
