@@ -25,7 +25,8 @@ SPEC_KEY: Final = "imuforge"
 """Under which an ONNX file's metadata hold the specification."""
 SPEC_FILE: Final = "imuforge.json"
 """The same in a file of torch.export."""
-SUFFIXES: Final = (".ckpt", ".onnx", ".pt2")
+SUFFIXES: Final = (".ckpt", ".onnx")
+"""What is taken: opening a ``.pt2`` may unpickle, and so execute, what is in it."""
 
 _CHUNK: Final = 1024
 
@@ -98,7 +99,7 @@ def load_portable(path: Path) -> PortableClassifier:
 
 
 def load_classifier(path: Path) -> Classifier:
-    """Load a classifier: a ``.ckpt`` of ``lightning fit``, or what ``imuforge export`` wrote.
+    """Load a classifier: a ``.ckpt`` of ``lightning fit``, or an ``.onnx`` of ``imuforge export``.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -107,12 +108,11 @@ def load_classifier(path: Path) -> Classifier:
     _require(path)
     if path.suffix == ".onnx":
         return _load_onnx(path)
-    if path.suffix == ".pt2":
-        return _load_torch(path)
     if path.suffix == ".ckpt":
         module = load_portable(path)
         return Classifier(module.spec, _run_module(module))
-    raise ValueError(f"classifier {path} ends in {path.suffix!r}, expected one of {', '.join(SUFFIXES)}")
+    hint = "; opening a .pt2 may execute what is in it, give the checkpoint" if path.suffix == ".pt2" else ""
+    raise ValueError(f"classifier {path} ends in {path.suffix!r}, expected one of {', '.join(SUFFIXES)}{hint}")
 
 
 def _require(path: Path) -> None:
@@ -130,17 +130,6 @@ def _run_module(module: nn.Module) -> Callable[[NDArray[np.float32]], NDArray[np
         return probabilities
 
     return apply
-
-
-def _load_torch(path: Path) -> Classifier:
-    extra = {SPEC_FILE: ""}
-    try:
-        with quiet_export():
-            program = torch.export.load(path, extra_files=extra)
-    except Exception as error:  # a damaged archive makes torch raise anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{path} cannot be read ({reason}); export it anew") from None
-    return Classifier(ClassifierSpec.from_json(extra[SPEC_FILE], where=path), _run_module(program.module()))
 
 
 def _load_onnx(path: Path) -> Classifier:

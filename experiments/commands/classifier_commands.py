@@ -10,7 +10,7 @@ from experiments.pipeline.one_line_errors import OneLineArgumentParser, print_li
 
 def add_classify(parser: OneLineArgumentParser) -> None:
     """Add the options of ``imuforge classify``."""
-    parser.add_argument("model", type=Path, help=".ckpt of lightning fit -c experiments/har.yaml, or an exported file")
+    parser.add_argument("model", type=Path, help=".ckpt of lightning fit -c experiments/har.yaml, or .onnx of export")
     parser.add_argument(
         "files",
         type=Path,

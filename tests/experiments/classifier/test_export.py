@@ -15,7 +15,7 @@ from experiments.classifier.export import export_classifier
 from experiments.classifier.model import load_classifier, load_portable
 from experiments.cli import main
 from lightning_modules import HARClassifier, MotionDiffusion
-from lightning_modules.weights.classifier import read_classifier
+from lightning_modules.weights.classifier import ClassifierSpec, read_classifier
 
 
 @pytest.fixture
@@ -38,6 +38,17 @@ def ask_by_hand(checkpoint: Path, windows: np.ndarray) -> np.ndarray:
         return model(torch.from_numpy((windows - mean) / std)).softmax(dim=1).numpy()
 
 
+def open_exported(path: Path) -> tuple[ClassifierSpec, Callable[[np.ndarray], np.ndarray]]:
+    """What another program does with the file."""
+    if path.suffix == ".onnx":
+        classifier = load_classifier(path)
+        return classifier.spec, classifier.predict
+    extra = {"imuforge.json": ""}
+    module = torch.export.load(path, extra_files=extra).module()
+    spec = ClassifierSpec.from_json(extra["imuforge.json"], where=path)
+    return spec, lambda windows: module(torch.from_numpy(windows))[0].detach().numpy()
+
+
 @pytest.mark.usefixtures("need_onnx")
 @pytest.mark.parametrize("network", ["cnn", "deepconvlstm"])
 @pytest.mark.parametrize("file_format", ["onnx", "torch"])
@@ -48,12 +59,15 @@ def test_the_file_says_what_the_module_says_of_raw_windows(
     suffix = export.FORMATS[file_format]
     path, largest = export_classifier(checkpoint, file_format, tmp_path / f"deep/model{suffix}")
     assert largest <= 1e-5
-    classifier = load_classifier(path)
-    assert classifier.spec == read_classifier(checkpoint).spec
+    spec, predict = open_exported(path)
+    assert spec == read_classifier(checkpoint).spec
     for count in (1, 4, 1030):
         windows = draw_windows(count)
-        np.testing.assert_allclose(classifier.predict(windows), ask_by_hand(checkpoint, windows), rtol=0, atol=1e-5)
-    assert classifier.predict(draw_windows(1)[:0]).shape == (0, 3)
+        np.testing.assert_allclose(predict(windows), ask_by_hand(checkpoint, windows), rtol=0, atol=1e-5)
+
+
+def test_no_window_gives_no_row(checkpoint: Path) -> None:
+    assert load_classifier(checkpoint).predict(draw_windows(1)[:0]).shape == (0, 3)
 
 
 @pytest.mark.usefixtures("need_onnx")
@@ -123,14 +137,22 @@ def test_an_older_checkpoint_takes_rate_and_length_from_its_data_modules_options
     assert read_classifier(write_checkpoint(old, tmp_path / "old.ckpt")).spec == read_classifier(checkpoint).spec
 
 
-@pytest.mark.parametrize("name", ["m.onnx", "m.pt2"])
-def test_foreign_and_damaged_files_are_one_line(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    if name == "m.onnx":
-        request.getfixturevalue("need_onnx")
-    (tmp_path / name).write_bytes(b"nothing of the kind")
+@pytest.mark.usefixtures("need_onnx")
+def test_foreign_and_damaged_files_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"nothing of the kind")
     with pytest.raises(ValueError, match="export it anew") as error:
-        load_classifier(tmp_path / name)
+        load_classifier(tmp_path / "m.onnx")
     assert "\n" not in str(error.value)
-    (tmp_path / "m.txt").touch()
-    with pytest.raises(ValueError, match=r"expected one of \.ckpt, \.onnx, \.pt2"):
-        load_classifier(tmp_path / "m.txt")
+
+
+@pytest.mark.parametrize(("name", "says"), [("m.txt", r"expected one of \.ckpt, \.onnx$"), ("m.pt2", "may execute")])
+def test_what_is_no_classifier_is_not_opened(name: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=says):
+        load_classifier(tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "imuforge-classifier-1"}', '{"format": "another"}'])
+def test_metadata_of_another_origin_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"m\.onnx was not written by imuforge export"):
+        ClassifierSpec.from_json(text, where="m.onnx")
