@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from experiments.commands.bandwidth_commands import add_bandwidth
+from experiments.commands.classifier_commands import add_classify, add_export
 from experiments.commands.motion_commands import add_motion_inspection
 from experiments.commands.reader_options import add_reader_options, read_options
 from experiments.commands.recording_commands import add_recording_inspection
@@ -70,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     look.set_defaults(command=_inspect)
     recordings = commands.add_parser("recordings", help="look at a set of real recordings")
     add_recording_inspection(recordings.add_subparsers(required=True, metavar="what"))
+    add_classify(commands.add_parser("classify", help="say what is done in recorded files, by a trained classifier"))
+    add_export(commands.add_parser("export", help="write a trained classifier as ONNX or torch.export"))
     add_bandwidth(commands.add_parser("bandwidth", help="say how much of a movement each stage lets through"))
     doctor = commands.add_parser("doctor", help="say what is installed, what is wrong with it, and how to repair it")
     doctor.set_defaults(command=_doctor)
@@ -93,7 +96,9 @@ def _add_synth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=float, default=4.0, help="length of a generated motion, 1 to 60 s (default 4)"
     )
-    parser.add_argument("--prior", default="prior", help="packaged weights or a file (default: prior)")
+    parser.add_argument(
+        "--prior", default="prior", help="packaged weights, a file, a folder or hf:owner/name (default: prior)"
+    )
     parser.add_argument("--guidance", type=float, help="classifier-free guidance (default: the weights' own)")
     parser.add_argument("--sampler", default="ddim", choices=sampler_names())
     parser.add_argument("--steps", type=int, default=10, help="network calls of the sampler (default 10)")

@@ -206,7 +206,8 @@ def load_prior(name: str | Path, *, text_encoder: TextEncoder | None = None) -> 
     """Load a prior, ready to generate: of :func:`save_prior`, a ``.ckpt`` of ``lightning fit``, or MDM's ``.pt``.
 
     Args:
-        name: a path, or the name of packaged weights, such as ``prior``.
+        name: the name of packaged weights (``prior``), a file, a folder, or ``hf:owner/name``; see
+            :func:`lightning_modules.weights.find_weights`.
         text_encoder: replaces the encoder that the prior names.
 
     Returns:

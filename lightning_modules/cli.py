@@ -31,6 +31,7 @@ from datamodules import (
 )
 from lightning_modules import HARClassifier, LatentMotionDiffusion, MotionDiffusion, MotionVAE
 from lightning_modules.callbacks.acceleration_figure import AccelerationFigure
+from lightning_modules.callbacks.activity_writer import ActivityWriter
 from lightning_modules.callbacks.distribution_metrics import DistributionMetrics
 from lightning_modules.callbacks.motion_writer import MotionWriter
 from lightning_modules.callbacks.precision import AutoTrainer
@@ -46,6 +47,7 @@ from sim.options import FlatNames, groups_of
 
 SHORT_NAMES: Final = (
     AccelerationFigure,
+    ActivityWriter,
     ContrastiveEvaluator,
     DistributionMetrics,
     GeneratedMotionDataModule,

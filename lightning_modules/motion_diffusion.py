@@ -58,9 +58,9 @@ class MotionDiffusion(MotionGenerator):
         ema_decay: of the averaged weights that validation, test, predict and generate use.
         recipe: which parameters are trained.
         sampling: how predict samples.
-        init_from: weights to start from (``.safetensors``, ``.ckpt`` or MDM's ``.pt``); not a hyper-parameter, because
-            a checkpoint needs it no more. Fields of ``network`` and ``process`` that say what the network is, and stand
-            at their defaults, are the weights'.
+        init_from: weights to start from, anything that :func:`lightning_modules.weights.find_weights` finds; not a
+            hyper-parameter, because a checkpoint needs it no more. Fields of ``network`` and ``process`` that say what
+            the network is, and stand at their defaults, are the weights'.
         text_encoder: ``minilm``, ``clip`` or ``distilbert``; ``clip:FOLDER`` reads a Hugging Face model folder.
         cache_dir: where text embeddings are kept.
         train_seed: seed of the training randomness.

@@ -157,3 +157,20 @@ def _read_parquet(path: Path) -> tuple[Metadata, pd.DataFrame]:
         ) from error
     text = (table.schema.metadata or {}).get(b"imuforge", b"")
     return _parse_metadata(text.decode(), path), table.to_pandas()
+
+
+def is_recording(path: Path) -> bool:
+    """Whether a file carries the metadata that :func:`write_recording` writes; any other table, or none, is False."""
+    if path.suffix == ".csv":
+        with path.open("rb") as file:
+            start = file.read(1000)
+        return start.startswith(b"# {") and FORMAT.encode() in start
+    if path.suffix != ".parquet":
+        return False
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        return b"imuforge" in (parquet.read_schema(path).metadata or {})
+    except (pa.ArrowInvalid, OSError):
+        return False

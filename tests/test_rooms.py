@@ -65,7 +65,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "experiments": (
         ("pipeline",),
-        ("arms", "bandwidth", "bench", "tools"),
+        ("arms", "bandwidth", "bench", "classifier", "tools"),
         ("acceleration", "har_eval", "prior"),
         ("commands",),
         ("cli",),

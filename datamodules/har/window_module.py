@@ -141,15 +141,19 @@ class WindowDataModule(lightning.LightningDataModule):
             if windows is not None and len(windows):
                 rank_zero_info(describe_windows(name, windows))
 
-    def state_dict(self) -> dict[str, torch.Tensor | list[str]]:
-        """What a checkpoint keeps: the normalisation that its weights were trained with, and the channels it is of."""
+    def state_dict(self) -> dict[str, torch.Tensor | list[str] | float]:
+        """What a checkpoint keeps: the normalisation that its weights were trained with, and what windows it is of."""
+        windows = self.train_windows
         return {
             "mean": torch.from_numpy(self.statistics.mean),
             "std": torch.from_numpy(self.statistics.std),
-            "channels": list(self.train_windows.channels),
+            "channels": list(windows.channels),
+            "classes": list(windows.classes),
+            "rate_hz": float(windows.rate_hz),
+            "samples": int(windows.num_samples),
         }
 
-    def load_state_dict(self, state_dict: dict[str, torch.Tensor | list[str]]) -> None:
+    def load_state_dict(self, state_dict: dict[str, torch.Tensor | list[str] | float]) -> None:
         """Normalise as the checkpoint's weights were trained, also where other people are tested on.
 
         Raises:

@@ -19,7 +19,7 @@ from sim.body import Body
 from sim.motion import Motion
 from sim.recording import ImuRecording
 
-KINDS = "a motion (.npz, .bvh, ...), a recording (.parquet, .csv), weights (.safetensors, .ckpt) or the folder of a run"
+KINDS = "a motion (.npz, .bvh, ...), a recording (.parquet, .csv), weights (.safetensors, .ckpt, .pt) or a run's folder"
 
 
 def inspect_path(path: Path, options: ReadOptions | None = None) -> list[str]:
@@ -43,7 +43,7 @@ def inspect_path(path: Path, options: ReadOptions | None = None) -> list[str]:
         raise ValueError(f"{path} is no motion file, and options of one are given; leave them out")
     if path.suffix in (".parquet", ".csv"):
         return _describe_recording(path, ImuRecording.load(path))
-    if path.suffix in (".safetensors", ".ckpt"):
+    if path.suffix in (".safetensors", ".ckpt", ".pt"):
         return _describe_weights(path)
     raise ValueError(f"{path} ends in {path.suffix!r}, expected {KINDS}")
 

@@ -14,7 +14,6 @@ from datamodules.motion_files.motion_file import ReadOptions
 from datamodules.motion_files.plausibility import warn_of
 from lightning_modules.checkpoints import load_prior
 from lightning_modules.sampling.normalised import SamplingOptions
-from lightning_modules.weights import find_weights
 from sim.body import Body
 from sim.conventions import FEATURE_FPS
 from sim.features import Decoder, features_to_motion
@@ -55,7 +54,7 @@ def synthesise(
         motion_path: a motion file.
         options: what the motion file does not say of itself.
         seconds: length of a generated motion, 1 to 60 [s].
-        prior: packaged weights or a file.
+        prior: packaged weights, a file, a folder or ``hf:owner/name``.
         errors: sensor preset.
         mounting: how every box is turned (:mod:`sim.placements.mountings`); None leaves it along the bone.
         cutoff_hz: smoothing of the motion [Hz], see :func:`sim.simulate`.
@@ -134,7 +133,7 @@ def _generate(
     if not prompt.strip():
         raise ValueError('the prompt is blank, expected words; give --prompt "a person walks"')
     check_seconds(seconds)
-    model = load_prior(find_weights(prior))
+    model = load_prior(prior)
     frames = round(seconds * FEATURE_FPS) + 1
     features = model.generate([prompt], num_frames=frames, seeds=[seed], **asdict(sampling))
     return features_to_motion(features[0], text=prompt, decoder=decoder, std=model.statistics.std)

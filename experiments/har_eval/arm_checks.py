@@ -132,6 +132,8 @@ def _check_files(name: str, arm: ArmConfig, config: HarEvalConfig) -> None:
             find_weights(str(arm.weights))
     except FileNotFoundError as error:
         raise FileNotFoundError(f"arms.{name}: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"arms.{name}: {error}") from error
 
 
 def _check_comparisons(config: HarEvalConfig) -> None:

@@ -2,15 +2,18 @@
 
     python -m experiments.tools.export_prior RUN NAME
     python -m experiments.tools.export_prior RUN NAME --assets runs/weights --docs runs/weights
+    python -m experiments.tools.export_prior RUN NAME --out FOLDER
 
 RUN is the folder of a finished ``lightning fit`` (``runs/prior``) of MotionDiffusion, LatentMotionDiffusion or
 MotionVAE, NAME what ``init_from`` will call the weights. Everything on the card is read from the run: its
-configuration, its TensorBoard log, its data.
+configuration, its TensorBoard log, its data. With ``--out`` all of it goes into one folder in the layout of the Hugging
+Face hub (``model.safetensors``, ``config.json``, ``README.md``), which everything that takes weights takes as well.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -27,10 +30,13 @@ from lightning_modules.checkpoints import load_prior, load_vae, save_prior, save
 from lightning_modules.config_errors import readable_errors
 from lightning_modules.training.flat_names import LATENT_MOTION_DIFFUSION, MOTION_DIFFUSION, MOTION_VAE
 from lightning_modules.weights import Plain
+from lightning_modules.weights.find import CONFIG
+from lightning_modules.weights.read import read_metadata
 from sim.options import FlatNames, flatten
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ASSETS: Final = ROOT / "lightning_modules" / "assets"
+DOCS: Final = ROOT / "docs" / "models"
 MAX_BYTES: Final = 20_000_000
 """Of weights in :data:`ASSETS`, which ship."""
 ARGUMENTS: Final[Mapping[str, FlatNames]] = {
@@ -96,8 +102,18 @@ def _read_log(folder: Path, first: str) -> tuple[dict[str, list[tuple[int, float
     return {name: sorted(curve.items()) for name, curve in found.items()}, hours_of(times)
 
 
-def export(folder: Path, name: str, *, assets: Path, docs: Path, note: str = "") -> Path:
+def export(
+    folder: Path, name: str, *, assets: Path = ASSETS, docs: Path = DOCS, out: Path | None = None, note: str = ""
+) -> Path:
     """Package one run as ``assets/NAME.safetensors``, its page as ``docs/NAME.md``.
+
+    Args:
+        folder: of the run.
+        name: of the weights.
+        assets: where weights go.
+        docs: where the page goes.
+        out: a folder for all of it, ``model.safetensors``, ``config.json`` and ``README.md``, in place of the two.
+        note: what no file of the run tells.
 
     Raises:
         FileNotFoundError: the run is not finished, or its data are gone.
@@ -107,7 +123,7 @@ def export(folder: Path, name: str, *, assets: Path, docs: Path, note: str = "")
     module = MotionDataModule(**run.data)  # type: ignore[arg-type]  # as LightningCLI parsed them
     module.prepare_data()
     module.setup()
-    target = assets / f"{name}.safetensors"
+    target = assets / f"{name}.safetensors" if out is None else out / "model.safetensors"
     if run.kind == "MotionVAE":
         card = make_card(run, module, activities=(), note=note)
         save_vae(load_vae(run.checkpoint), target, card)
@@ -116,16 +132,21 @@ def export(folder: Path, name: str, *, assets: Path, docs: Path, note: str = "")
         card = make_card(run, module, activities=model.texts.activities, note=note)
         save_prior(model, target, card)
     target.chmod(0o644)
+    if out is not None:
+        metadata = read_metadata(target)
+        content = {key: metadata[key] if key == "format" else json.loads(metadata[key]) for key in metadata}
+        (out / CONFIG).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     size = target.stat().st_size
-    if size > MAX_BYTES and assets.resolve() == ASSETS:
+    if size > MAX_BYTES and target.parent.resolve() == ASSETS:
         target.unlink()
         raise ValueError(
-            f"{target} has {size} bytes, expected at most {MAX_BYTES} in the package; narrow it, or give --assets"
+            f"{target} has {size} bytes, expected at most {MAX_BYTES} in the package; narrow it, or give --out"
         )
-    docs.mkdir(parents=True, exist_ok=True)
-    draw_curves(run, docs / f"{name}.png")
-    shown = target.relative_to(ROOT) if target.is_relative_to(ROOT) else target
-    write_page(name, card, docs / f"{name}.md", weights=str(shown))
+    page = docs / f"{name}.md" if out is None else out / "README.md"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    draw_curves(run, page.with_name(f"{name}.png"))
+    shown = target.relative_to(ROOT) if target.is_relative_to(ROOT) else Path(target.name)
+    write_page(name, card, page, weights=str(shown))
     return target
 
 
@@ -139,12 +160,16 @@ def main(args: Sequence[str] | None = None) -> None:
     parser.add_argument("run", type=Path, help="folder of a finished fit, for example runs/prior")
     parser.add_argument("name", help="name of the packaged weights, for example prior")
     parser.add_argument("--assets", type=Path, default=ASSETS, help="where weights go")
-    parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "models", help="where the page goes")
+    parser.add_argument("--docs", type=Path, default=DOCS, help="where the page goes")
+    parser.add_argument("--out", type=Path, help="a folder for all of it, as on the Hugging Face hub, of any size")
     parser.add_argument("--note", default="", help="what no file of the run tells, for the card")
     options = parser.parse_args(args)
     with readable_errors():
-        target = export(options.run, options.name, assets=options.assets, docs=options.docs, note=options.note)
-        Console().print(f"{target} ({target.stat().st_size / 1e6:.1f} MB), {options.docs / (options.name + '.md')}")
+        target = export(
+            options.run, options.name, assets=options.assets, docs=options.docs, out=options.out, note=options.note
+        )
+        page = options.docs / f"{options.name}.md" if options.out is None else options.out / "README.md"
+        Console().print(f"{target} ({target.stat().st_size / 1e6:.1f} MB), {page}")
 
 
 if __name__ == "__main__":

@@ -78,8 +78,8 @@ class FeatureStatistics(nn.Module):
         """
         if not self.known:
             raise ValueError(
-                "the model has no feature statistics; fit it with a MotionDataModule, give mean= and std= to load_mdm, "
-                "or call model.statistics.set(mean, std)"
+                "the model has no feature statistics; put HumanML3D's Mean.npy and Std.npy beside a published MDM, fit "
+                "it with a MotionDataModule, give mean= and std= to load_mdm, or call model.statistics.set(mean, std)"
             )
 
     def normalise(self, features: Tensor, mask: Tensor) -> Tensor:

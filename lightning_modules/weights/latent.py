@@ -13,11 +13,12 @@ from torch import Tensor
 from lightning_modules.training.feature_statistics import FeatureStatistics
 from lightning_modules.training.flat_names import LATENT_MOTION_DIFFUSION, MOTION_VAE
 from lightning_modules.training.window_length import window_of_card, window_of_checkpoint
+from lightning_modules.weights.find import find_weights
+from lightning_modules.weights.kinds import say_class
 from lightning_modules.weights.read import (
     LATENT_FORMAT,
     VAE_FORMAT,
     Plain,
-    find_weights,
     load_plainly,
     read_metadata,
     read_safetensors,
@@ -169,7 +170,10 @@ def _read_state(
     state, arguments = content.get("state_dict"), content.get("hyper_parameters")
     ours = isinstance(state, Mapping) and mark in state and "latent_std" in state
     if not (ours and isinstance(state, Mapping) and isinstance(arguments, Mapping)):
-        raise ValueError(f"{path} is no checkpoint of {kind}; expected one that `lightning fit` wrote of that class")
+        raise ValueError(
+            f"{path} is no checkpoint of {kind}{say_class(content)}; expected one that `lightning fit` wrote of that "
+            "class"
+        )
     return state, flatten(arguments, names), window_of_checkpoint(content)
 
 

@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from lightning_modules.networks.denoiser import ARCHITECTURES
 from sim.files import read_text_file
 
@@ -16,6 +20,8 @@ _Value = TypeVar("_Value", bool, int, float, str)
 
 _NUM_HEADS: Final = 4  # in MDM's code, not in its args.json
 _TEXT_ENCODERS: Final = {"clip": "clip", "bert": "distilbert"}
+_STATISTICS: Final = (("Mean.npy", "Std.npy"), ("t2m_mean.npy", "t2m_std.npy"))
+"""HumanML3D's files, and what MDM's own repository calls them."""
 _KNOWN: Final = frozenset({
     "arch", "context_len", "cond_mask_prob", "dataset", "diffusion_steps", "emb_policy", "emb_trans_dec", "latent_dim",
     "layers", "mask_frames", "noise_schedule", "num_heads", "text_encoder_type", "unconstrained",
@@ -94,6 +100,27 @@ def write_mdm_args(path: Path, hyper_parameters: Mapping[str, object]) -> None:
         # MDM's first release, which alone trained this architecture, knew no other encoder and had no such key.
         del args["text_encoder_type"]
     path.write_text(json.dumps(args, indent=2), encoding="utf-8")
+
+
+def read_mdm_statistics(folder: Path) -> tuple[Tensor, Tensor] | None:
+    """Return mean and deviation ``(263,)`` of HumanML3D's features, where both files lie in a folder; else None.
+
+    Raises:
+        ValueError: one is no array of numbers.
+    """
+    for names in _STATISTICS:
+        paths = [folder / name for name in names]
+        if all(path.is_file() for path in paths):
+            mean, std = (_read_array(path) for path in paths)
+            return mean, std
+    return None
+
+
+def _read_array(path: Path) -> Tensor:
+    try:
+        return torch.from_numpy(np.load(path, allow_pickle=False).astype(np.float32))
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(f"{path} holds no array of numbers ({error}); copy HumanML3D's own") from None
 
 
 def _read_object(path: Path) -> dict[str, object]:

@@ -7,7 +7,6 @@ import logging
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -18,7 +17,9 @@ from torch import Tensor
 from lightning_modules.networks.denoiser import is_decoder, read_dimensions
 from lightning_modules.training.flat_names import MOTION_DIFFUSION
 from lightning_modules.training.window_length import window_of_card, window_of_checkpoint
-from lightning_modules.weights.mdm_args import read_mdm_args
+from lightning_modules.weights.find import find_weights, read_config
+from lightning_modules.weights.kinds import class_of, say_class
+from lightning_modules.weights.mdm_args import read_mdm_args, read_mdm_statistics
 from sim.conventions import NUM_FEATURES
 from sim.files import refuse_pointer_file
 from sim.options import flatten
@@ -63,30 +64,11 @@ class Weights:
     window_frames: int | None = None
 
 
-def find_weights(name: str | Path) -> Path:
-    """Return the packaged weights of that name (``prior``), or else ``name`` as the path of a file.
-
-    A bare name works from any working directory, which a YAML's relative path does not.
-
-    Raises:
-        FileNotFoundError: there is neither.
-    """
-    assets = Path(str(resources.files("lightning_modules"))) / "assets"
-    for candidate in (assets / f"{name}.safetensors", Path(name)):
-        if candidate.is_file():
-            return candidate
-    packaged = sorted(path.stem for path in assets.glob("*.safetensors"))
-    raise FileNotFoundError(
-        f"weights {name} not found, neither packaged ({packaged}) nor a file; "
-        "check the path, or train a prior with `make prior`"
-    )
-
-
 def read_weights(name: str | Path) -> Weights:
     """Read a file by its suffix: ``.safetensors`` (save_prior), ``.ckpt`` (Lightning) or ``.pt`` (MDM).
 
     Args:
-        name: a path, or the name of packaged weights (:func:`find_weights`).
+        name: anything that :func:`find_weights` finds.
 
     Raises:
         FileNotFoundError: there is no such file, or an MDM file has no ``args.json`` beside it.
@@ -139,7 +121,7 @@ def read_safetensors(path: Path, file_format: str, *, writer: str) -> tuple[dict
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """Return what a safetensors file says of itself.
+    """Return what a safetensors file says of itself, or ``config.json`` beside it where it says nothing.
 
     Raises:
         ValueError: the file is damaged.
@@ -147,9 +129,10 @@ def read_metadata(path: Path) -> dict[str, str]:
     refuse_pointer_file(path)
     try:
         with safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {})
+            metadata = dict(file.metadata() or {})
     except SafetensorError as error:
         raise _unreadable(path, error) from None
+    return metadata if "format" in metadata else metadata | read_config(path)
 
 
 def _unreadable(path: Path, error: SafetensorError) -> ValueError:
@@ -180,9 +163,11 @@ def read_checkpoint(path: Path) -> Weights:
     content = load_plainly(path)
     state = content.get("state_dict")
     hyper_parameters = content.get("hyper_parameters")
-    if not isinstance(state, Mapping) or not isinstance(hyper_parameters, Mapping) or "statistics.known" not in state:
+    ours = isinstance(state, Mapping) and class_of(content) == "MotionDiffusion"
+    if not (ours and isinstance(state, Mapping) and isinstance(hyper_parameters, Mapping)):
         raise ValueError(
-            f"{path} is no Lightning checkpoint of MotionDiffusion; expected one that `lightning fit` wrote"
+            f"{path} is no Lightning checkpoint of MotionDiffusion{say_class(content)}; expected one that "
+            "`lightning fit` wrote"
         )
     own = {key: value for key, value in hyper_parameters.items() if not key.startswith("_")}
     prefix = "average."
@@ -200,7 +185,8 @@ def read_mdm(path: Path) -> Weights:
     """Read a published MDM checkpoint: a flat state dict, or ``{"model", "model_avg"}``, of which the average is taken.
 
     Width, layers and the like are read off the parameters; steps, masking and the rest from ``args.json`` in the same
-    folder. Positions and text encoders in the file are dropped.
+    folder, feature statistics from HumanML3D's ``Mean.npy`` and ``Std.npy`` where they lie there, too. Positions and
+    text encoders in the file are dropped.
 
     Raises:
         FileNotFoundError: there is no ``args.json``.
@@ -231,7 +217,8 @@ def read_mdm(path: Path) -> Weights:
             f"{'decoder' if is_decoder(parameters) else 'encoder'}; copy the args.json that was published with them"
         )
     sizes = {key: dimensions[key] for key in ("width", "num_layers", "feedforward", "text_dim")}
-    return Weights(parameters=parameters, hyper_parameters={**sizes, **args})
+    mean, std = read_mdm_statistics(path.parent) or (None, None)
+    return Weights(parameters=parameters, hyper_parameters={**sizes, **args}, mean=mean, std=std)
 
 
 def load_plainly(path: Path) -> dict[str, object]:
@@ -249,7 +236,7 @@ def load_plainly(path: Path) -> dict[str, object]:
             "again, from a source you trust"
         ) from None
     except Exception as error:  # a damaged pickle makes torch raise anything, from KeyError to struct.error
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0].partition(". ")[0]
         raise ValueError(f"{path} cannot be read ({reason}); copy or download it again") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, expected a dictionary of parameters")

@@ -149,6 +149,14 @@ def test_mdm_arm_differs_in_checkpoint_and_data_alone() -> None:
     assert sizes.items() <= read_flat("finetune_acc_mdm").items()
 
 
+def test_the_control_of_the_mdm_arm_differs_in_the_loss_and_the_folder_alone() -> None:
+    arm, control = read("finetune_acc_mdm"), read("finetune_continued_mdm")
+    assert control["model"]["init_args"]["losses"]["weights"] == {"reconstruction": 1.0}
+    for each in (arm, control):
+        del each["trainer"]["default_root_dir"], each["model"]["init_args"]["losses"]["weights"]
+    assert arm == control
+
+
 @pytest.mark.parametrize("recipe", ["lora", "last_layers", "gpu"])
 def test_recipe_layers_on_a_fine_tuning_run(
     recipe: str, runs: Path, caches: list[str], tiny_prior: Path, monkeypatch: pytest.MonkeyPatch

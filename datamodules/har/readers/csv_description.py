@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,21 @@ def read_description(root: Path | None) -> FolderDescription:
         raise ValueError(f"{path} is no YAML ({' '.join(str(error).split())})") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, expected keys such as files: and sensors:")
-    return _Checker(path, {str(key): value for key, value in content.items()}, _KEYS).description()
+    return describe(path, {str(key): value for key, value in content.items()})
+
+
+def describe(path: Path, content: Mapping[str, object]) -> FolderDescription:
+    """Check what a description says.
+
+    Args:
+        path: the YAML, from whose folder ``root`` counts, and by which messages name it.
+        content: its keys and values.
+
+    Raises:
+        FileNotFoundError: there is no such root.
+        ValueError: as :func:`read_description`.
+    """
+    return _Checker(path, dict(content), _KEYS).description()
 
 
 class _Checker(YamlChecks):

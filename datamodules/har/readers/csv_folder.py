@@ -57,7 +57,11 @@ def read_csv_folder(root: Path | None, reading: Reading) -> Iterator[Recording]:
         FileNotFoundError: there is no description, or no file of its pattern.
         ValueError: the description or a file is not what it should be.
     """
-    about = read_description(root)
+    yield from read_described(read_description(root), reading)
+
+
+def read_described(about: FolderDescription, reading: Reading) -> Iterator[Recording]:
+    """Read the tables of a description that has been checked; yields and raises as :func:`read_csv_folder`."""
     if about.max_gap_s is not None:
         reading.max_gap_s = about.max_gap_s
     found = []

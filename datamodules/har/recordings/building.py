@@ -122,6 +122,7 @@ def record_tracks(
                 mounting=facts.mounting,
                 source=facts.source,
                 timing=report,
+                begin_s=stretch.begin_s,
             )
         )
     return recordings

@@ -58,6 +58,7 @@ class Recording:
         mounting: how each sensor's axes lie on the body in words, with the source of that knowledge.
         source: the file or files it was read from; empty string where a reader does not say.
         timing: what the reader found and mended; None for a set that comes as an even grid without gaps.
+        begin_s: time of the first sample, counted from the first of the source, which gaps may have split [s].
     """
 
     accel: NDArray[np.float32]
@@ -71,6 +72,7 @@ class Recording:
     mounting: str
     source: str = ""
     timing: TimingReport | None = None
+    begin_s: float = 0.0
 
     def __post_init__(self) -> None:
         shape = self.accel.shape

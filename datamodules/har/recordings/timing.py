@@ -36,10 +36,12 @@ class Stretch:
     Attributes:
         values: samples of each track ``(T, C)``.
         labels: label of each sample ``(T,)``.
+        begin_s: time of the first sample, counted from the first stamp of the first track [s].
     """
 
     values: tuple[NDArray[np.float64], ...]
     labels: NDArray[np.str_]
+    begin_s: float
 
 
 def align_tracks(
@@ -154,7 +156,7 @@ def _onto_one_grid(
         pieces.append(piece)
         exact &= same
     grid: NDArray[np.float64] = np.asarray(span[0] + (1.0 / rate_hz) * np.arange(len(pieces[0])))
-    return Stretch(tuple(pieces), names[_nearest(times[0], grid)]), exact
+    return Stretch(tuple(pieces), names[_nearest(times[0], grid)], span[0]), exact
 
 
 def _bridged(time_s: NDArray[np.float64], max_gap_s: float) -> int:

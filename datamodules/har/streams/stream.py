@@ -155,6 +155,20 @@ def channel_names(channels: Sequence[str], sites: Sequence[str]) -> tuple[str, .
     return tuple(f"{prefix}{group}_{axis}" for prefix in prefixes for group in channels for axis in "xyz")
 
 
+def groups_and_sites(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+    """Groups and sites that channels are of: the inverse of :func:`channel_names`; no site where the names tell none.
+
+    Raises:
+        ValueError: the names are not those that it gives.
+    """
+    sites = tuple(dict.fromkeys(name.rpartition(".")[0] for name in names))
+    groups = tuple(dict.fromkeys(name.rpartition(".")[2].rpartition("_")[0] for name in names))
+    known = set(groups) <= set(CHANNEL_GROUPS)
+    if not known or channel_names(groups, sites) != tuple(names):
+        raise ValueError(f"channels {list(names)} are none that windows have, expected x, y, z of {CHANNEL_GROUPS}")
+    return groups, sites if sites != ("",) else None
+
+
 def checked_channels(channels: Sequence[str]) -> tuple[str, ...]:
     """The same groups of channels.
 

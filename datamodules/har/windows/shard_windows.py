@@ -44,6 +44,10 @@ class ShardWindows(Windows):
         """Raw channels ``(B, T, C)`` of the windows named by ``indices (B,)``."""
         return self.shards.read(self.shards.shard[self.recording[indices]], self.row[indices], self.length)
 
+    def begins_s(self) -> NDArray[np.float64]:
+        """Time of the first sample of each, from the first of its recording ``(N,)`` [s]."""
+        return (self.row - self.shards.start[self.recording]) / self.rate_hz
+
     def moments(self) -> Moments:
         """As :meth:`Windows.moments`, in one pass over the files: each row counts as often as windows cover it.
 

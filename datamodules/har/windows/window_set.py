@@ -78,6 +78,10 @@ class Windows(ABC):
         """C, the number of channels."""
         return len(self.channels)
 
+    def begins_s(self) -> NDArray[np.float64] | None:
+        """Time of the first sample of each, from the first of its recording ``(N,)`` [s]; None where it is not kept."""
+        return None
+
     def counts(self) -> NDArray[np.int64]:
         """Number of windows of each class ``(K,)``, zero where a class is absent."""
         return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64)

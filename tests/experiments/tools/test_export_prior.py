@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,14 @@ def test_a_run_becomes_packaged_weights_with_their_card(tmp_path: Path, monkeypa
     motion = load_prior(tmp_path / "tiny.safetensors").generate(["a person walks."], num_frames=20, seeds=[0], steps=2)
     assert motion.shape == (1, 20, 263)
     assert torch.isfinite(motion).all()
+    main([str(tmp_path / "prior"), "tiny", "--out", str(tmp_path / "hub")])
+    written = {path.name for path in (tmp_path / "hub").iterdir()}
+    assert written == {"model.safetensors", "config.json", "README.md", "tiny.png"}
+    assert json.loads((tmp_path / "hub" / "config.json").read_text())["card"] == card
+    assert "](tiny.png)" in (tmp_path / "hub" / "README.md").read_text()
+    assert torch.equal(
+        load_prior(tmp_path / "hub").statistics.mean, load_prior(tmp_path / "tiny.safetensors").statistics.mean
+    )
 
 
 def test_an_unfinished_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

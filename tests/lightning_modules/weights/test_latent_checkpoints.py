@@ -152,8 +152,8 @@ def test_files_of_other_models_are_named(
     prior, packed = vae.with_name("prior.safetensors"), vae.with_name("vae.safetensors")
     save_prior(make_prior(), prior, {})
     save_vae(load_vae(vae), packed, {})
-    for path in (vae, second):
-        with pytest.raises(ValueError, match=rf"{Path(path).name} is of another model"):
+    for path, kind in ((vae, "MotionVAE"), (second, "LatentMotionDiffusion")):
+        with pytest.raises(ValueError, match=rf"{Path(path).name} is no .*of MotionDiffusion, but of a {kind};"):
             make_prior(init_from=str(path))
     with pytest.raises(ValueError, match=r"vae\.safetensors has format 'imuforge-vae-1'"):
         make_prior(init_from=str(packed))

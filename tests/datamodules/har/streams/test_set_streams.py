@@ -16,7 +16,7 @@ import pytest
 
 from datamodules.har import RealIMUDataModule, Recordings, load_recordings
 from datamodules.har.recordings.reading import Reading
-from datamodules.har.streams import stream_of_recording
+from datamodules.har.streams import channel_names, groups_and_sites, stream_of_recording
 from datamodules.har.streams.set_streams import RealStreams, is_packed, pack_streams
 
 DESCRIPTION = """
@@ -230,3 +230,12 @@ def test_a_class_that_only_the_files_could_tell_is_checked_once_they_are_read(ro
     )
     with pytest.raises(ValueError, match=r"unknown activity 'waking', expected one of .*did you mean walking"):
         data.setup()
+
+
+@pytest.mark.parametrize("sites", [("",), ("left_wrist", "chest")])
+@pytest.mark.parametrize("groups", [("accel", "gyro"), ("gyro",), ("linear_accel", "accel")])
+def test_names_of_channels_tell_groups_and_sites(groups: tuple[str, ...], sites: tuple[str, ...]) -> None:
+    names = channel_names(groups, sites)
+    assert groups_and_sites(names) == (groups, None if sites == ("",) else sites)
+    with pytest.raises(ValueError, match="are none that windows have"):
+        groups_and_sites(names[1:])
