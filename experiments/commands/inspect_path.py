@@ -20,7 +20,10 @@ from sim.body import Body
 from sim.motion import Motion
 from sim.recording import ImuRecording
 
-KINDS = "a motion (.npz, .bvh, ...), a recording (.parquet, .csv), weights (.safetensors, .ckpt) or the folder of a data set or a run"
+KINDS = (
+    "a motion (.npz, .bvh, ...), a recording (.parquet, .csv), weights (.safetensors, .ckpt) or the folder of "
+    "a data set or a run"
+)
 
 
 def inspect_path(path: Path, options: ReadOptions | None = None) -> list[str]:

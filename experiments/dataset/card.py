@@ -30,8 +30,9 @@ X, y, groups = imuforge.load_dataset("DIR", split="train")  # (N, T, C), labels,
 table = pandas.read_parquet("DIR/recordings")               # whole recordings, a row a sample
 ```
 
-`load_recordings("csv_folder", "DIR")` reads the recordings as those of real people, `datasets.load_dataset("DIR", "windows")` the
-windows. scikit-learn takes `X.reshape(len(X), -1)`, aeon and sktime `X.transpose(0, 2, 1)`, Keras `X` with `numbers=True`.
+`load_recordings("csv_folder", "DIR")` reads the recordings as those of real people, `datasets.load_dataset("DIR",
+"windows")` the windows. scikit-learn takes `X.reshape(len(X), -1)`, aeon and sktime `X.transpose(0, 2, 1)`, Keras `X`
+with `numbers=True`.
 """
 
 
@@ -94,8 +95,8 @@ def _say_what(config: DatasetConfig, summary: Summary) -> str:
     return (
         f"{part}{recordings:,} recordings of {config.motion.seconds:g} s by {people} virtual people at {sites}, "
         f"{config.rate_hz:g} Hz: accelerometer [m/s²] and gyroscope [rad/s] in the sensor's frame. They show "
-        f"{summary['motions']:,} different motions{_say_shared(recordings, summary['motions'])}. Nobody, and no motion, "
-        "is on two sides of the split.\n"
+        f"{summary['motions']:,} different motions{_say_shared(recordings, summary['motions'])}. Nobody, and no "
+        "motion, is on two sides of the split.\n"
     )
 
 

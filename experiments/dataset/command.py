@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,8 +24,8 @@ from experiments.dataset.card import write_card
 from experiments.dataset.checks import known_activities, load_spec
 from experiments.dataset.config import DatasetConfig, PeopleConfig
 from experiments.dataset.describe import say_summary
-from experiments.dataset.make import MakePart
-from experiments.dataset.motions import MakeMotions
+from experiments.dataset.make import MakePart, read_part
+from experiments.dataset.motions import MakeMotions, read_slots
 from experiments.dataset.plan import Part, plan_parts
 from experiments.dataset.publish import (
     DATASET,
@@ -45,7 +45,7 @@ from experiments.pipeline.code_version import file_hash
 from experiments.pipeline.files import as_json, write_json
 from experiments.pipeline.provenance import describe_commit, describe_run
 from experiments.pipeline.runner import Runner
-from experiments.pipeline.tasks import Cache, task_key
+from experiments.pipeline.tasks import Cache, Outcome, task_key
 from lightning_modules.checkpoints import read_stored
 from lightning_modules.text.encoders import text_encoder
 from lightning_modules.text.lookup import TextLookup
@@ -206,7 +206,27 @@ def _run(mine: Sequence[Part], needs: _Needs, out: Path, *, where: str, workers:
         tasks.append(MakePart(needs.config, part, motions, needs.of))
     cache = Cache(out / WORK)
     outcomes = Runner(cache, processes=min(workers, len(tasks)), console=console).run(tasks)
+    console.print(_say_rates(outcomes), soft_wrap=True, highlight=False)
     commit = describe_commit()
     with lock_of(out):
         for part, task in zip(mine, tasks, strict=True):
             publish_part(out, part, outcomes[task_key(task)].folder, commit)
+
+
+def _say_rates(outcomes: Mapping[str, Outcome]) -> str:
+    """Say how long motions and recordings took each, in one process."""
+    motions = sum(len(read_slots(found.folder)["slots"]) for found in outcomes.values() if _made(found, MakeMotions))
+    recordings = sum(
+        len(read_part(found.folder)["recordings"]) for found in outcomes.values() if _made(found, MakePart)
+    )
+    spent = {
+        kind: sum(found.wall_s for found in outcomes.values() if _made(found, kind)) for kind in (MakeMotions, MakePart)
+    }
+    return (
+        f"{motions} motions at {spent[MakeMotions] / max(1, motions):.3f} s each, {recordings} recordings at "
+        f"{spent[MakePart] / max(1, recordings):.3f} s each, in one process"
+    )
+
+
+def _made(found: Outcome, kind: type[MakeMotions] | type[MakePart]) -> bool:
+    return not found.cached and found.folder.parent.name == kind.stage

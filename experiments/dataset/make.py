@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, Final, NamedTuple, NotRequired, TypedDict
+from typing import ClassVar, Final, NamedTuple, NotRequired, TypedDict, cast
 
 import pandas as pd
 import torch
@@ -14,17 +13,16 @@ import torch
 from datamodules.har import WindowSet, windows_from_imu
 from datamodules.har.windows.views import concatenate
 from datamodules.har.windows.window_tables import write_windows
-from experiments.dataset.config import DatasetConfig, SiteConfig
-from experiments.dataset.motions import MOTIONS, SLOTS, ChunkReport, MakeMotions, Slot
+from experiments.dataset.config import DatasetConfig
+from experiments.dataset.motions import MOTIONS, ChunkReport, MakeMotions, Slot, read_slots
+from experiments.dataset.people import PersonFacts, Worn, device_of, wear
 from experiments.dataset.plan import Part, Person, motion_number, pool_of, seed_of, sides_of
-from experiments.har_eval.config import ErrorsConfig
 from experiments.pipeline.files import as_json, read_json, write_json
 from experiments.pipeline.tasks import Inputs, Task
 from sim.body import Body
 from sim.files import whole_file
 from sim.imu import simulate
 from sim.motion import Motion
-from sim.placements import Placement
 from sim.recording import ImuRecording
 from sim.recording_files import AXES
 
@@ -46,16 +44,6 @@ class RecordingFacts(TypedDict):
     device: str
 
 
-class PersonFacts(TypedDict):
-    """A virtual person: body shape and how each sensor is worn (:meth:`sim.placements.Placement.describe`)."""
-
-    subject: str
-    split: str
-    shape: list[float]
-    device: str
-    placements: list[dict[str, object]]
-
-
 class PartReport(TypedDict):
     """What is in a part; ``chunks`` say what became of the motions that it needed."""
 
@@ -69,14 +57,6 @@ class PartReport(TypedDict):
     chunks: dict[str, ChunkReport]
     figures: dict[str, list[list[list[float]]]]
     commit: NotRequired[str]
-
-
-class _Worn(NamedTuple):
-    """A person's body and sensors."""
-
-    facts: PersonFacts
-    body: Body
-    placements: list[Placement]
 
 
 @dataclass(frozen=True)
@@ -164,17 +144,17 @@ class MakePart(Task):
                         "motion": f"{side}_{label}_{slot['number']:05d}",
                         "prompt": slot["prompt"],
                         "source": slot["source"],
-                        "device": _device_of(config, person).preset,
+                        "device": device_of(config, person).preset,
                     },
                 )
 
-    def _simulate(self, person: Person, worn: _Worn, motion: Motion) -> ImuRecording:
+    def _simulate(self, person: Person, worn: Worn, motion: Motion) -> ImuRecording:
         return simulate(
             motion,
             worn.body,
             worn.placements,
             rate_hz=self.config.rate_hz,
-            errors=_device_of(self.config, person).make(),
+            errors=device_of(self.config, person).make(),
             generator=torch.Generator().manual_seed(seed_of(self.config.seed, "noise", person.number)),
             cutoff_hz=self.config.cutoff_hz,
         )
@@ -221,8 +201,7 @@ class _Chunk(NamedTuple):
     @classmethod
     def open(cls, folder: Path) -> _Chunk:
         motions = Motion.load(folder / MOTIONS) if (folder / MOTIONS).is_file() else None
-        report: ChunkReport = read_json(folder / SLOTS)  # type: ignore[assignment]  # MakeMotions wrote it
-        return cls(report, motions)
+        return cls(read_slots(folder), motions)
 
     def motion(self, slot: Slot) -> Motion:
         if self.motions is None or slot["row"] is None:
@@ -231,62 +210,16 @@ class _Chunk(NamedTuple):
         return Motion(self.motions.rotations[row], self.motions.translation[row], self.motions.fps, text=slot["prompt"])
 
 
-def wear(config: DatasetConfig, person: Person, side: str) -> _Worn:
-    """Draw a person's body, and how each sensor sits on it; the same whatever they do.
-
-    Args:
-        config: of the data set.
-        person: who.
-        side: of the split.
-    """
-    people = config.people
-    draws = torch.Generator().manual_seed(seed_of(config.seed, "person", person.number))
-    body = read_body(people.smpl)
-    shape = body.sample_shapes(1, draws) * float(people.shapes)
-    placements = [
-        placement_of(site, int(torch.randint(max(1, len(site.mountings)), (1,), generator=draws))).jitter(
-            along_mm=people.along_mm,
-            around_deg=people.around_deg,
-            rotation_deg=people.rotation_deg,
-            generator=draws,
-        )
-        for site in config.sites
-    ]
-    facts: PersonFacts = {
-        "subject": person.name,
-        "split": side,
-        "shape": [round(float(value), 6) for value in shape[0]],
-        "device": _device_of(config, person).preset,
-        "placements": [placement.describe() for placement in placements],
-    }
-    return _Worn(facts, body.with_shape(shape), placements)
-
-
-def placement_of(site: SiteConfig, mounting: int = 0) -> Placement:
-    """Return a site as it is worn by the book, with one of its mountings.
-
-    Raises:
-        ValueError: the preset, the point or the mounting is none.
-    """
-    if site.preset is not None:
-        placement = Placement.preset(site.preset)
-    else:
-        corner = site.triangle[0] if len(site.triangle) == 1 else site.triangle
-        placement = Placement.at(str(site.name), corner, site.barycentric, stand_off_m=site.stand_off_m)
-    return placement.mounted(site.mountings[mounting]) if site.mountings else placement
-
-
-@lru_cache(maxsize=2)
-def read_body(smpl: str | None) -> Body:
-    """Return the built-in body, or an SMPL model's; raises as :meth:`sim.body.Body.from_smpl`."""
-    return Body.default() if smpl is None else Body.from_smpl(Path(smpl).expanduser())
+def read_part(folder: Path) -> PartReport:
+    """Return what :class:`MakePart` says of a part."""
+    return cast(PartReport, read_json(folder / REPORT))
 
 
 def tabulate(recording: ImuRecording, facts: list[RecordingFacts]) -> pd.DataFrame:
     """Return recordings ``(B, T, S, 3)`` as one table: subject, recording, label, time_s, and SITE_QUANTITY_AXIS."""
     batch, samples = recording.accel.shape[:2]
     columns: dict[str, object] = {
-        name: pd.Series([fact[name] for fact in facts]).repeat(samples).to_numpy()  # type: ignore[literal-required]
+        name: pd.Series([fact[name] for fact in facts]).repeat(samples).to_numpy()
         for name in ("subject", "recording", "label")
     }
     columns["time_s"] = recording.time_s.repeat(batch).numpy()
@@ -295,10 +228,6 @@ def tabulate(recording: ImuRecording, facts: list[RecordingFacts]) -> pd.DataFra
             for axis, letter in enumerate(AXES[quantity]):
                 columns[f"{site}_{quantity}_{letter}"] = values[:, :, index, axis].reshape(-1).float().numpy()
     return pd.DataFrame(columns)
-
-
-def _device_of(config: DatasetConfig, person: Person) -> ErrorsConfig:
-    return config.devices[person.number % len(config.devices)]
 
 
 def _stack(motions: list[Motion], *, joined: bool = False) -> Motion:
