@@ -12,6 +12,7 @@ from datamodules.har import (
     load_recordings,
     windows_from_recordings,
 )
+from datamodules.har.dataset_folder import load_dataset
 from datamodules.humanml3d import HumanML3DDataModule
 from datamodules.motion import MotionDataModule
 from datamodules.prompts import PromptDataModule
@@ -28,6 +29,7 @@ __all__ = [
     "Recording",
     "VirtualIMUDataModule",
     "WindowSet",
+    "load_dataset",
     "load_recordings",
     "windows_from_recordings",
 ]

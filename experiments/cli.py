@@ -12,6 +12,7 @@ from pathlib import Path
 
 from experiments.commands.bandwidth_commands import add_bandwidth
 from experiments.commands.classifier_commands import add_classify, add_export
+from experiments.commands.dataset_commands import add_dataset
 from experiments.commands.motion_commands import add_motion_inspection
 from experiments.commands.reader_options import add_reader_options, read_options
 from experiments.commands.recording_commands import add_recording_inspection
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_synth(commands.add_parser("synth", help="simulate sensors from a prompt or a motion file"))
+    add_dataset(commands.add_parser("dataset", help="make many labelled recordings of virtual people from one YAML"))
     page = commands.add_parser("show", help="write a page that plays a clip with its sensors' axes and curves")
     add_arguments(page, kinds=f"{KINDS}; or any of {', '.join(motion_suffixes())}")
     add_reader_options(page, without=("fps", "body"))
@@ -65,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     report.set_defaults(command=_report)
     motions = commands.add_parser("motions", help="look at motion files of any format")
     add_motion_inspection(motions.add_subparsers(required=True, metavar="what"))
-    look = commands.add_parser("inspect", help="say what is in a motion, a recording, weights or a run")
+    look = commands.add_parser("inspect", help="say what is in a motion, a recording, a data set, weights or a run")
     look.add_argument("path", type=Path)
     add_reader_options(look)
     look.set_defaults(command=_inspect)

@@ -67,6 +67,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("pipeline",),
         ("arms", "bandwidth", "bench", "classifier", "tools"),
         ("acceleration", "har_eval", "prior"),
+        ("dataset",),
         ("commands",),
         ("cli",),
     ),

@@ -11,6 +11,7 @@ from torch import Tensor
 from datamodules.motion_files import known_suffixes
 from datamodules.motion_files.motion_file import ReadOptions, suffix_of
 from experiments.commands.synth import load_motion
+from experiments.dataset.describe import describe_dataset, is_dataset
 from experiments.har_eval.report.text import state_findings
 from experiments.har_eval.results import RESULTS, read_results
 from lightning_modules.checkpoints import load_card, read_stored
@@ -19,11 +20,14 @@ from sim.body import Body
 from sim.motion import Motion
 from sim.recording import ImuRecording
 
-KINDS = "a motion (.npz, .bvh, ...), a recording (.parquet, .csv), weights (.safetensors, .ckpt, .pt) or a run's folder"
+KINDS = (
+    "a motion (.npz, .bvh, ...), a recording (.parquet, .csv), weights (.safetensors, .ckpt, .pt) or the folder of "
+    "a data set or a run"
+)
 
 
 def inspect_path(path: Path, options: ReadOptions | None = None) -> list[str]:
-    """Describe a motion, a recording, weights, or a run of har_eval.
+    """Describe a motion, a recording, a data set, weights, or a run of har_eval.
 
     Args:
         path: file or folder.
@@ -35,6 +39,8 @@ def inspect_path(path: Path, options: ReadOptions | None = None) -> list[str]:
     """
     if not path.exists():
         raise FileNotFoundError(f"{path} not found, expected {KINDS}")
+    if is_dataset(path):
+        return describe_dataset(path)
     if path.is_dir() or path.name == RESULTS:
         return _describe_run(path)
     if path.suffix != ".csv" and suffix_of(path) in known_suffixes():

@@ -6,13 +6,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.har.windows.window_set import WindowSet
-from sim.files import whole_file
+from sim.files import read_text_file, whole_file
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
@@ -56,6 +56,23 @@ def load_windows(path: Path) -> WindowSet:
 def write_json(value: Json, path: Path) -> None:
     """Write JSON that any reader takes (numbers that are not finite become null), whole or not at all."""
     write_text(json.dumps(_finite(value), indent=1, allow_nan=False), path)
+
+
+def read_json(path: Path) -> object:
+    """Read JSON, such as :func:`write_json` wrote.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    try:
+        return json.loads(read_text_file(path))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is no JSON ({error}), expected what this program wrote; make it anew") from None
+
+
+def as_json(value: object) -> Json:
+    """Return a dictionary of plain values as the JSON value that it is; the type checker cannot know."""
+    return cast(Json, value)
 
 
 def write_text(text: str, path: Path) -> None:

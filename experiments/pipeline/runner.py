@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -75,7 +77,7 @@ class Runner:
         display: _Display,
     ) -> None:
         running: dict[Future[float], tuple[str, Task]] = {}
-        context = multiprocessing.get_context("spawn")
+        context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
         with ProcessPoolExecutor(self.processes, mp_context=context, initializer=_start_worker) as pool:
             try:
                 while waiting or running:
@@ -85,13 +87,18 @@ class Runner:
                         waiting.remove(item)
                         key, task, inputs, _ = item
                         display.started(task)
-                        running[pool.submit(execute, task, folders[key], inputs)] = (key, task)
+                        with _deaf_to_interrupts():
+                            running[pool.submit(execute, task, folders[key], inputs)] = (key, task)
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         key, task = running.pop(future)
                         outcomes[key] = Outcome(folders[key], _result(future, task), cached=False)
                         display.finished(task, outcomes[key])
-            except BaseException:
+            except BaseException as error:
                 pool.shutdown(wait=False, cancel_futures=True)
+                if isinstance(error, KeyboardInterrupt):
+                    # What they were at is made anew; nobody who interrupts wants to wait for it.
+                    for worker in set(multiprocessing.active_children()) - others:
+                        worker.terminate()
                 raise
 
 
@@ -103,6 +110,22 @@ def _result(future: Future[float], task: Task) -> float:
             f"{task.stage_title} ({task.title}) lost its process, perhaps to a lack of memory; "
             "run the same command again to go on, with processes=1 if it repeats"
         ) from error
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Start workers that never hear of Ctrl-C, not even while they import: each would print a traceback of its own.
+
+    A process begins with the signals blocked that its parent has blocked; what comes meanwhile waits for this one.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker() -> None:

@@ -107,6 +107,15 @@ class TextLookup:
         """Names of the activities that are told behind each embedding."""
         return self._activities.names
 
+    @property
+    def encoder_name(self) -> str:
+        """Name of the text encoder."""
+        return self._name
+
+    def find_activities(self, texts: Sequence[str]) -> list[str | None]:
+        """Return the activity that each text speaks of, or None; raises as calling does."""
+        return self._activities.find(texts, self._encode_sentences)
+
     def __call__(self, texts: Sequence[str], activities: Sequence[str | None] | None = None) -> TextBatch:
         """Return the texts' embeddings, on the CPU, with the activities behind them if the model is told any.
 
@@ -128,7 +137,7 @@ class TextLookup:
         if activities is not None:
             known = [name if name in self._activities.names else None for name in activities]
         silent = [row for row, name in enumerate(known) if name is None]
-        spoken = self._activities.find([texts[row] for row in silent], self._encode_sentences)
+        spoken = self.find_activities([texts[row] for row in silent])
         for row, name in zip(silent, spoken, strict=True):
             known[row] = name
         codes = self._activities.code(known)

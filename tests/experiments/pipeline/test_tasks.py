@@ -196,19 +196,22 @@ class Slow(Task):
 SCRIPT = """
 import sys
 from pathlib import Path
+from rich.console import Console
+from experiments.pipeline.one_line_errors import one_line_errors
 from experiments.pipeline.runner import Runner
 from experiments.pipeline.tasks import Cache
 from slow_tasks import Slow
 
 if __name__ == "__main__":
     tasks = [Slow(number) for number in range(4)]
-    runner = Runner(Cache(Path(sys.argv[1])), processes=int(sys.argv[2]))
-    print(sum(outcome.cached for outcome in runner.run(tasks).values()))
+    runner = Runner(Cache(Path(sys.argv[1])), processes=int(sys.argv[2]), console=Console(quiet=True))
+    with one_line_errors():
+        print(sum(outcome.cached for outcome in runner.run(tasks).values()))
 """
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
-def test_a_killed_run_goes_on_where_it_was(tmp_path, processes):
+def start_slow(tmp_path, processes, **how):
+    """Start four tasks, of which two never end, and wait until the third is begun."""
     script, log = tmp_path / "slow_script.py", tmp_path / "log"
     script.write_text(SCRIPT)
     (tmp_path / "slow_tasks.py").write_text(TASKS)
@@ -216,14 +219,21 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, processes):
     environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{tmp_path}", "SLOW_LOG": str(log)}
     command = [sys.executable, str(script), str(tmp_path / "cache"), processes]
 
-    killed = subprocess.Popen(command, env={**environment, "SLOW_S": "600"}, stderr=subprocess.DEVNULL)
+    started = subprocess.Popen(command, env={**environment, "SLOW_S": "600"}, stderr=subprocess.PIPE, text=True, **how)
     deadline = time.monotonic() + 90
     while not (log.exists() and "2" in log.read_text().split()):
-        assert killed.poll() is None, "the script ended by itself"
+        assert started.poll() is None, "the script ended by itself"
         assert time.monotonic() < deadline, "the script did not come to its third task"
         time.sleep(0.05)
+    return started, command, environment
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_killed_run_goes_on_where_it_was(tmp_path, processes):
+    killed, command, environment = start_slow(tmp_path, processes)
+    log = tmp_path / "log"
     killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    killed.communicate()
     again = subprocess.run(
         command, env={**environment, "SLOW_S": "0"}, capture_output=True, text=True, timeout=90, check=True
     )
@@ -233,3 +243,12 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, processes):
     assert counts[2] == 2
     assert len(list((tmp_path / "cache").rglob("whole.txt"))) == 4
     assert not list((tmp_path / "cache").rglob("*.partial"))
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_an_interruption_is_one_line_and_waits_for_nobody(tmp_path, processes):
+    started, _, _ = start_slow(tmp_path, processes, start_new_session=True)
+    os.killpg(started.pid, signal.SIGINT)  # as a terminal does: all of them hear it
+    _, said = started.communicate(timeout=90)
+    assert started.returncode == 130
+    assert said == "interrupted; finished stages are kept, run the same command again to go on\n"

@@ -1,0 +1,34 @@
+"""The command ``imuforge dataset``: many labelled recordings of virtual people from one YAML."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from experiments.pipeline.one_line_errors import OneLineArgumentParser, print_line
+
+
+def add_dataset(parser: OneLineArgumentParser) -> None:
+    """Add the options of ``imuforge dataset``."""
+    parser.add_argument("spec", type=Path, help="YAML, such as experiments/dataset.yaml")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as people.count=40 motion.seconds=6")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the data set; goes on there")
+    parser.add_argument("--shard", metavar="i/n", help="make the i-th of n shares; all in one folder are the whole")
+    parser.add_argument("--processes", type=int, help="parts made at once (default: one for each core)")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.set_defaults(command=_dataset)
+
+
+def _dataset(arguments: argparse.Namespace) -> None:
+    from experiments.dataset.command import make_dataset
+
+    lines = make_dataset(
+        arguments.spec,
+        arguments.out,
+        overrides=arguments.overrides,
+        shard=arguments.shard,
+        processes=arguments.processes,
+        device=arguments.device,
+    )
+    for line in lines:
+        print_line(line)

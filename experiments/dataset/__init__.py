@@ -1,0 +1,1 @@
+"""``imuforge dataset``: labelled recordings of virtual people, from one YAML."""
