@@ -60,7 +60,7 @@ docs: setup  ## build the documentation into site/, strictly, and refuse pages t
 doctor: setup  ## say what is installed, who owns bin/lightning, and how to repair it
 	$(BIN)/python -m experiments.tools.doctor
 
-prior: setup  ## train the small text-to-motion prior on MOCAP=folder and package it (3.5 hours on one core)
+prior: setup  ## train the small text-to-motion prior on MOCAP=folder and package it (half an hour)
 	IMUFORGE_MOCAP=$(MOCAP) $(BIN)/lightning fit -c experiments/prior.yaml $(ARGS)
 	$(BIN)/python -m experiments.tools.export_prior runs/prior prior
 
@@ -80,7 +80,7 @@ arms: setup  ## fine-tune the packaged prior on MOCAP=folder, ARMS="continued ac
 		$(BIN)/python -m experiments.tools.export_prior runs/finetune_$$arm $$arm --assets $(WEIGHTS) --docs $(PAGES) || exit; \
 	done
 
-baselines: setup  ## train MotionDiffuse-style and latent diffusion as the prior is trained, and package them (9 hours on one core)
+baselines: setup  ## train MotionDiffuse-style and latent diffusion as the prior is trained, and package them (6 hours on one core)
 	for name in $(BASELINES); do \
 		IMUFORGE_MOCAP=$(MOCAP) $(BIN)/lightning fit -c experiments/baselines/$$name.yaml --ckpt_path last $(ARGS) && \
 		$(BIN)/python -m experiments.tools.export_prior runs/$$name $$name --assets $(WEIGHTS) --docs $(PAGES) || exit; \
