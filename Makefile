@@ -60,7 +60,7 @@ docs: setup  ## build the documentation into site/, strictly, and refuse pages t
 doctor: setup  ## say what is installed, who owns bin/lightning, and how to repair it
 	$(BIN)/python -m experiments.tools.doctor
 
-prior: setup  ## train the small text-to-motion prior on MOCAP=folder and package it (half an hour)
+prior: setup  ## train the small text-to-motion prior on MOCAP=folder and package it (2.5 hours on one core)
 	IMUFORGE_MOCAP=$(MOCAP) $(BIN)/lightning fit -c experiments/prior.yaml $(ARGS)
 	$(BIN)/python -m experiments.tools.export_prior runs/prior prior
 
