@@ -5,13 +5,34 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar, overload
+
+_Namespace = TypeVar("_Namespace")
 
 
 class OneLineArgumentParser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line in place of a page of usage."""
+    """An argument parser whose errors are one line in place of a page of usage.
+
+    ``key=value`` may stand anywhere where a command takes ``overrides``: argparse alone would have them in one row.
+    """
+
+    @overload
+    def parse_args(self, args: Sequence[str] | None = None, namespace: None = None) -> argparse.Namespace: ...
+    @overload
+    def parse_args(self, args: Sequence[str] | None, namespace: _Namespace) -> _Namespace: ...
+    @overload
+    def parse_args(self, *, namespace: _Namespace) -> _Namespace: ...
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+        """Parse, and take what is left over as overrides where it can be."""
+        found, left = self.parse_known_args(args, namespace)
+        overrides = getattr(found, "overrides", None)
+        if left and isinstance(overrides, list) and all("=" in one and not one.startswith("-") for one in left):
+            overrides.extend(left)
+        elif left:
+            self.error(f"unrecognized arguments: {' '.join(left)}")
+        return found
 
     def error(self, message: str) -> NoReturn:
         """Print one line and leave with exit code 2."""
