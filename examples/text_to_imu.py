@@ -9,7 +9,7 @@ from sim import Body, ImuRecording, Placement, simulate
 from sim.features import features_to_motion
 
 prompts = ["a person walks forward.", "a person dances.", "a person stands still."]
-features = load_prior("prior").generate(prompts, num_frames=80, seeds=[1, 2, 3], sampler="ddim", steps=20)
+features = load_prior("prior").generate(prompts, num_frames=80, seeds=[1, 2, 3], sampler="dpm++", steps=20)
 print("features", tuple(features.shape), "are (prompts, frames at 20 fps, 263)")
 
 # %% Motion of a body, one for each prompt; shapes of bodies broadcast with them

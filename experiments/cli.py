@@ -102,8 +102,8 @@ def _add_synth(parser: argparse.ArgumentParser) -> None:
         "--prior", default="prior", help="packaged weights, a file, a folder or hf:owner/name (default: prior)"
     )
     parser.add_argument("--guidance", type=float, help="classifier-free guidance (default: the weights' own)")
-    parser.add_argument("--sampler", default="ddim", choices=sampler_names())
-    parser.add_argument("--steps", type=int, default=10, help="network calls of the sampler (default 10)")
+    parser.add_argument("--sampler", default="dpm++", choices=sampler_names())
+    parser.add_argument("--steps", type=int, default=20, help="network calls of the sampler (default 20)")
     parser.add_argument(
         "--decoder",
         default="consistent",

@@ -41,7 +41,7 @@ def synthesise(
     cutoff_hz: float | None = None,
     motion_out: Path | None = None,
     seed: int = 0,
-    sampling: SamplingOptions = SamplingOptions(sampler="ddim", steps=10),
+    sampling: SamplingOptions = SamplingOptions(sampler="dpm++", steps=20),
     decoder: Decoder = "consistent",
 ) -> ImuRecording:
     """Simulate sensors and write the recording.

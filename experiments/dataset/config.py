@@ -102,7 +102,7 @@ class MotionConfig:
     of_each: int | None = None
     tries: int = 3
     guidance: float | None = None
-    sampler: str = "ddim"
+    sampler: str = "dpm++"
     steps: int | None = 20
     decoder: str = "consistent"
 

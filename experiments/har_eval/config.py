@@ -48,7 +48,7 @@ class GenerationConfig:
     motions_per_activity: int = 24
     seconds: float = 8.0
     guidance: float | None = None
-    sampler: str = "ddim"
+    sampler: str = "dpm++"
     steps: int | None = 25
     decoder: str = "consistent"
     only_produced: bool = False

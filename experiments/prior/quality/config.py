@@ -61,7 +61,7 @@ class QualityConfig:
     long_motions: int = 16
     speed_motions: int = 64
     speed_seconds: float = 5.0
-    sampling: SamplingOptions = field(default_factory=lambda: SamplingOptions(sampler="ddim", steps=10))
+    sampling: SamplingOptions = field(default_factory=lambda: SamplingOptions(sampler="dpm++", steps=20))
     seed: int = 0
     cache_dir: str = "runs/cache"
 

@@ -60,7 +60,7 @@ class Request:
     prompt: str
     seconds: float = 30.0
     motions: int = 32
-    sampling: SamplingOptions = SamplingOptions(sampler="ddim", steps=10)
+    sampling: SamplingOptions = SamplingOptions(sampler="dpm++", steps=20)
     seed: int = 0
 
     @property
@@ -248,7 +248,7 @@ def main(args: Sequence[str] | None = None) -> int:
         parser.error(f"--motions is {options.motions}, expected at least 1")
     with one_line_errors():
         model = load_prior(options.prior)
-        sampling = SamplingOptions(sampler="ddim", steps=options.steps)
+        sampling = SamplingOptions(sampler="dpm++", steps=options.steps)
         found = []
         for prompt in options.prompt:
             request = Request(prompt, options.seconds, options.motions, sampling, options.seed)

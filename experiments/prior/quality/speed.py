@@ -110,7 +110,7 @@ def main(args: Sequence[str] | None = None) -> int:
         parser.error(f"--motions is {options.motions}, expected at least 1")
     with one_line_errors():
         check_seconds(options.seconds)
-        sampling = SamplingOptions(sampler="ddim", steps=options.steps)
+        sampling = SamplingOptions(sampler="dpm++", steps=options.steps)
         model = load_prior(options.prior)
         print_line(str(measure_speed(model, sampling, motions=options.motions, seconds=options.seconds)))
     return 0
