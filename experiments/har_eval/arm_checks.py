@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from datamodules.clips.sources import list_items
+from datamodules.har.windows.calibration import CALIBRATIONS
 from experiments.har_eval.arm_config import PROTOCOLS, SOURCES, ArmConfig, ComparisonConfig
 from experiments.har_eval.config import HarEvalConfig
 from experiments.har_eval.short_forms import RESERVED
@@ -91,6 +92,10 @@ def _check_treatment(name: str, arm: ArmConfig) -> None:
             check_cutoff(arm.smooth_hz, fps=FEATURE_FPS)
         except ValueError as error:
             raise ValueError(f"arms.{name}.smooth_hz: {error}") from error
+    for part in arm.calibrate:
+        check_name(part, CALIBRATIONS, f"calibration in arms.{name}.calibrate")
+    if arm.calibrate and not moves:
+        raise ValueError(f"arms.{name}.calibrate is {arm.calibrate}, but real people's data stay as they are")
     if arm.draw < 0 or (arm.draw and arm.kind != "prior"):
         raise ValueError(f"arms.{name}.draw is {arm.draw}, expected 0 or, for a prior, a number above it")
     check_name(arm.protocol, PROTOCOLS, f"protocol in arms.{name}.protocol")

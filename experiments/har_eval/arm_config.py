@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 ArmKind: TypeAlias = Literal["prior", "generated", "recorded", "real_people"]
@@ -42,6 +42,9 @@ class ArmConfig:
         start: arm whose weights that training starts from.
         decoder: how its features become joints, ``consistent`` or ``positions``, where not as ``generation`` says; a
             prior's alone.
+        calibrate: which of :data:`datamodules.har.windows.calibration.CALIBRATIONS` bring its virtual windows to real
+            training people, never to who is tested: to the ``people`` that it trains on or, where it trains on none, to
+            all others.
         smooth_hz: low-pass of the motions before sensors sense them, the frequency at which 1/sqrt(2) of the amplitude
             is left [Hz]; null for none.
         draw: another number draws other noise to generate from: an arm of the same weights and another draw shows how
@@ -58,6 +61,7 @@ class ArmConfig:
     real_people: bool = False
     people: int | None = None
     protocol: str = "mixed"
+    calibrate: list[str] = field(default_factory=list)
     config: str | None = None
     start: str | None = None
     decoder: str | None = None

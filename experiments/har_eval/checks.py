@@ -63,6 +63,7 @@ def check_config(config: HarEvalConfig) -> None:
         _check_set(name, real, config.generation)
         _check_recordings(name, config)
         _check_classifiers(name, config)
+        _check_calibration(name, config)
     for name, classifier in config.classifiers.items():
         check_name(name, CLASSIFIERS, "classifier in classifiers")
         for key in ("steps", "batch_size", "check_every", "patience", "networks"):
@@ -124,6 +125,27 @@ def _check_classifiers(name: str, config: HarEvalConfig) -> None:
             f"arms.{finetuned[0]}.protocol is pretrain_then_finetune, which a forest cannot do; leave it out with "
             "classifiers.forest=null, or mix"
         )
+
+
+def _check_calibration(name: str, config: HarEvalConfig) -> None:
+    """Make sure that what arms calibrate can be told from the training people of an entry."""
+    entry, known = config.sets[name], READERS[config.reader(name)].subject_independent
+    for arm, parts in ((arm, its.calibrate) for arm, its in config.arms.items() if its.calibrate):
+        if not known:
+            raise ValueError(
+                f"sets.{name} does not keep people apart, so arms.{arm}.calibrate could reach who is tested; "
+                "leave one out"
+            )
+        if "turn" in parts and "accel" not in entry.channels:
+            raise ValueError(
+                f"arms.{arm}.calibrate holds turn, which gravity tells, but sets.{name}.channels are {entry.channels}; "
+                "add accel, or calibrate quantiles alone"
+            )
+        if "turn" not in parts and entry.mounting == "axis_permutations":
+            raise ValueError(
+                f"arms.{arm}.calibrate is {parts}, but the axes of sets.{name} are unknown, so that its "
+                "channels are not the people's; calibrate turn, too"
+            )
 
 
 def _check_mounting(name: str, mounting: str) -> None:

@@ -38,7 +38,8 @@ class RelativeEntry(TypedDict):
 class ArmEntry(TypedDict):
     """An arm as the configuration states it, and whether it was trained in this run; empty words were not given.
 
-    ``decoder`` is how a prior's features became joints, None for other arms; ``licence`` is of a folder of motions.
+    ``decoder`` is how a prior's features became joints, None for other arms; ``licence`` is of a folder of motions;
+    ``people`` is how many real people it trains on, None for none or, where it has no virtual sensors, for all.
     """
 
     name: str
@@ -49,6 +50,23 @@ class ArmEntry(TypedDict):
     trained_here: bool
     decoder: NotRequired[str | None]
     licence: NotRequired[str]
+    people: NotRequired[int | None]
+    protocol: NotRequired[str]
+    calibrate: NotRequired[list[str]]
+
+
+class CalibrationEntry(TypedDict):
+    """Whom an arm's virtual windows were calibrated by before ``tested`` were predicted, and how far sites were turned.
+
+    ``turn_deg`` is by site, the empty word for the only one; empty where no turn was asked for.
+    """
+
+    arm: str
+    set: str
+    seed: int
+    tested: list[str]
+    fitted_on: list[str]
+    turn_deg: dict[str, float]
 
 
 class ScoreEntry(TypedDict):
@@ -213,6 +231,7 @@ class HarEvalResults(TypedDict):
     scores: list[ScoreEntry]
     summaries: list[SummaryEntry]
     comparisons: list[ComparisonEntry]
+    calibrations: NotRequired[list[CalibrationEntry]]
     paired: list[PairedEntry]
     distances: list[DistanceEntry]
     motions: list[MotionEntry]

@@ -21,6 +21,7 @@ from experiments.har_eval.report.figures import (
 from experiments.har_eval.report.tables import (
     draw_confusions,
     table,
+    tabulate_calibrations,
     tabulate_classes,
     tabulate_comparisons,
     tabulate_distances,
@@ -75,6 +76,7 @@ def _section(results: HarEvalResults, real: SetEntry, drawings: Drawings) -> str
   <p class="note">{escape(ends)}</p>
   {draw_scores(results, name)}
   {tabulate_comparisons(results, name)}
+  {tabulate_calibrations(results, name)}
   <h3>Class by class</h3>
   {tabulate_classes(results, real)}
   <p class="note">Confusion in percent of the true class (rows), all seeds and classifiers added up.</p>

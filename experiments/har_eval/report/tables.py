@@ -126,6 +126,21 @@ def tabulate_paired(results: HarEvalResults) -> str:
     return table(header, overall) + f"<details><summary>By activity</summary>{by_activity}</details>"
 
 
+def tabulate_calibrations(results: HarEvalResults, set_name: str) -> str:
+    """How far sites were turned, over seeds and who is tested, and by how many people; empty where nothing was."""
+    mine = [entry for entry in results.get("calibrations", []) if entry["set"] == set_name]
+    rows = []
+    for arm in dict.fromkeys(entry["arm"] for entry in mine):
+        found = [entry for entry in mine if entry["arm"] == arm]
+        for site in dict.fromkeys(site for entry in found for site in entry["turn_deg"]):
+            turns = [entry["turn_deg"][site] for entry in found]
+            people = sorted({len(entry["fitted_on"]) for entry in found})
+            turned = f"{fmean(turns):.1f} ({min(turns):.1f}, {max(turns):.1f})"
+            rows.append([name_arm(results, arm), site or "the sensor", turned, " or ".join(map(str, people))])
+    header = ["calibrated", "site", "turned by, least and most [deg]", "fitted on people"]
+    return f"<h3>Calibration</h3>{table(header, rows, left=2)}" if rows else ""
+
+
 def tabulate_distances(results: HarEvalResults, set_name: str) -> str:
     """Distances of magnitude distribution, spectrum and peaks, mean over seeds, for each arm and activity."""
     mine = [entry for entry in results["distances"] if entry["set"] == set_name]

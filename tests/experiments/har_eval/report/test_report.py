@@ -182,3 +182,20 @@ def test_a_report_can_be_written_again_from_its_folder(results, drawings, tmp_pa
     assert len((tmp_path / REPORT).read_text()) == len(first)
     assert read_results(tmp_path)["id"] == "abc123"
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([RESULTS, PICTURES, REPORT])
+
+
+def test_what_was_calibrated_is_told_and_is_no_virtual_sensor_alone(results, drawings):
+    refined = next(arm for arm in results["arms"] if arm["name"] == "refined")
+    assert any("the best arm (refined)" in finding for finding in state_findings(results))
+    assert "Calibration" not in render_report(results, drawings)
+    refined["calibrate"] = ["turn", "quantiles"]
+    results["calibrations"] = [
+        {"arm": "refined", "set": "hapt", "seed": 0, "tested": [who], "fitted_on": others, "turn_deg": {"": turn}}
+        for who, others, turn in (("1", ["2", "3"], 10.0), ("2", ["1", "3"], 14.0))
+    ]
+    page = render_report(results, drawings)
+    assert '<td class="number">12.0 (10.0, 14.0)</td><td class="number">2</td>' in page
+    assert any(
+        "refined: virtual windows calibrated (turn and quantiles) by training" in x for x in list_limits(results)
+    )
+    assert any("the best arm (control)" in finding for finding in state_findings(results))
