@@ -102,10 +102,24 @@ def _check_treatment(name: str, arm: ArmConfig) -> None:
     least = 0 if moves else 1
     if arm.people is not None and arm.people < least:
         raise ValueError(f"arms.{name}.people is {arm.people}, expected at least {least}, or null")
-    if arm.protocol != PROTOCOLS[0] and not (moves and arm.people):
+    if arm.protocol == "trts":
+        _check_trts(name, arm)
+    elif arm.protocol != PROTOCOLS[0] and not (moves and arm.people):
         raise ValueError(
             f"arms.{name}.protocol is {arm.protocol}, expected virtual sensors and people to train on after them; give "
             "people: 1 or more"
+        )
+
+
+def _check_trts(name: str, arm: ArmConfig) -> None:
+    if arm.kind == "real_people":
+        raise ValueError(
+            f"arms.{name}.protocol is trts, expected virtual sensors to test on; name weights, or recorded: true"
+        )
+    if arm.calibrate:
+        raise ValueError(
+            f"arms.{name}.calibrate is {arm.calibrate} beside protocol: trts, which tests the windows as they were "
+            "simulated; leave one out"
         )
 
 
@@ -159,6 +173,12 @@ def _check_comparison(place: str, comparison: ComparisonConfig, config: HarEvalC
             f"{place} compares {arm!r} with itself, expected another; to see how much is luck, make a second arm of "
             "the same weights"
         )
+    for name in (arm, against):
+        if config.arms[name].protocol == "trts":
+            raise ValueError(
+                f"{place} compares {arm!r} with {against!r}, but {name!r} is tested on virtual sensors and not on "
+                "people, so that nothing can be paired; leave it out"
+            )
     if config.arms[arm].kind == "prior" and config.trains(against) and not config.trains(arm):
         raise ValueError(
             f"{place} compares {arm!r}, whose weights are one file, with {against!r}, which is trained here once for "

@@ -17,8 +17,9 @@ SOURCES: Final[dict[str, ArmKind]] = {
 """Keys of an arm that say what its classifiers are trained on, and the kind of arm that each makes it."""
 
 
-PROTOCOLS: Final = ("mixed", "pretrain_then_finetune")
-"""How some real people join what an arm trains on: in one training, or after it."""
+PROTOCOLS: Final = ("mixed", "pretrain_then_finetune", "trts")
+"""How some real people join what an arm trains on: in one training, or after it; or they alone are trained on and the
+virtual sensors tested on (train on real, test on synthetic; Esteban et al. 2017, arXiv 1706.02633, section 4.1)."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class ArmConfig:
         real_people: train on the real set's own training people, without any simulation.
         people: how many of the real training people an arm trains on, drawn for each seed, two of them among the four;
             beside its virtual sensors where it has any. Null is none for those, and everybody for ``real_people``.
-        protocol: one of :data:`PROTOCOLS`, where there are both.
+        protocol: one of :data:`PROTOCOLS`, where there are both; ``trts`` takes all training people unless ``people``
+            says how many.
         config: YAML for ``lightning fit`` that trains the prior here, once for each seed: where ``fine_tuning`` says
             so, or where there are no weights.
         start: arm whose weights that training starts from.

@@ -175,6 +175,8 @@ def _describe_set(name: str, config: HarEvalConfig, folder: Path) -> SetEntry:
         "train_windows": dict(zip(train.classes, train.counts().tolist(), strict=True)),
         "test_windows": dict(zip(test.classes, test.counts().tolist(), strict=True)),
         "train_windows_per_class": entry.train_windows_per_class,
+        "folds": entry.folds,
+        "together": bool(entry.worn),
     }
 
 

@@ -181,7 +181,11 @@ class MotionEntry(TypedDict):
 
 
 class SetEntry(TypedDict):
-    """A real set: its windows, and what is known of it."""
+    """A real set: its windows, and what is known of it.
+
+    ``folds`` is how many groups people are dealt into, None for one person at a time or an official split; ``together``
+    says that sensors at all placements are worn at once.
+    """
 
     name: str
     classes: list[str]
@@ -197,6 +201,8 @@ class SetEntry(TypedDict):
     train_windows: dict[str, int]
     test_windows: dict[str, int]
     train_windows_per_class: int | None
+    folds: NotRequired[int | None]
+    together: NotRequired[bool]
 
 
 class ClipsEntry(TypedDict):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from datamodules.har.registry import READERS
 from datamodules.har.windows.calibration import fit_calibration
-from datamodules.har.windows.splitting import check_apart, choose_people, draw_validation, list_subjects
+from datamodules.har.windows.splitting import check_apart, choose_fold, choose_people, draw_validation, list_subjects
 from datamodules.har.windows.turning import turned_copies
 from datamodules.har.windows.views import concatenate
 from datamodules.har.windows.window_set import WindowSet
@@ -25,6 +25,8 @@ from lightning_modules.har_evaluation import Predictions, train_and_predict
 
 PREDICTIONS = "predictions.npz"
 CALIBRATION = "calibration.json"
+VIRTUAL = "virtual"
+"""Stands for the wearer of virtual windows that are tested on."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ class Classify(Task):
         train, test = load_real(inputs[self.real])
         virtual = None if self.virtual is None else load_virtual(inputs[self.virtual], self.real.classes)
         fitted: list[Json] = []
-        if virtual is not None and not self.people and not self.calibrate:
+        if virtual is not None and self.protocol == "trts":
+            found = [self._predict(None, self._draw_people(train), _without_names(virtual))]
+        elif virtual is not None and not self.people and not self.calibrate:
             found = [self._predict(virtual, None, test)]
         else:
             found = []
@@ -91,11 +95,13 @@ class Classify(Task):
 
     def _folds(self, train: WindowSet, test: WindowSet) -> Iterator[tuple[WindowSet, WindowSet]]:
         """Whom something may be fitted on, and whom it is tested on, in turn."""
-        if self.real.split != "loso":
+        if self.real.split == "official":
             yield train, test
             return
-        for person in list_subjects(test.subjects, what=self.real.name):
-            yield train.select(train.subjects != person), test.select(test.subjects == person)
+        everybody = list_subjects(test.subjects, what=self.real.name)
+        for fold in range(self.real.folds or len(everybody)):
+            away = sorted(choose_fold(everybody, fold=fold, num_folds=self.real.folds, seed=self.seed))
+            yield train.select(~np.isin(train.subjects, away)), test.select(np.isin(test.subjects, away))
 
     def _calibrate(self, virtual: WindowSet, people: WindowSet, tested: WindowSet, fitted: list[Json]) -> WindowSet:
         """Calibrate virtual windows, if that is wanted, and note in ``fitted`` by whom."""
@@ -125,7 +131,7 @@ class Classify(Task):
         first = None
         parts = [
             self._training_windows(part, copies=copies)
-            for part, copies in ((virtual, self.copies), (people, 0))
+            for part, copies in ((virtual, self.copies), (people, self.copies if virtual is None else 0))
             if part is not None
         ]
         if len(parts) == 2 and self.protocol == "pretrain_then_finetune":
@@ -154,3 +160,16 @@ class Classify(Task):
             return draw_per_class(windows, self.windows_per_class, generator=generator)
         turned = turned_copies(windows, "axis_permutations", copies=copies, generator=generator)
         return draw_per_class(turned, self.windows_per_class, generator=generator)
+
+
+def _without_names(virtual: WindowSet) -> WindowSet:
+    """The same windows of :data:`VIRTUAL`: whoever moves so is no person, and nobody is resampled."""
+    return WindowSet(
+        virtual.signals,
+        virtual.labels,
+        np.full(len(virtual), VIRTUAL),
+        virtual.recording,
+        virtual.classes,
+        virtual.channels,
+        virtual.rate_hz,
+    )

@@ -77,7 +77,7 @@ class Distances(Task):
 
 
 def magnitudes(windows: WindowSet, label: int) -> list[NDArray[np.float64]]:
-    """Return the acceleration magnitude of each window of a class, ``(T,)`` each [m/s^2].
+    """Return the acceleration magnitude of each window of a class, ``(T,)`` each [m/s^2]; of several sites the first's.
 
     Raises:
         ValueError: the windows hold no acceleration.

@@ -112,7 +112,7 @@ def test_make_har_eval_full_lays_what_there_is(tmp_path: Path) -> None:
     common = [f"VENV={tmp_path}", f"MOCAP={tmp_path}", "ARGS=--dry-run", "-o", str(stamp)]
     done = subprocess.run(["make", "har-eval-full", *common], cwd=ROOT, capture_output=True, text=True, check=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("run ")]
-    assert len(lines) == 5
+    assert len(lines) == 9
     for line in lines:
         assert line.startswith(f"run {tmp_path} -m experiments.har_eval -c experiments/har_eval.yaml")
         assert line.endswith("--dry-run")
@@ -159,6 +159,31 @@ def test_make_har_eval_full_lays_what_there_is(tmp_path: Path) -> None:
             ("calibrated",),
             ["arms.turned.calibrate=[quantiles]", "sets.six_chest.mounting=axis_permutations"],
             r"arms\.turned\.calibrate is \['quantiles'\], but the axes of sets\.six_chest are unknown",
+        ),
+        (
+            ("trts",),
+            "comparisons=[{arm: mocap_tested, against: mocap}]",
+            r"'mocap_tested' is tested on virtual sensors",
+        ),
+        ((), "arms.real.protocol=trts", r"arms\.real\.protocol is trts, expected virtual sensors to test on"),
+        (("trts",), "arms.mocap_tested.calibrate=[turn]", r"calibrate is \['turn'\] beside protocol: trts"),
+        ((), "sets.six_chest.split=kfold", r"sets\.six_chest: folds is None and split kfold, expected folds: N"),
+        (("kfold",), "sets.six_chest.folds=1", r"sets\.six_chest: folds is 1, expected at least 2 groups"),
+        ((), "sets.six_chest.folds=3", r"sets\.six_chest: folds is 3 and split loso"),
+        (
+            ("worn_together",),
+            "sets.six_together.recorded_at=[right_wrist,chest,right_thigh]",
+            r"sets\.six_together\.worn are \['chest', 'right_wrist', 'right_thigh'\].*expected the same names",
+        ),
+        (
+            ("worn_together",),
+            "sets.six_together.mounting=axis_permutations",
+            r"sets\.six_together\.worn\.chest is axis_permutations, expected known axes",
+        ),
+        (
+            ("worn_together",),
+            "sets.six_together.worn.chest.mounting=x_sideways",
+            r"sets\.six_together\.worn\.chest\.mounting: .*x_sideways",
         ),
         ((), "generation.prompts.walking=[packaged/wlking]", r"packaged sentences in prompts\.walking 'wlking'"),
     ],

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from experiments.har_eval.report.arms import PALETTE, colour_of, name_arm
+from experiments.har_eval.report.limits import list_limits
 from experiments.har_eval.report.page import render_report
-from experiments.har_eval.report.text import describe_change, describe_difference, judge, list_limits, state_findings
+from experiments.har_eval.report.text import describe_change, describe_difference, judge, state_findings
 from experiments.har_eval.report.write import write_report
 from experiments.har_eval.results import PICTURES, REPORT, RESULTS, read_results
 from experiments.har_eval.scores import as_relative_entry
@@ -196,6 +197,20 @@ def test_what_was_calibrated_is_told_and_is_no_virtual_sensor_alone(results, dra
     page = render_report(results, drawings)
     assert '<td class="number">12.0 (10.0, 14.0)</td><td class="number">2</td>' in page
     assert any(
-        "refined: virtual windows calibrated (turn and quantiles) by training" in x for x in list_limits(results)
+        "refined: virtual windows are calibrated (turn and quantiles) by training" in x for x in list_limits(results)
     )
     assert any("the best arm (control)" in finding for finding in state_findings(results))
+
+
+def test_who_is_tested_in_groups_or_wears_several_is_told(results, drawings):
+    results["sets"][0] |= {"folds": 4, "together": True, "placements": ["chest", "right_wrist"]}
+    page = render_report(results, drawings)
+    assert "1 people in 4 groups, dealt by each seed" in page
+    assert "sensors on chest and right_wrist, worn together" in page
+
+
+def test_an_arm_tested_on_virtual_sensors_is_no_virtual_sensor_alone(results):
+    refined = next(arm for arm in results["arms"] if arm["name"] == "refined")
+    refined["protocol"] = "trts"
+    assert any("the best arm (control)" in finding for finding in state_findings(results))
+    assert any("refined: trained on all real training people and tested on virtual" in x for x in list_limits(results))

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from datamodules.har.windows.window_set import WindowSet
+from experiments.har_eval.scores import score_predictions, summarise
 from experiments.har_eval.stages import classify
-from experiments.har_eval.stages.classify import CALIBRATION, PREDICTIONS, Classify
+from experiments.har_eval.stages.classify import CALIBRATION, PREDICTIONS, VIRTUAL, Classify
 from experiments.har_eval.stages.real import TEST, TRAIN
 from experiments.pipeline.files import load_windows, save_windows
 from lightning_modules.har_evaluation import Predictions
@@ -119,3 +120,44 @@ def test_a_calibrated_forest_is_grown_and_predicts(stage: Stage, tmp_path: Path)
     with np.load(tmp_path / PREDICTIONS, allow_pickle=False) as found:
         assert (found["labels"] == found["predictions"]).mean() > 0.9
         assert set(found["subjects"]) == set(PEOPLE)
+
+
+def test_groups_of_people_are_tested_by_classifiers_of_the_others(stage: Stage, watch, tmp_path: Path) -> None:
+    grouped = stage.with_split("kfold", folds=2)
+    task = replace(grouped.task, virtual=None)
+    seen = watch(grouped, task, tmp_path / "out")
+    tested = [set(people.split("+")) for people in seen]
+    assert [len(people) for people in tested] == [2, 2]
+    assert tested[0] | tested[1] == set(PEOPLE)
+    for people, train in zip(tested, seen.values(), strict=True):
+        assert set(train.subjects) == set(PEOPLE) - people
+    dealt = {
+        frozenset(map(frozenset, (people.split("+") for people in watch(grouped, replace(task, seed=seed), tmp_path))))
+        for seed in range(6)
+    }
+    assert len(dealt) > 1
+    calibrated = watch(grouped, replace(grouped.task, calibrate=BOTH), tmp_path / "out")
+    assert calibrated.keys() == seen.keys()
+
+
+def test_more_groups_than_people_is_an_error(stage: Stage, tmp_path: Path) -> None:
+    grouped = stage.with_split("kfold", folds=5)
+    with pytest.raises(ValueError, match="5 folds of 4 people, expected 2 to 4 folds"):
+        replace(grouped.task, virtual=None).run(grouped.inputs(), tmp_path)
+
+
+def test_trained_on_people_and_tested_on_virtual_sensors(stage: Stage, watch, tmp_path: Path) -> None:
+    task = replace(stage.task, protocol="trts")
+    seen = watch(stage, task, tmp_path / "seen")
+    assert list(seen) == [VIRTUAL]
+    assert set(seen[VIRTUAL].subjects) == set(PEOPLE)
+    task.run(stage.inputs(), tmp_path)
+    entries = [
+        score_predictions(folder, ("walking", "standing"), arm=arm, set_name="people", classifier="forest", seed=0)
+        for arm, folder in (("tested", tmp_path), ("arm", tmp_path / "seen"))
+    ]
+    entries[1] = entries[1] | {"confusion_by_subject": dict.fromkeys(PEOPLE, entries[1]["confusion"])}
+    assert entries[0]["support"] == {"walking": 12, "standing": 12}
+    tested, arm = summarise(entries, with_intervals={"people": True}, resamples=50)
+    assert (tested["arm"], tested["interval"]) == ("tested", None)
+    assert arm["interval"] is not None
