@@ -94,6 +94,11 @@ def _check_treatment(name: str, arm: ArmConfig) -> None:
             raise ValueError(f"arms.{name}.smooth_hz: {error}") from error
     for part in arm.calibrate:
         check_name(part, CALIBRATIONS, f"calibration in arms.{name}.calibrate")
+    if arm.augment is not None and (moves or arm.augment.is_none):
+        raise ValueError(
+            f"arms.{name}.augment is {arm.augment}, expected one strength above 0 or more of an arm of "
+            "real_people: true; leave it out"
+        )
     if arm.calibrate and not moves:
         raise ValueError(f"arms.{name}.calibrate is {arm.calibrate}, but real people's data stay as they are")
     if arm.draw < 0 or (arm.draw and arm.kind != "prior"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from datamodules.har.windows.augmentation import Augmentation
+
 ArmKind: TypeAlias = Literal["prior", "generated", "recorded", "real_people"]
 
 SOURCES: Final[dict[str, ArmKind]] = {
@@ -47,6 +49,8 @@ class ArmConfig:
         calibrate: which of :data:`datamodules.har.windows.calibration.CALIBRATIONS` bring its virtual windows to real
             training people, never to who is tested: to the ``people`` that it trains on or, where it trains on none, to
             all others.
+        augment: how changed copies of the real people's windows, as many as virtual ones would be, are made to train on
+            beside them; only for ``real_people``, as the control of what virtual sensors add. Null for none.
         smooth_hz: low-pass of the motions before sensors sense them, the frequency at which 1/sqrt(2) of the amplitude
             is left [Hz]; null for none.
         draw: another number draws other noise to generate from: an arm of the same weights and another draw shows how
@@ -64,6 +68,7 @@ class ArmConfig:
     people: int | None = None
     protocol: str = "mixed"
     calibrate: list[str] = field(default_factory=list)
+    augment: Augmentation | None = None
     config: str | None = None
     start: str | None = None
     decoder: str | None = None

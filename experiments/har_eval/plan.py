@@ -174,6 +174,7 @@ def _classify(
                         config.arms[arm].people or None,
                         config.arms[arm].protocol,
                         tuple(config.arms[arm].calibrate),
+                        config.arms[arm].augment,
                         label=f"{name}, {arm}",
                     )
     return tasks

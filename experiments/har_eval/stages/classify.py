@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from datamodules.har.registry import READERS
+from datamodules.har.windows.augmentation import Augmentation, add_changed
 from datamodules.har.windows.calibration import fit_calibration
 from datamodules.har.windows.splitting import check_apart, choose_fold, choose_people, draw_validation, list_subjects
 from datamodules.har.windows.turning import turned_copies
@@ -22,6 +24,7 @@ from experiments.har_eval.stages.simulate import Simulate, load_virtual
 from experiments.pipeline.files import Json, save_arrays, write_json
 from experiments.pipeline.tasks import Inputs, Task
 from lightning_modules.har_evaluation import Predictions, train_and_predict
+from lightning_modules.training.randomness import derive_seed
 
 PREDICTIONS = "predictions.npz"
 CALIBRATION = "calibration.json"
@@ -43,6 +46,7 @@ class Classify(Task):
         protocol: one of :data:`experiments.har_eval.arm_config.PROTOCOLS`, where there are both.
         calibrate: what of ``virtual`` is calibrated, by ``people`` of the training people or, for None, by all;
             ``calibration.json`` says by whom, and how far sites were turned.
+        augment: how ``windows_per_class`` changed copies of people's windows are made beside them; None for none.
         windows_per_class: training windows of each class; None for all.
         copies: copies of each virtual window, each turned by an axis permutation; 0 leaves the axes as they are.
         seed: of the experiment.
@@ -60,6 +64,7 @@ class Classify(Task):
     people: int | None = None
     protocol: str = "mixed"
     calibrate: tuple[str, ...] = ()
+    augment: Augmentation | None = None
     label: str = field(default="", metadata={"key": False})
 
     @property
@@ -156,10 +161,13 @@ class Classify(Task):
 
     def _training_windows(self, windows: WindowSet, *, copies: int) -> WindowSet:
         generator = np.random.default_rng([self.seed, 7])
-        if not copies:
-            return draw_per_class(windows, self.windows_per_class, generator=generator)
-        turned = turned_copies(windows, "axis_permutations", copies=copies, generator=generator)
-        return draw_per_class(turned, self.windows_per_class, generator=generator)
+        if copies:
+            windows = turned_copies(windows, "axis_permutations", copies=copies, generator=generator)
+        drawn = draw_per_class(windows, self.windows_per_class, generator=generator)
+        if self.augment is None:
+            return drawn
+        draws = torch.Generator().manual_seed(derive_seed(self.seed, 8))
+        return add_changed(drawn, self.augment, per_class=self.windows_per_class, generator=draws)
 
 
 def _without_names(virtual: WindowSet) -> WindowSet:

@@ -112,7 +112,7 @@ def test_make_har_eval_full_lays_what_there_is(tmp_path: Path) -> None:
     common = [f"VENV={tmp_path}", f"MOCAP={tmp_path}", "ARGS=--dry-run", "-o", str(stamp)]
     done = subprocess.run(["make", "har-eval-full", *common], cwd=ROOT, capture_output=True, text=True, check=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("run ")]
-    assert len(lines) == 9
+    assert len(lines) == 10
     for line in lines:
         assert line.startswith(f"run {tmp_path} -m experiments.har_eval -c experiments/har_eval.yaml")
         assert line.endswith("--dry-run")
@@ -185,6 +185,9 @@ def test_make_har_eval_full_lays_what_there_is(tmp_path: Path) -> None:
             "sets.six_together.worn.chest.mounting=x_sideways",
             r"sets\.six_together\.worn\.chest\.mounting: .*x_sideways",
         ),
+        ((), "arms.acc.augment={jitter: 0.1}", r"arms\.acc\.augment is .*jitter=0\.1.*of an arm of real_people"),
+        ((), "arms.real.augment={}", r"arms\.real\.augment is .*expected one strength above 0"),
+        ((), "arms.real.augment={jitter: -1}", r"augment\.jitter is -1\.0, expected >= 0"),
         ((), "generation.prompts.walking=[packaged/wlking]", r"packaged sentences in prompts\.walking 'wlking'"),
     ],
 )

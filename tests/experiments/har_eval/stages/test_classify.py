@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from datamodules.har.windows.augmentation import Augmentation
 from datamodules.har.windows.window_set import WindowSet
 from experiments.har_eval.scores import score_predictions, summarise
 from experiments.har_eval.stages import classify
@@ -161,3 +162,21 @@ def test_trained_on_people_and_tested_on_virtual_sensors(stage: Stage, watch, tm
     tested, arm = summarise(entries, with_intervals={"people": True}, resamples=50)
     assert (tested["arm"], tested["interval"]) == ("tested", None)
     assert arm["interval"] is not None
+
+
+@pytest.mark.parametrize("count", [None, 20])
+def test_changed_copies_of_people_are_as_many_as_virtual_windows(
+    stage: Stage, watch, tmp_path: Path, count: int | None
+) -> None:
+    strength = Augmentation(jitter=0.1)
+    task = replace(stage.task, virtual=None, people=2, windows_per_class=count)
+    plain = watch(stage, task, tmp_path / "out")
+    seen = watch(stage, replace(task, augment=strength), tmp_path / "out")
+    for person, train in seen.items():
+        alone = plain[person]
+        assert set(train.subjects) == set(alone.subjects)
+        assert person not in train.subjects
+        np.testing.assert_array_equal(train.signals[: len(alone)], alone.signals)
+        assert (train.counts() - alone.counts()).tolist() == [12 if count is None else count] * 2
+    again = watch(stage, replace(task, augment=strength), tmp_path / "out")
+    np.testing.assert_array_equal(again["p1"].signals, seen["p1"].signals)
