@@ -13,6 +13,7 @@ import numpy as np
 
 from datamodules.har.registry import READERS
 from experiments.har_eval.config import HarEvalConfig
+from experiments.har_eval.fidelity import collect_fidelity
 from experiments.har_eval.paired_table import tabulate_errors
 from experiments.har_eval.plan import Plan
 from experiments.har_eval.results import (
@@ -83,6 +84,11 @@ def collect_results(
         ),
         "distances": [
             entry for key, task in plan.distances.items() for entry in _distances(*key, _read(folder(task) / DISTANCES))
+        ],
+        "fidelity": [
+            entry
+            for key, task in plan.distances.items()
+            for entry in collect_fidelity(*key, folder(task) / DISTANCES, config.sets[key[1]].placements)
         ],
         "motions": [
             entry for key, task in plan.motions.items() for entry in _motions(*key, _read(folder(task) / MOTIONS))

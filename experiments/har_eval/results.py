@@ -164,6 +164,25 @@ class DistanceEntry(TypedDict):
     peak_ratio: float | None
 
 
+class FidelityEntry(TypedDict):
+    """How far an arm's windows of one activity and sensor are from real people's by one measure, and its interval.
+
+    ``measure`` is one of :data:`lightning_modules.metrics.signal_fidelity.MEASURES`; ``placement`` where it is worn,
+    ``channels`` such as ``accel``; the ends are None where fewer than two people are known.
+    """
+
+    arm: str
+    set: str
+    seed: int
+    activity: str
+    placement: str
+    channels: str
+    measure: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
 class MotionEntry(TypedDict):
     """What the motions of an arm and activity are like (medians): to see what a prior failed to produce.
 
@@ -240,6 +259,7 @@ class HarEvalResults(TypedDict):
     calibrations: NotRequired[list[CalibrationEntry]]
     paired: list[PairedEntry]
     distances: list[DistanceEntry]
+    fidelity: NotRequired[list[FidelityEntry]]
     motions: list[MotionEntry]
     clips: list[ClipsEntry]
     stages: list[StageEntry]

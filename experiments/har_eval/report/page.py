@@ -9,6 +9,7 @@ from string import Template
 
 from plotly.offline import get_plotlyjs
 
+from experiments.har_eval.report.fidelity import tabulate_fidelity
 from experiments.har_eval.report.figures import (
     NYQUIST_HZ,
     Drawings,
@@ -94,6 +95,7 @@ def _section(results: HarEvalResults, real: SetEntry, drawings: Drawings) -> str
   <p class="note">{escape(_describe_band(real))}</p>
   {draw_spectra(results, drawings["spectra"].get(name, {}), real["classes"], highest_hz=real["rate_hz"] / 2)}
   {tabulate_distances(results, name)}
+  {tabulate_fidelity(results, name)}
 </section>"""
 
 

@@ -214,3 +214,17 @@ def test_an_arm_tested_on_virtual_sensors_is_no_virtual_sensor_alone(results):
     refined["protocol"] = "trts"
     assert any("the best arm (control)" in finding for finding in state_findings(results))
     assert any("refined: trained on all real training people and tested on virtual" in x for x in list_limits(results))
+
+
+def test_fidelity_is_a_row_for_each_sensor(results, drawings):
+    assert "Sensor by sensor" not in render_report(results, drawings)
+    ends = {0: (0.1, 0.3), 1: (0.3, 0.5)}
+    row = {"arm": "refined", "set": "hapt", "activity": "walking", "placement": "waist", "channels": "gyro"}
+    results["fidelity"] = [
+        {**row, "seed": seed, "measure": "mmd", "value": 0.2 + 0.2 * seed, "low": low, "high": high}
+        for seed, (low, high) in ends.items()
+    ] + [{**row, "seed": 0, "measure": "cadence_ratio", "value": None, "low": None, "high": None}]
+    page = render_report(results, drawings)
+    assert page.count("Sensor by sensor") == 1
+    assert '<td class="word">waist, gyro</td>' in page
+    assert '<td class="number">0.30 [0.20, 0.40]</td>' in page
