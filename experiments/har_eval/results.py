@@ -103,6 +103,7 @@ class SummaryEntry(TypedDict):
 class ComparisonEntry(TypedDict):
     """Macro-F1 of ``arm`` minus that of ``against`` on a set with known subjects, paired by seed and subject.
 
+    ``wilcoxon_p`` is of a signed-rank test over people, ``holm_p`` corrected for all of the same set and classifier.
     ``role`` says in words what ``against`` is to ``arm``; the primary comparison is the one that was chosen beforehand.
     """
 
@@ -114,6 +115,8 @@ class ComparisonEntry(TypedDict):
     classifier: str
     absolute: IntervalEntry
     relative: RelativeEntry
+    wilcoxon_p: NotRequired[float]
+    holm_p: NotRequired[float]
 
 
 class ErrorEntry(TypedDict):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.har_eval.arm_config import ComparisonConfig
+from experiments.har_eval.rank_tests import correct_by_holm, people_differ
 from experiments.har_eval.results import (
     MEAN,
     ComparisonEntry,
@@ -129,8 +130,14 @@ def compare(
                         "classifier": classifier,
                         "absolute": as_entry(difference_interval(first, second, resampling)),
                         "relative": as_relative_entry(difference_interval(first, second, resampling, relative=True)),
+                        "wilcoxon_p": people_differ(first, second),
                     }
                 )
+    for group in {(entry["set"], entry["classifier"]) for entry in entries}:
+        family = [entry for entry in entries if (entry["set"], entry["classifier"]) == group]
+        corrected = correct_by_holm([entry["wilcoxon_p"] for entry in family])
+        for entry, value in zip(family, corrected, strict=True):
+            entry["holm_p"] = value
     return entries
 
 

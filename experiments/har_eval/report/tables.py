@@ -9,7 +9,7 @@ from statistics import fmean
 import numpy as np
 
 from experiments.har_eval.report.arms import INK, name_arm
-from experiments.har_eval.report.text import describe_change, describe_score, judge
+from experiments.har_eval.report.text import describe_change, describe_rank_test, describe_score, judge
 from experiments.har_eval.results import MEAN, HarEvalResults, MotionEntry, SetEntry
 
 
@@ -64,9 +64,17 @@ def tabulate_comparisons(results: HarEvalResults, set_name: str) -> str:
                     f"{100 * absolute['mean']:+.1f} [{100 * absolute['low']:+.1f}, {100 * absolute['high']:+.1f}]",
                     describe_change(entry["relative"]),
                     judge(absolute),
+                    describe_rank_test(entry),
                 ]
             )
-    header = ["difference", "classifier", "absolute gain [points of macro-F1]", "relative gain", ""]
+    header = [
+        "difference",
+        "classifier",
+        "absolute gain [points of macro-F1]",
+        "relative gain",
+        "",
+        "p over people (Holm)",
+    ]
     single = table(header, rows[False], left=2) if rows[False] else ""
     if not rows[True]:
         return single

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from experiments.har_eval.report.arms import arms_of_kind, find_arm, name_arm
-from experiments.har_eval.results import MEAN, HarEvalResults, IntervalEntry, RelativeEntry, SummaryEntry
+from experiments.har_eval.results import (
+    MEAN,
+    ComparisonEntry,
+    HarEvalResults,
+    IntervalEntry,
+    RelativeEntry,
+    SummaryEntry,
+)
 
 SEEDS_FOR_A_CLAIM = 5
 MOVING_M_S2 = 1.0
@@ -36,6 +43,13 @@ def describe_change(relative: RelativeEntry) -> str:
         for value in (relative["mean"], relative["low"], relative["high"])
     )
     return f"{mean} [{low}, {high}]"
+
+
+def describe_rank_test(entry: ComparisonEntry) -> str:
+    """Return p of the signed-rank test over people and, in brackets, corrected; a dot where results have none."""
+    if "wilcoxon_p" not in entry:
+        return "\u00b7"
+    return f"{entry['wilcoxon_p']:.3f} ({entry.get('holm_p', entry['wilcoxon_p']):.3f})"
 
 
 def judge(interval: IntervalEntry | RelativeEntry, *, better: str = "better", worse: str = "worse") -> str:

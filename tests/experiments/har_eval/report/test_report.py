@@ -228,3 +228,10 @@ def test_fidelity_is_a_row_for_each_sensor(results, drawings):
     assert page.count("Sensor by sensor") == 1
     assert '<td class="word">waist, gyro</td>' in page
     assert '<td class="number">0.30 [0.20, 0.40]</td>' in page
+
+
+def test_the_rank_test_stands_beside_the_interval(results, drawings):
+    assert '<td class="number">0.008 (0.016)</td>' not in render_report(results, drawings)
+    for entry in results["comparisons"]:
+        entry |= {"wilcoxon_p": 0.0078, "holm_p": 0.0156}
+    assert render_report(results, drawings).count('<td class="number">0.008 (0.016)</td>') == 2
