@@ -18,8 +18,9 @@ def list_limits(results: HarEvalResults) -> list[str]:
         "The body's skin is rigid to its bones: soft tissue and a swinging phone are not simulated.",
         "Intervals resample seeds and test people, separately (crossed bootstrap, 95%). With few seeds they are too "
         "narrow rather than too wide.",
-        "p over people is of Wilcoxon's signed-rank test of each person's macro-F1, mean over seeds, exact, two-sided; in "
-        "brackets by Holm for all comparisons of the set and classifier. Five people or fewer cannot bring it below 0.05.",
+        "p over people is of Wilcoxon's signed-rank test of each person's macro-F1, mean over seeds, exact, two-sided; "
+        "in brackets by Holm for all comparisons of the set and classifier. Five people or fewer cannot bring it below "
+        "0.05.",
         "Normalisation, class weights and every other fitted quantity come from the training windows of each row; "
         "distances and the embedding use real training people only.",
     ]
