@@ -67,8 +67,9 @@ def compare_signals(virtual: WindowSet, real: WindowSet, *, seed: int = 0) -> di
         seed: of slices and resamples.
 
     Returns:
-        For each of :data:`MEASURES` an estimate, or None: of a cadence where either side has none, and of what needs
-        two wearers on either side where there are fewer.
+        For each of :data:`MEASURES` an estimate, or None: of a cadence where either side has none, of what needs two
+        wearers on either side (and two windows to be told by) where there are fewer, and of all that is of features
+        where no feature of real windows varies.
 
     Raises:
         ValueError: a side has no window, or the two do not fit together.
@@ -86,6 +87,8 @@ def compare_signals(virtual: WindowSet, real: WindowSet, *, seed: int = 0) -> di
     varies = spread > 1e-9
     ours, theirs = ((side[:, varies] - features[1][:, varies].mean(axis=0)) / spread[varies] for side in features)
     found = dict.fromkeys(MEASURES) | _compare_rhythm(virtual, real, people)
+    if not varies.any():
+        return found
     found["sliced_wasserstein"] = _sliced_wasserstein(ours, theirs, people, generator)
     if count > 1 and movers.max() > 0:
         found["mmd"] = _mmd(ours, movers, theirs, people)
@@ -200,6 +203,8 @@ def _two_sample(ours: Array, movers: NDArray[np.int64], theirs: Array, people: _
     right = np.zeros(len(truth))
     for number in range(folds):
         away = fold == number
+        if np.bincount(truth[~away], minlength=2).min() < 2:
+            return None
         tell = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=[0.5, 0.5])
         right[away] = tell.fit(features[~away], truth[~away]).predict(features[away]) == truth[away]
     hits = np.bincount(people.of, weights=right[len(ours) :], minlength=people.number)

@@ -100,6 +100,22 @@ def test_who_stands_still_has_no_cadence(real):
     assert compare_signals(virtual(), still)["cadence_ratio"] is None
 
 
+def test_people_who_never_vary_have_no_features_to_compare(real):
+    still = WindowSet.of(np.ones_like(real.signals), real.index)
+    for ours in (virtual(), still):
+        found = compare_signals(ours, still)
+        assert found["autocorrelation"] is not None
+        assert [name for name in MEASURES if found[name] is not None] == ["autocorrelation"]
+
+
+def test_a_window_each_is_too_few_to_be_told_by(real):
+    few = real.select(np.array([0, 14]))
+    assert set(few.subjects) == {"p0", "p1"}
+    found = compare_signals(virtual(), few)
+    assert found["two_sample"] is None
+    assert found["nearest_ratio"] is not None
+
+
 def test_a_side_without_windows_is_an_error(real):
     with pytest.raises(ValueError, match="0 virtual and 112 real windows"):
         compare_signals(real.select(np.zeros(0, np.int64)), real)
