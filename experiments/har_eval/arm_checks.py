@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from datamodules.clips.sources import list_items
+from datamodules.har.windows.calibration import CALIBRATIONS
 from experiments.har_eval.arm_config import PROTOCOLS, SOURCES, ArmConfig, ComparisonConfig
 from experiments.har_eval.config import HarEvalConfig
 from experiments.har_eval.short_forms import RESERVED
@@ -91,16 +92,39 @@ def _check_treatment(name: str, arm: ArmConfig) -> None:
             check_cutoff(arm.smooth_hz, fps=FEATURE_FPS)
         except ValueError as error:
             raise ValueError(f"arms.{name}.smooth_hz: {error}") from error
+    for part in arm.calibrate:
+        check_name(part, CALIBRATIONS, f"calibration in arms.{name}.calibrate")
+    if arm.augment is not None and (moves or arm.augment.is_none):
+        raise ValueError(
+            f"arms.{name}.augment is {arm.augment}, expected one strength above 0 or more of an arm of "
+            "real_people: true; leave it out"
+        )
+    if arm.calibrate and not moves:
+        raise ValueError(f"arms.{name}.calibrate is {arm.calibrate}, but real people's data stay as they are")
     if arm.draw < 0 or (arm.draw and arm.kind != "prior"):
         raise ValueError(f"arms.{name}.draw is {arm.draw}, expected 0 or, for a prior, a number above it")
     check_name(arm.protocol, PROTOCOLS, f"protocol in arms.{name}.protocol")
     least = 0 if moves else 1
     if arm.people is not None and arm.people < least:
         raise ValueError(f"arms.{name}.people is {arm.people}, expected at least {least}, or null")
-    if arm.protocol != PROTOCOLS[0] and not (moves and arm.people):
+    if arm.protocol == "trts":
+        _check_trts(name, arm)
+    elif arm.protocol != PROTOCOLS[0] and not (moves and arm.people):
         raise ValueError(
             f"arms.{name}.protocol is {arm.protocol}, expected virtual sensors and people to train on after them; give "
             "people: 1 or more"
+        )
+
+
+def _check_trts(name: str, arm: ArmConfig) -> None:
+    if arm.kind == "real_people":
+        raise ValueError(
+            f"arms.{name}.protocol is trts, expected virtual sensors to test on; name weights, or recorded: true"
+        )
+    if arm.calibrate:
+        raise ValueError(
+            f"arms.{name}.calibrate is {arm.calibrate} beside protocol: trts, which tests the windows as they were "
+            "simulated; leave one out"
         )
 
 
@@ -156,6 +180,12 @@ def _check_comparison(place: str, comparison: ComparisonConfig, config: HarEvalC
             f"{place} compares {arm!r} with itself, expected another; to see how much is luck, make a second arm of "
             "the same weights"
         )
+    for name in (arm, against):
+        if config.arms[name].protocol == "trts":
+            raise ValueError(
+                f"{place} compares {arm!r} with {against!r}, but {name!r} is tested on virtual sensors and not on "
+                "people, so that nothing can be paired; leave it out"
+            )
     if config.arms[arm].kind == "prior" and config.trains(against) and not config.trains(arm):
         raise ValueError(
             f"{place} compares {arm!r}, whose weights are one file, with {against!r}, which is trained here once for "

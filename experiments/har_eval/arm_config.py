@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
+
+from datamodules.har.windows.augmentation import Augmentation
 
 ArmKind: TypeAlias = Literal["prior", "generated", "recorded", "real_people"]
 
@@ -17,8 +19,9 @@ SOURCES: Final[dict[str, ArmKind]] = {
 """Keys of an arm that say what its classifiers are trained on, and the kind of arm that each makes it."""
 
 
-PROTOCOLS: Final = ("mixed", "pretrain_then_finetune")
-"""How some real people join what an arm trains on: in one training, or after it."""
+PROTOCOLS: Final = ("mixed", "pretrain_then_finetune", "trts")
+"""How some real people join what an arm trains on: in one training, or after it; or they alone are trained on and the
+virtual sensors tested on (train on real, test on synthetic; Esteban et al. 2017, arXiv 1706.02633, section 4.1)."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,18 @@ class ArmConfig:
         real_people: train on the real set's own training people, without any simulation.
         people: how many of the real training people an arm trains on, drawn for each seed, two of them among the four;
             beside its virtual sensors where it has any. Null is none for those, and everybody for ``real_people``.
-        protocol: one of :data:`PROTOCOLS`, where there are both.
+        protocol: one of :data:`PROTOCOLS`, where there are both; ``trts`` takes all training people unless ``people``
+            says how many.
         config: YAML for ``lightning fit`` that trains the prior here, once for each seed: where ``fine_tuning`` says
             so, or where there are no weights.
         start: arm whose weights that training starts from.
         decoder: how its features become joints, ``consistent`` or ``positions``, where not as ``generation`` says; a
             prior's alone.
+        calibrate: which of :data:`datamodules.har.windows.calibration.CALIBRATIONS` bring its virtual windows to real
+            training people, never to who is tested: to the ``people`` that it trains on or, where it trains on none, to
+            all others.
+        augment: how changed copies of the real people's windows, as many as virtual ones would be, are made to train on
+            beside them; only for ``real_people``, as the control of what virtual sensors add. Null for none.
         smooth_hz: low-pass of the motions before sensors sense them, the frequency at which 1/sqrt(2) of the amplitude
             is left [Hz]; null for none.
         draw: another number draws other noise to generate from: an arm of the same weights and another draw shows how
@@ -58,6 +67,8 @@ class ArmConfig:
     real_people: bool = False
     people: int | None = None
     protocol: str = "mixed"
+    calibrate: list[str] = field(default_factory=list)
+    augment: Augmentation | None = None
     config: str | None = None
     start: str | None = None
     decoder: str | None = None

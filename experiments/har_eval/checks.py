@@ -63,6 +63,7 @@ def check_config(config: HarEvalConfig) -> None:
         _check_set(name, real, config.generation)
         _check_recordings(name, config)
         _check_classifiers(name, config)
+        _check_calibration(name, config)
     for name, classifier in config.classifiers.items():
         check_name(name, CLASSIFIERS, "classifier in classifiers")
         for key in ("steps", "batch_size", "check_every", "patience", "networks"):
@@ -104,7 +105,8 @@ def _check_set(name: str, real: SetConfig, generation: GenerationConfig) -> None
         raise ValueError(f"sets.{name}.placements is empty, expected one or more of {list(PLACEMENT_NAMES)}")
     for placement in real.placements:
         check_name(placement, PLACEMENT_NAMES, f"placement in sets.{name}.placements")
-    _check_mounting(name, real.mounting)
+    _check_mounting(f"sets.{name}.mounting", real.mounting, name)
+    _check_worn(name, real)
     if real.errors is not None:
         _check_errors(f"sets.{name}.errors", real.errors)
     _check_positive(f"sets.{name}.rate_hz", real.rate_hz)
@@ -126,13 +128,66 @@ def _check_classifiers(name: str, config: HarEvalConfig) -> None:
         )
 
 
-def _check_mounting(name: str, mounting: str) -> None:
+def _check_calibration(name: str, config: HarEvalConfig) -> None:
+    """Make sure that what arms calibrate can be told from the training people of an entry."""
+    entry, known = config.sets[name], READERS[config.reader(name)].subject_independent
+    for arm, parts in ((arm, its.calibrate) for arm, its in config.arms.items() if its.calibrate):
+        if not known:
+            raise ValueError(
+                f"sets.{name} does not keep people apart, so arms.{arm}.calibrate could reach who is tested; "
+                "leave one out"
+            )
+        if "turn" in parts and "accel" not in entry.channels:
+            raise ValueError(
+                f"arms.{arm}.calibrate holds turn, which gravity tells, but sets.{name}.channels are {entry.channels}; "
+                "add accel, or calibrate quantiles alone"
+            )
+        if "turn" not in parts and entry.mounting == "axis_permutations":
+            raise ValueError(
+                f"arms.{arm}.calibrate is {parts}, but the axes of sets.{name} are unknown, so that its "
+                "channels are not the people's; calibrate turn, too"
+            )
+
+
+def _check_mounting(place: str, mounting: str, sensor: str) -> None:
     if mounting in MOUNTINGS:
         return
     try:
-        check_mounting(mounting, name)
+        check_mounting(mounting, sensor)
     except ValueError as error:
-        raise ValueError(f"sets.{name}.mounting: {error}; or {' or '.join(MOUNTINGS)}") from error
+        raise ValueError(f"{place}: {error}; or {' or '.join(MOUNTINGS)}") from error
+
+
+def _check_worn(name: str, real: SetConfig) -> None:
+    """Make sure that sensors worn at once are those of the people, in the same order, with axes that are known."""
+    if not real.worn:
+        return
+    sites = list(real.worn)
+    if sites != real.placements or sites != real.recorded_at:
+        raise ValueError(
+            f"sets.{name}.worn are {sites}, placements {real.placements} and recorded_at {real.recorded_at}, expected "
+            "the same names in the same order: a window holds the channels of all"
+        )
+    for site, entry in real.worn.items():
+        mounting = entry.mounting or real.mounting
+        if mounting == "axis_permutations":
+            raise ValueError(
+                f"the mounting of sets.{name}.worn.{site} is axis_permutations, expected known axes where several "
+                "sensors are worn at once"
+            )
+        _check_mounting(f"sets.{name}.worn.{site}.mounting", mounting, site)
+
+
+def _check_split(entry: SetConfig, reader: str) -> None:
+    real = READERS[reader]
+    if entry.split == "official" and real.is_test is None:
+        raise ValueError(f"{reader} has no official split; give split: loso")
+    if entry.split != "official" and not real.subject_independent:
+        raise ValueError(f"{reader} does not say who wore the sensors, so nobody can be left out; split otherwise")
+    if (entry.folds is not None) != (entry.split == "kfold"):
+        raise ValueError(f"folds is {entry.folds} and split {entry.split}, expected folds: N where split: kfold")
+    if entry.folds is not None and entry.folds < 2:
+        raise ValueError(f"folds is {entry.folds}, expected at least 2 groups of people")
 
 
 def _check_recordings(name: str, config: HarEvalConfig) -> None:
@@ -141,16 +196,13 @@ def _check_recordings(name: str, config: HarEvalConfig) -> None:
     real = READERS[reader]
     check_name(entry.split, SPLITS, f"sets.{name}.split")
     try:
-        if entry.split == "official" and real.is_test is None:
-            raise ValueError(f"{reader} has no official split; give split: loso")
+        _check_split(entry, reader)
         check_placements(tuple(entry.recorded_at) or real.placements, real, reader)
         counted = [arm for arm, its in config.arms.items() if its.people]
         if counted and not real.subject_independent:
             raise ValueError(
                 f"{reader} does not say who wore the sensors, so arms.{counted[0]}.people cannot be counted out"
             )
-        if entry.split == "loso" and not real.subject_independent:
-            raise ValueError(f"{reader} does not say who wore the sensors, so nobody can be left out; split otherwise")
         if not real.sources(root):
             next(iter(real.read(root, Reading())), None)  # only to hear now what the reader says of it
     except FileNotFoundError as error:

@@ -61,7 +61,7 @@ def rate_classifiers(config: HarEvalConfig, entry: str, classifiers: Sequence[st
         inputs = Inputs([(real, root)])
         real.run(inputs, root)
         test = load_real(root)[1]
-        trainings = len(np.unique(test.subjects)) if real.split == "loso" else 1
+        trainings = 1 if real.split == "official" else real.folds or len(np.unique(test.subjects))
         for classifier in classifiers:
             settings = config.classifiers.get(classifier, ClassifierConfig())
             count = config.sets[entry].train_windows_per_class

@@ -13,12 +13,14 @@ import numpy as np
 
 from datamodules.har.registry import READERS
 from experiments.har_eval.config import HarEvalConfig
+from experiments.har_eval.fidelity import collect_fidelity
 from experiments.har_eval.paired_table import tabulate_errors
 from experiments.har_eval.plan import Plan
 from experiments.har_eval.results import (
     PICTURES,
     SCHEMA,
     ArmEntry,
+    CalibrationEntry,
     ClipsEntry,
     DistanceEntry,
     HarEvalResults,
@@ -28,6 +30,7 @@ from experiments.har_eval.results import (
     StageEntry,
 )
 from experiments.har_eval.scores import compare, score_predictions, summarise
+from experiments.har_eval.stages.classify import CALIBRATION
 from experiments.har_eval.stages.distances import DISTANCES
 from experiments.har_eval.stages.generate import CLIPS, MOTIONS, Recorded
 from experiments.har_eval.stages.real import load_real
@@ -73,6 +76,7 @@ def collect_results(
             with_intervals=known,
             resamples=config.resamples,
         ),
+        "calibrations": _calibrations({key: folder(task) for key, task in plan.classify.items() if task.calibrate}),
         "paired": tabulate_errors(
             {key: folder(task) for key, task in plan.paired.items()},
             config.all_comparisons,
@@ -80,6 +84,11 @@ def collect_results(
         ),
         "distances": [
             entry for key, task in plan.distances.items() for entry in _distances(*key, _read(folder(task) / DISTANCES))
+        ],
+        "fidelity": [
+            entry
+            for key, task in plan.distances.items()
+            for entry in collect_fidelity(*key, folder(task) / DISTANCES, config.sets[key[1]].placements)
         ],
         "motions": [
             entry for key, task in plan.motions.items() for entry in _motions(*key, _read(folder(task) / MOTIONS))
@@ -148,6 +157,9 @@ def _describe_arm(name: str, config: HarEvalConfig) -> ArmEntry:
         "trained_here": config.trains(name),
         "decoder": config.decodes(name) if arm.kind == "prior" else None,
         "licence": arm.licence,
+        "people": arm.people,
+        "protocol": arm.protocol,
+        "calibrate": list(arm.calibrate),
     }
 
 
@@ -169,6 +181,8 @@ def _describe_set(name: str, config: HarEvalConfig, folder: Path) -> SetEntry:
         "train_windows": dict(zip(train.classes, train.counts().tolist(), strict=True)),
         "test_windows": dict(zip(test.classes, test.counts().tolist(), strict=True)),
         "train_windows_per_class": entry.train_windows_per_class,
+        "folds": entry.folds,
+        "together": bool(entry.worn),
     }
 
 
@@ -208,6 +222,18 @@ def _motions(arm: str, seed: int, table: Table) -> list[MotionEntry]:
 def _number(entry: Mapping[str, float | int | None] | None, name: str) -> float | None:
     value = None if entry is None else entry.get(name)
     return None if value is None else float(value)
+
+
+def _calibrations(folders: Mapping[tuple[str, str, str, int], Path]) -> list[CalibrationEntry]:
+    """What was calibrated by whom: of the first classifier, as it is the same for all."""
+    first: dict[tuple[str, str, int], Path] = {}
+    for (arm, set_name, _, seed), folder in folders.items():
+        first.setdefault((arm, set_name, seed), folder)
+    return [
+        cast(CalibrationEntry, {"arm": arm, "set": set_name, "seed": seed, **entry})
+        for (arm, set_name, seed), folder in first.items()
+        for entry in json.loads((folder / CALIBRATION).read_text(encoding="utf-8"))
+    ]
 
 
 def _clips(folders: Sequence[Path]) -> list[ClipsEntry]:

@@ -10,7 +10,7 @@ from lightning_modules.har.budget import TrainingBudget
 from sim.sensor_errors import SensorErrors, make_errors
 
 MOUNTINGS = ("declared", "axis_permutations")
-SPLITS = ("official", "loso")
+SPLITS = ("official", "loso", "kfold")
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,23 @@ class SimulationConfig:
 
 
 @dataclass(frozen=True)
+class SiteConfig:
+    """How one of several sensors is worn that are worn at once; null takes what the entry of ``sets`` says.
+
+    Attributes:
+        mounting: as in :class:`SetConfig`, but for ``axis_permutations``.
+        turn_about_deg: as there.
+        move_along_mm: as there.
+        around_deg: as there.
+    """
+
+    mounting: str | None = None
+    turn_about_deg: float | None = None
+    move_along_mm: float | None = None
+    around_deg: float | None = None
+
+
+@dataclass(frozen=True)
 class SetConfig:
     """A real data set to test on, and how virtual sensors imitate its own.
 
@@ -120,7 +137,11 @@ class SetConfig:
         root: folder or file that holds the set; null takes that of the reader in ``roots``.
         recorded_at: the set's sites that windows of real people are cut from, together; empty takes the reader's.
         split: ``official``, the set's own training and test people; or ``loso``, where everybody is tested: a
-            classifier of real people is trained once for each person on all others, of virtual sensors once.
+            classifier of real people is trained once for each person on all others, of virtual sensors once; or
+            ``kfold``, the same by groups of people.
+        folds: groups that people are dealt into by ``kfold``, by each seed anew.
+        worn: sensors that are worn all at once, by placement, and how each is; a window then holds the channels of all,
+            real and virtual alike. Empty for one sensor at a time.
         label_map: the set's label -> class.
         channels: which of ``accel``, ``gyro``, ``linear_accel``.
         rate_hz: samples per second of the windows [Hz].
@@ -145,6 +166,8 @@ class SetConfig:
     root: str | None = None
     recorded_at: list[str] = field(default_factory=list)
     split: str = "official"
+    folds: int | None = None
+    worn: dict[str, SiteConfig] = field(default_factory=dict)
     label_map: dict[str, str] = field(default_factory=dict)
     channels: list[str] = field(default_factory=lambda: ["accel", "gyro"])
     rate_hz: float = 50.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -168,17 +169,20 @@ def _classify(
                         real[name],
                         virtual,
                         entry.train_windows_per_class,
-                        _copies(entry, virtual),
+                        _copies(entry, virtual, config.arms[arm].calibrate),
                         seed,
                         config.arms[arm].people or None,
                         config.arms[arm].protocol,
+                        tuple(config.arms[arm].calibrate),
+                        config.arms[arm].augment,
                         label=f"{name}, {arm}",
                     )
     return tasks
 
 
-def _copies(entry: SetConfig, virtual: Simulate | None) -> int:
-    return entry.turned_copies if virtual is not None and entry.mounting == "axis_permutations" else 0
+def _copies(entry: SetConfig, virtual: Simulate | None, calibrate: Sequence[str]) -> int:
+    unknown = entry.mounting == "axis_permutations" and "turn" not in calibrate
+    return entry.turned_copies if virtual is not None and unknown else 0
 
 
 def _path(folder: str | None) -> Path | None:

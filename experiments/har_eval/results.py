@@ -38,7 +38,8 @@ class RelativeEntry(TypedDict):
 class ArmEntry(TypedDict):
     """An arm as the configuration states it, and whether it was trained in this run; empty words were not given.
 
-    ``decoder`` is how a prior's features became joints, None for other arms; ``licence`` is of a folder of motions.
+    ``decoder`` is how a prior's features became joints, None for other arms; ``licence`` is of a folder of motions;
+    ``people`` is how many real people it trains on, None for none or, where it has no virtual sensors, for all.
     """
 
     name: str
@@ -49,6 +50,23 @@ class ArmEntry(TypedDict):
     trained_here: bool
     decoder: NotRequired[str | None]
     licence: NotRequired[str]
+    people: NotRequired[int | None]
+    protocol: NotRequired[str]
+    calibrate: NotRequired[list[str]]
+
+
+class CalibrationEntry(TypedDict):
+    """Whom an arm's virtual windows were calibrated by before ``tested`` were predicted, and how far sites were turned.
+
+    ``turn_deg`` is by site, the empty word for the only one; empty where no turn was asked for.
+    """
+
+    arm: str
+    set: str
+    seed: int
+    tested: list[str]
+    fitted_on: list[str]
+    turn_deg: dict[str, float]
 
 
 class ScoreEntry(TypedDict):
@@ -85,6 +103,7 @@ class SummaryEntry(TypedDict):
 class ComparisonEntry(TypedDict):
     """Macro-F1 of ``arm`` minus that of ``against`` on a set with known subjects, paired by seed and subject.
 
+    ``wilcoxon_p`` is of a signed-rank test over people, ``holm_p`` corrected for all of the same set and classifier.
     ``role`` says in words what ``against`` is to ``arm``; the primary comparison is the one that was chosen beforehand.
     """
 
@@ -96,6 +115,8 @@ class ComparisonEntry(TypedDict):
     classifier: str
     absolute: IntervalEntry
     relative: RelativeEntry
+    wilcoxon_p: NotRequired[float]
+    holm_p: NotRequired[float]
 
 
 class ErrorEntry(TypedDict):
@@ -146,6 +167,25 @@ class DistanceEntry(TypedDict):
     peak_ratio: float | None
 
 
+class FidelityEntry(TypedDict):
+    """How far an arm's windows of one activity and sensor are from real people's by one measure, and its interval.
+
+    ``measure`` is one of :data:`lightning_modules.metrics.signal_fidelity.MEASURES`; ``placement`` where it is worn,
+    ``channels`` such as ``accel``; the ends are None where fewer than two people are known.
+    """
+
+    arm: str
+    set: str
+    seed: int
+    activity: str
+    placement: str
+    channels: str
+    measure: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
 class MotionEntry(TypedDict):
     """What the motions of an arm and activity are like (medians): to see what a prior failed to produce.
 
@@ -163,7 +203,11 @@ class MotionEntry(TypedDict):
 
 
 class SetEntry(TypedDict):
-    """A real set: its windows, and what is known of it."""
+    """A real set: its windows, and what is known of it.
+
+    ``folds`` is how many groups people are dealt into, None for one person at a time or an official split; ``together``
+    says that sensors at all placements are worn at once.
+    """
 
     name: str
     classes: list[str]
@@ -179,6 +223,8 @@ class SetEntry(TypedDict):
     train_windows: dict[str, int]
     test_windows: dict[str, int]
     train_windows_per_class: int | None
+    folds: NotRequired[int | None]
+    together: NotRequired[bool]
 
 
 class ClipsEntry(TypedDict):
@@ -213,8 +259,10 @@ class HarEvalResults(TypedDict):
     scores: list[ScoreEntry]
     summaries: list[SummaryEntry]
     comparisons: list[ComparisonEntry]
+    calibrations: NotRequired[list[CalibrationEntry]]
     paired: list[PairedEntry]
     distances: list[DistanceEntry]
+    fidelity: NotRequired[list[FidelityEntry]]
     motions: list[MotionEntry]
     clips: list[ClipsEntry]
     stages: list[StageEntry]

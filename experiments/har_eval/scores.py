@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.har_eval.arm_config import ComparisonConfig
+from experiments.har_eval.rank_tests import correct_by_holm, people_differ
 from experiments.har_eval.results import (
     MEAN,
     ComparisonEntry,
@@ -18,7 +19,7 @@ from experiments.har_eval.results import (
     ScoreEntry,
     SummaryEntry,
 )
-from experiments.har_eval.stages.classify import PREDICTIONS
+from experiments.har_eval.stages.classify import PREDICTIONS, VIRTUAL
 from experiments.pipeline.intervals import (
     Interval,
     Resampling,
@@ -66,16 +67,19 @@ def summarise(
 
     Args:
         scores: all of them.
-        with_intervals: for each set whether its test subjects are known, so that an interval means something.
+        with_intervals: for each set whether its test subjects are known, so that an interval means something; arms
+            that are tested on virtual sensors get none.
         resamples: bootstrap resamples.
     """
+    virtual = {(entry["arm"], entry["set"]) for entry in scores if VIRTUAL in entry["confusion_by_subject"]}
     summaries: list[SummaryEntry] = []
     for set_name, known in with_intervals.items():
         for arm, classifier, counts in _cells(scores, set_name):
             by_seed = macro_f1(counts.sum(axis=-3)).reshape(-1, counts.shape[-4]).mean(axis=0)
             pooled = counts.sum(axis=-3)
             accuracy = np.trace(pooled, axis1=-2, axis2=-1) / pooled.sum(axis=(-2, -1))
-            interval = score_interval(counts, _resampling(counts, resamples)) if known else None
+            with_people = known and (arm, set_name) not in virtual
+            interval = score_interval(counts, _resampling(counts, resamples)) if with_people else None
             summaries.append(
                 {
                     "arm": arm,
@@ -126,8 +130,14 @@ def compare(
                         "classifier": classifier,
                         "absolute": as_entry(difference_interval(first, second, resampling)),
                         "relative": as_relative_entry(difference_interval(first, second, resampling, relative=True)),
+                        "wilcoxon_p": people_differ(first, second),
                     }
                 )
+    for group in {(entry["set"], entry["classifier"]) for entry in entries}:
+        family = [entry for entry in entries if (entry["set"], entry["classifier"]) == group]
+        corrected = correct_by_holm([entry["wilcoxon_p"] for entry in family])
+        for entry, value in zip(family, corrected, strict=True):
+            entry["holm_p"] = value
     return entries
 
 

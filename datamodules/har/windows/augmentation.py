@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from datamodules.har.windows.window_set import WindowSet
 from sim.rotations import axis_angle_to_matrix
 
 _KNOTS = 6
@@ -82,6 +84,37 @@ class Augmentation:
             gone = torch.rand(sensors, generator=generator, device=signals.device) < self.channel_dropout
             signals = torch.where(gone.repeat_interleave(3, dim=2), mean, signals)
         return signals
+
+
+def add_changed(
+    windows: WindowSet, augmentation: Augmentation, *, per_class: int | None, generator: torch.Generator
+) -> WindowSet:
+    """Windows and changed copies of them, each copy of the wearer and the recording that it is made from.
+
+    Args:
+        windows: N windows.
+        augmentation: what is changed; strengths relative to a channel's deviation take that of these windows.
+        per_class: changed copies of each class, its windows taken in turn; None for as many as it has.
+        generator: source of randomness.
+
+    Returns:
+        The windows, then the copies.
+    """
+    rows = [np.arange(len(windows))]
+    for label in range(len(windows.classes)):
+        mine = np.flatnonzero(windows.labels == label)
+        rows.append(np.resize(mine, len(mine) if per_class is None else per_class * (len(mine) > 0)))
+    copies = windows.select(np.concatenate(rows[1:]))
+    statistics = windows.statistics()
+    changed = augmentation.apply(
+        torch.from_numpy(copies.signals),
+        channels=windows.channels,
+        mean=torch.from_numpy(statistics.mean),
+        std=torch.from_numpy(statistics.std),
+        generator=generator,
+    )
+    index = windows.index.select(np.concatenate(rows))
+    return WindowSet.of(np.concatenate([windows.signals, changed.numpy()]), index)
 
 
 def _normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:

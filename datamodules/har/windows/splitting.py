@@ -147,3 +147,24 @@ def choose_people(subjects: Sequence[str], count: int, *, seed: int) -> tuple[st
     if not 0 <= count <= len(subjects):
         raise ValueError(f"{count} people asked for, expected 0 to {len(subjects)}: {', '.join(subjects)}")
     return tuple(str(name) for name in np.random.default_rng(seed).permutation(np.array(subjects))[:count])
+
+
+def check_apart(fitted: Windows, tested: Windows, *, what: str) -> None:
+    """Make sure that nobody who is tested is among those that something is fitted on.
+
+    Args:
+        fitted: windows that something is fitted on.
+        tested: windows that are predicted.
+        what: what is fitted, for the message.
+
+    Raises:
+        ValueError: somebody is on both sides, or nobody can say so, as a side does not name its people.
+    """
+    sides = [{str(name) for name in side.subjects} for side in (fitted, tested)]
+    both = sorted(sides[0] & sides[1], key=natural_key)
+    if UNKNOWN_SUBJECT in sides[0] | sides[1]:
+        raise ValueError(f"{what}: windows do not say who wore the sensors, so that people cannot be kept apart")
+    if both:
+        raise ValueError(
+            f"{what} is fitted on {', '.join(both)}, who are tested; expected nobody on both sides: split otherwise"
+        )

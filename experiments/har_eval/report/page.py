@@ -9,6 +9,7 @@ from string import Template
 
 from plotly.offline import get_plotlyjs
 
+from experiments.har_eval.report.fidelity import tabulate_fidelity
 from experiments.har_eval.report.figures import (
     NYQUIST_HZ,
     Drawings,
@@ -18,9 +19,11 @@ from experiments.har_eval.report.figures import (
     draw_signals,
     draw_spectra,
 )
+from experiments.har_eval.report.limits import list_limits
 from experiments.har_eval.report.tables import (
     draw_confusions,
     table,
+    tabulate_calibrations,
     tabulate_classes,
     tabulate_comparisons,
     tabulate_distances,
@@ -29,7 +32,7 @@ from experiments.har_eval.report.tables import (
     tabulate_scores,
     tabulate_stages,
 )
-from experiments.har_eval.report.text import describe_decoding, list_limits, state_findings
+from experiments.har_eval.report.text import describe_decoding, state_findings
 from experiments.har_eval.results import HarEvalResults, SetEntry
 
 TEMPLATE = Path(__file__).with_name("template.html")
@@ -63,7 +66,8 @@ def _section(results: HarEvalResults, real: SetEntry, drawings: Drawings) -> str
     pictures = drawings["sets"][name]
     signals = "".join(f"<h4>{escape(activity)}</h4>{draw_signals(pictures, activity)}" for activity in real["classes"])
     ends = (
-        "In brackets: 95% intervals, crossed bootstrap over seeds and test people."
+        "In square brackets: 95% intervals, crossed bootstrap over seeds and test people; in round ones, where an arm "
+        "is tested on virtual sensors, the worst and the best seed."
         if real["subject_independent"]
         else "Not subject-independent. In round brackets: the worst and the best seed; no interval, no significance."
     )
@@ -75,6 +79,7 @@ def _section(results: HarEvalResults, real: SetEntry, drawings: Drawings) -> str
   <p class="note">{escape(ends)}</p>
   {draw_scores(results, name)}
   {tabulate_comparisons(results, name)}
+  {tabulate_calibrations(results, name)}
   <h3>Class by class</h3>
   {tabulate_classes(results, real)}
   <p class="note">Confusion in percent of the true class (rows), all seeds and classifiers added up.</p>
@@ -90,26 +95,39 @@ def _section(results: HarEvalResults, real: SetEntry, drawings: Drawings) -> str
   <p class="note">{escape(_describe_band(real))}</p>
   {draw_spectra(results, drawings["spectra"].get(name, {}), real["classes"], highest_hz=real["rate_hz"] / 2)}
   {tabulate_distances(results, name)}
+  {tabulate_fidelity(results, name)}
 </section>"""
 
 
 def _describe_set(real: SetEntry) -> str:
     if not real["subject_independent"]:
         people = "training and test series of the same, unnamed people"
+    elif (folds := real.get("folds")) is not None:
+        people = (
+            f"{len(real['test_subjects'])} people in {folds} groups, dealt by each seed, each group in turn recognised "
+            "by a classifier of the others"
+        )
     elif real["train_subjects"] == real["test_subjects"]:
         people = f"{len(real['test_subjects'])} people, each in turn recognised by a classifier of the others"
     else:
         people = f"{len(real['train_subjects'])} training and {len(real['test_subjects'])} test people"
     return (
-        f"{people}; sensor on {' or '.join(real['placements'])}; {len(real['channels'])} channels at "
+        f"{people}; {_describe_sensors(real)}; {len(real['channels'])} channels at "
         f"{real['rate_hz']:g} Hz, windows of {real['window_s']:g} s; "
         f"{sum(real['train_windows'].values())} training and {sum(real['test_windows'].values())} test windows. "
         f"Mounting: {real['mounting'].replace('_', ' ')}."
     )
 
 
+def _describe_sensors(real: SetEntry) -> str:
+    if real.get("together", False):
+        return f"sensors on {' and '.join(real['placements'])}, worn together"
+    return f"sensor on {' or '.join(real['placements'])}"
+
+
 def _describe_band(real: SetEntry) -> str:
-    text = f"Spectra against real training people, up to half of the {real['rate_hz']:g} Hz of the sensor."
+    where = f" at the {real['placements'][0]}" if real.get("together", False) else ""
+    text = f"Spectra{where} against real training people, up to half of the {real['rate_hz']:g} Hz of the sensor."
     if real["rate_hz"] / 2 <= NYQUIST_HZ:
         return f"{text} Motions at 20 frames a second carry all of it."
     return (

@@ -9,7 +9,7 @@ from statistics import fmean
 import numpy as np
 
 from experiments.har_eval.report.arms import INK, name_arm
-from experiments.har_eval.report.text import describe_change, describe_score, judge
+from experiments.har_eval.report.text import describe_change, describe_rank_test, describe_score, judge
 from experiments.har_eval.results import MEAN, HarEvalResults, MotionEntry, SetEntry
 
 
@@ -64,9 +64,17 @@ def tabulate_comparisons(results: HarEvalResults, set_name: str) -> str:
                     f"{100 * absolute['mean']:+.1f} [{100 * absolute['low']:+.1f}, {100 * absolute['high']:+.1f}]",
                     describe_change(entry["relative"]),
                     judge(absolute),
+                    describe_rank_test(entry),
                 ]
             )
-    header = ["difference", "classifier", "absolute gain [points of macro-F1]", "relative gain", ""]
+    header = [
+        "difference",
+        "classifier",
+        "absolute gain [points of macro-F1]",
+        "relative gain",
+        "",
+        "p over people (Holm)",
+    ]
     single = table(header, rows[False], left=2) if rows[False] else ""
     if not rows[True]:
         return single
@@ -124,6 +132,21 @@ def tabulate_paired(results: HarEvalResults) -> str:
     header += [f"{kind} relative to {other}" for other in references for kind in ("RMSE", "MSE")]
     by_activity = table(["RMSE [m/s²] by activity", *activities], single)
     return table(header, overall) + f"<details><summary>By activity</summary>{by_activity}</details>"
+
+
+def tabulate_calibrations(results: HarEvalResults, set_name: str) -> str:
+    """How far sites were turned, over seeds and who is tested, and by how many people; empty where nothing was."""
+    mine = [entry for entry in results.get("calibrations", []) if entry["set"] == set_name]
+    rows = []
+    for arm in dict.fromkeys(entry["arm"] for entry in mine):
+        found = [entry for entry in mine if entry["arm"] == arm]
+        for site in dict.fromkeys(site for entry in found for site in entry["turn_deg"]):
+            turns = [entry["turn_deg"][site] for entry in found]
+            people = sorted({len(entry["fitted_on"]) for entry in found})
+            turned = f"{fmean(turns):.1f} ({min(turns):.1f}, {max(turns):.1f})"
+            rows.append([name_arm(results, arm), site or "the sensor", turned, " or ".join(map(str, people))])
+    header = ["calibrated", "site", "turned by, least and most [deg]", "fitted on people"]
+    return f"<h3>Calibration</h3>{table(header, rows, left=2)}" if rows else ""
 
 
 def tabulate_distances(results: HarEvalResults, set_name: str) -> str:

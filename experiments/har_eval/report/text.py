@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from experiments.har_eval.report.arms import arms_of_kind, name_arm
-from experiments.har_eval.results import MEAN, HarEvalResults, IntervalEntry, RelativeEntry, SummaryEntry
+from experiments.har_eval.report.arms import arms_of_kind, find_arm, name_arm
+from experiments.har_eval.results import (
+    MEAN,
+    ComparisonEntry,
+    HarEvalResults,
+    IntervalEntry,
+    RelativeEntry,
+    SummaryEntry,
+)
 
 SEEDS_FOR_A_CLAIM = 5
 MOVING_M_S2 = 1.0
@@ -36,6 +43,13 @@ def describe_change(relative: RelativeEntry) -> str:
         for value in (relative["mean"], relative["low"], relative["high"])
     )
     return f"{mean} [{low}, {high}]"
+
+
+def describe_rank_test(entry: ComparisonEntry) -> str:
+    """Return p of the signed-rank test over people and, in brackets, corrected; a dot where results have none."""
+    if "wilcoxon_p" not in entry:
+        return "\u00b7"
+    return f"{entry['wilcoxon_p']:.3f} ({entry.get('holm_p', entry['wilcoxon_p']):.3f})"
 
 
 def judge(interval: IntervalEntry | RelativeEntry, *, better: str = "better", worse: str = "worse") -> str:
@@ -83,7 +97,7 @@ def _state_ceiling(results: HarEvalResults) -> list[str]:
     sentences = []
     for real in results["sets"]:
         scores = _overall(results, real["name"])
-        generated = [arm for arm in arms_of_kind(results, "prior", "generated") if arm in scores]
+        generated = [arm for arm in _virtual_alone(results) if arm in scores]
         if not generated:
             continue
         best = max(generated, key=lambda arm: scores[arm])
@@ -97,6 +111,16 @@ def _state_ceiling(results: HarEvalResults) -> list[str]:
             f"{scores[best]:.3f}{beside}."
         )
     return sentences
+
+
+def _virtual_alone(results: HarEvalResults) -> list[str]:
+    """Generated arms that no real person has a part in, by training or by calibration."""
+    with_people = [
+        arm["name"]
+        for arm in results["arms"]
+        if arm.get("people") or arm.get("calibrate") or arm.get("protocol") == "trts"
+    ]
+    return [arm for arm in arms_of_kind(results, "prior", "generated") if arm not in with_people]
 
 
 def _state_sets_without_subjects(results: HarEvalResults) -> list[str]:
@@ -138,7 +162,7 @@ def _state_distances(results: HarEvalResults) -> list[str]:
         if ratios:
             listed = ", ".join(f"{name_arm(results, arm)} {ratio:.2f}" for arm, ratio in ratios.items())
             sentences.append(
-                f"{real['name']}: peaks of acceleration in {_join(activities)}, virtual over real (1 is right, below "
+                f"{real['name']}: peaks of acceleration in {join(activities)}, virtual over real (1 is right, below "
                 f"1 too tame): {listed}."
             )
     return sentences
@@ -148,11 +172,13 @@ def _state_failures(results: HarEvalResults) -> list[str]:
     sentences = []
     for real in results["sets"]:
         for arm in arms_of_kind(results, "prior", "generated"):
+            if find_arm(results, arm).get("protocol") == "trts":
+                continue
             mine = [entry for entry in results["scores"] if (entry["set"], entry["arm"]) == (real["name"], arm)]
             never = [name for name in real["classes"] if mine and all(not e["per_class_f1"][name] for e in mine)]
             if never:
                 sentences.append(
-                    f"{real['name']}: trained on {arm}, no classifier and seed ever recognises {_join(never)}; it "
+                    f"{real['name']}: trained on {arm}, no classifier and seed ever recognises {join(never)}; it "
                     "stays in the table and counts as zero."
                 )
     return sentences
@@ -170,7 +196,7 @@ def _state_unproduced(results: HarEvalResults) -> list[str]:
             if known and len(known) == len(shown) and sum(known) < asked / 2:
                 failed.append(f"{activity} ({sum(known):.0f} of {asked})")
         if failed:
-            sentences.append(f"{name_arm(results, arm)}: less than half of the motions show {_join(failed)}.")
+            sentences.append(f"{name_arm(results, arm)}: less than half of the motions show {join(failed)}.")
     return sentences
 
 
@@ -185,7 +211,7 @@ def _state_seeds(results: HarEvalResults) -> str:
         )
     elif fixed:
         repeated = (
-            f"generation, simulation and classifier, and the fine-tuning of {_join(trained)}; {_join(fixed)} took "
+            f"generation, simulation and classifier, and the fine-tuning of {join(trained)}; {join(fixed)} took "
             "weights from one training run"
         )
     else:
@@ -201,7 +227,7 @@ def describe_decoding(results: HarEvalResults) -> str:
     for arm in results["arms"]:
         if (decoder := arm.get("decoder")) is not None:
             by_decoder.setdefault(decoder, []).append(name_arm(results, arm["name"]))
-    parts = [f"{_join(arms)} by {words[decoder]}" for decoder, arms in by_decoder.items()]
+    parts = [f"{join(arms)} by {words[decoder]}" for decoder, arms in by_decoder.items()]
     return f"Generated features were decoded to joints: {'; '.join(parts)}." if parts else ""
 
 
@@ -212,48 +238,6 @@ def _overall(results: HarEvalResults, set_name: str) -> dict[str, float]:
     return {entry["arm"]: entry["macro_f1"] for entry in averaged}
 
 
-def _join(names: Sequence[str]) -> str:
+def join(names: Sequence[str]) -> str:
+    """Return names in a row as a sentence has them, the last after "and"."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def list_limits(results: HarEvalResults) -> list[str]:
-    """List what the reader has to keep in mind."""
-    limits = [
-        "Motions come at 20 frames a second, so no virtual stream carries anything above 10 Hz whatever its rate; real "
-        "sensors do (impacts, tremor, loose cloth).",
-        *(
-            f"{name_arm(results, arm)}: clips are taken at the same 20 frames a second, so that generation alone makes "
-            "the difference to the other arms."
-            for arm in arms_of_kind(results, "recorded")
-        ),
-        *(
-            f"{name_arm(results, arm['name'])}: motions that something else generated; their terms: {arm['licence']}"
-            for arm in results["arms"]
-            if arm.get("licence")
-        ),
-        "22 joints do not show how far a forearm is turned or where the head looks. Those twists follow a stated prior "
-        "(sim/pose_fit/fit.py); they affect the gyroscope and the direction of gravity at wrist, forearm and head.",
-        "The body's skin is rigid to its bones: soft tissue and a swinging phone are not simulated.",
-        "Intervals resample seeds and test people, separately (crossed bootstrap, 95%). With few seeds they are too "
-        "narrow rather than too wide.",
-        "Normalisation, class weights and every other fitted quantity come from the training windows of each row; "
-        "distances and the embedding use real training people only.",
-    ]
-    for real in results["sets"]:
-        count = real["train_windows_per_class"]
-        if count is not None:
-            limits.append(
-                f"{real['name']}: every row, the ceiling too, trains on at most {count} windows of each class, so that "
-                "the amount of data explains no difference."
-            )
-        limits.append(f"{real['name']}, prior knowledge of the mounting: {real['mounting_knowledge']}")
-    constructed = [
-        f"{entry['activity']} ({len(entry['constructed'])} of {len(entry['clips'])})"
-        for entry in results["clips"]
-        if entry["constructed"]
-    ]
-    if constructed:
-        limits.append(
-            f"Among the recorded clips some are postures made by formula, not recordings: {', '.join(constructed)}."
-        )
-    return limits

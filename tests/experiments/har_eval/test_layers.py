@@ -75,6 +75,14 @@ def test_mixed_arms_share_what_is_simulated_and_differ_in_people() -> None:
     assert (alone.virtual, alone.people) == (None, 2)
 
 
+def test_calibrated_arms_stand_beside_the_same_without() -> None:
+    plan = make_plan(lay("calibrated"))
+    assert task_key(plan.windows["mapped", "six_chest", 0]) == task_key(plan.windows["four_hours", "six_chest", 0])
+    parts = [plan.classify[arm, "six_chest", "forest", 0].calibrate for arm in ("four_hours", "turned", "mapped")]
+    assert parts == [(), ("turn",), ("turn", "quantiles")]
+    assert all(not entry.calibrate for entry in lay().arms.values())
+
+
 def test_full_takes_five_seeds_and_every_classifier() -> None:
     config = lay("full", "controls", "hapt", "basic_motions")
     assert config.seeds == [0, 1, 2, 3, 4]
@@ -104,7 +112,7 @@ def test_make_har_eval_full_lays_what_there_is(tmp_path: Path) -> None:
     common = [f"VENV={tmp_path}", f"MOCAP={tmp_path}", "ARGS=--dry-run", "-o", str(stamp)]
     done = subprocess.run(["make", "har-eval-full", *common], cwd=ROOT, capture_output=True, text=True, check=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("run ")]
-    assert len(lines) == 4
+    assert len(lines) == 10
     for line in lines:
         assert line.startswith(f"run {tmp_path} -m experiments.har_eval -c experiments/har_eval.yaml")
         assert line.endswith("--dry-run")
@@ -139,15 +147,56 @@ def test_make_har_eval_full_lays_what_there_is(tmp_path: Path) -> None:
         ((), "sets.six_chest.classifiers=[forrest]", r"unknown classifier in sets\.six_chest\.classifiers 'forrest'"),
         ((), "sets.six_chest.errors=xsns", r"sets\.six_chest\.errors: unknown sensor preset 'xsns'"),
         (("basic_motions",), "arms.real.people=1", r"basic_motions does not say who wore the sensors, so arms\.real"),
+        ((), "arms.acc.calibrate=[quantile]", r"unknown calibration in arms\.acc\.calibrate 'quantile'.*quantiles"),
+        ((), "arms.real.calibrate=[turn]", r"arms\.real\.calibrate is \['turn'\], but real people's data stay"),
+        (
+            ("basic_motions",),
+            "arms.acc.calibrate=[turn]",
+            r"sets\.basic_motions does not keep people apart, so arms\.acc",
+        ),
+        (("calibrated",), "sets.six_chest.channels=[gyro]", r"holds turn, which gravity tells, but .*are \['gyro'\]"),
+        (
+            ("calibrated",),
+            ["arms.turned.calibrate=[quantiles]", "sets.six_chest.mounting=axis_permutations"],
+            r"arms\.turned\.calibrate is \['quantiles'\], but the axes of sets\.six_chest are unknown",
+        ),
+        (
+            ("trts",),
+            "comparisons=[{arm: mocap_tested, against: mocap}]",
+            r"'mocap_tested' is tested on virtual sensors",
+        ),
+        ((), "arms.real.protocol=trts", r"arms\.real\.protocol is trts, expected virtual sensors to test on"),
+        (("trts",), "arms.mocap_tested.calibrate=[turn]", r"calibrate is \['turn'\] beside protocol: trts"),
+        ((), "sets.six_chest.split=kfold", r"sets\.six_chest: folds is None and split kfold, expected folds: N"),
+        (("kfold",), "sets.six_chest.folds=1", r"sets\.six_chest: folds is 1, expected at least 2 groups"),
+        ((), "sets.six_chest.folds=3", r"sets\.six_chest: folds is 3 and split loso"),
+        (
+            ("worn_together",),
+            "sets.six_together.recorded_at=[right_wrist,chest,right_thigh]",
+            r"sets\.six_together\.worn are \['chest', 'right_wrist', 'right_thigh'\].*expected the same names",
+        ),
+        (
+            ("worn_together",),
+            "sets.six_together.mounting=axis_permutations",
+            r"sets\.six_together\.worn\.chest is axis_permutations, expected known axes",
+        ),
+        (
+            ("worn_together",),
+            "sets.six_together.worn.chest.mounting=x_sideways",
+            r"sets\.six_together\.worn\.chest\.mounting: .*x_sideways",
+        ),
+        ((), "arms.acc.augment={jitter: 0.1}", r"arms\.acc\.augment is .*jitter=0\.1.*of an arm of real_people"),
+        ((), "arms.real.augment={}", r"arms\.real\.augment is .*expected one strength above 0"),
+        ((), "arms.real.augment={jitter: -1}", r"augment\.jitter is -1\.0, expected >= 0"),
         ((), "generation.prompts.walking=[packaged/wlking]", r"packaged sentences in prompts\.walking 'wlking'"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(
-    layers: tuple[str, ...], override: str, message: str, capsys: pytest.CaptureFixture[str]
+    layers: tuple[str, ...], override: str | list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [word for path in (DEFAULT_CONFIG, *(LAYERS[name] for name in layers)) for word in ("-c", str(path))]
     with pytest.raises(SystemExit) as left:
-        main([*files, override])
+        main([*files, *([override] if isinstance(override, str) else override)])
     error = capsys.readouterr().err
     assert left.value.code == 2
     assert len(error.splitlines()) == 1

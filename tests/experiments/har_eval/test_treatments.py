@@ -18,7 +18,8 @@ from datamodules.har.windows.window_set import WindowSet
 from experiments.har_eval.checks import DEFAULT_CONFIG, load_config
 from experiments.har_eval.command import run_experiment
 from experiments.har_eval.plan import Plan, make_plan
-from experiments.har_eval.report.text import list_limits, state_findings
+from experiments.har_eval.report.limits import list_limits
+from experiments.har_eval.report.text import state_findings
 from experiments.har_eval.results import HarEvalResults, read_results
 from experiments.har_eval.stages import classify
 from experiments.har_eval.stages.generate import describe_motions, load_motions

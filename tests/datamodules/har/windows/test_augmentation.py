@@ -1,10 +1,12 @@
 """Random changes of windows: off by default, of the stated strength, the same for the same seed."""
 
+import numpy as np
 import pytest
 import torch
 
 from datamodules.har.streams import channel_names
-from datamodules.har.windows.augmentation import Augmentation
+from datamodules.har.windows.augmentation import Augmentation, add_changed
+from datamodules.har.windows.window_set import WindowSet
 
 CHANNELS = channel_names(("accel", "gyro"), ("chest", "left_wrist"))
 MEAN, STD = torch.arange(12.0), 1 + torch.arange(12.0)
@@ -104,3 +106,22 @@ def test_a_dropped_sensor_is_its_mean():
 def test_bad_strengths_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         Augmentation(**options)
+
+
+def test_changed_copies_stay_of_their_wearer_and_recording():
+    """A copy held out apart from what it is made of would stop a training by what it trains on."""
+    labels, people = np.array([0, 0, 2, 2, 2]), np.array(["a", "b", "a", "a", "b"])
+    signals = np.arange(5, dtype=np.float32)[:, None, None] * np.ones((5, 10, 3), np.float32)
+    channels = channel_names(("accel",), ("chest",))
+    windows = WindowSet(signals, labels, people, np.arange(5) + 7, ("p", "none", "q"), channels, 25.0)
+    weak = Augmentation(jitter=1e-3)
+    found = add_changed(windows, weak, per_class=4, generator=torch.Generator().manual_seed(0))
+    np.testing.assert_array_equal(found.signals[:5], windows.signals)
+    assert (found.counts() - windows.counts()).tolist() == [4, 0, 4]
+    made_from = np.rint(found.signals[5:].mean(axis=(1, 2))).astype(int)
+    assert sorted(set(made_from)) == [0, 1, 2, 3, 4]
+    for name in ("labels", "subjects", "recording"):
+        np.testing.assert_array_equal(getattr(found, name)[5:], getattr(windows, name)[made_from])
+    assert not np.array_equal(found.signals[5:], windows.signals[made_from])
+    same = add_changed(windows, weak, per_class=None, generator=torch.Generator().manual_seed(0))
+    assert (same.counts() - windows.counts()).tolist() == [2, 0, 3]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from experiments.har_eval.report.arms import PALETTE, colour_of, name_arm
+from experiments.har_eval.report.limits import list_limits
 from experiments.har_eval.report.page import render_report
-from experiments.har_eval.report.text import describe_change, describe_difference, judge, list_limits, state_findings
+from experiments.har_eval.report.text import describe_change, describe_difference, judge, state_findings
 from experiments.har_eval.report.write import write_report
 from experiments.har_eval.results import PICTURES, REPORT, RESULTS, read_results
 from experiments.har_eval.scores import as_relative_entry
@@ -182,3 +183,55 @@ def test_a_report_can_be_written_again_from_its_folder(results, drawings, tmp_pa
     assert len((tmp_path / REPORT).read_text()) == len(first)
     assert read_results(tmp_path)["id"] == "abc123"
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([RESULTS, PICTURES, REPORT])
+
+
+def test_what_was_calibrated_is_told_and_is_no_virtual_sensor_alone(results, drawings):
+    refined = next(arm for arm in results["arms"] if arm["name"] == "refined")
+    assert any("the best arm (refined)" in finding for finding in state_findings(results))
+    assert "Calibration" not in render_report(results, drawings)
+    refined["calibrate"] = ["turn", "quantiles"]
+    results["calibrations"] = [
+        {"arm": "refined", "set": "hapt", "seed": 0, "tested": [who], "fitted_on": others, "turn_deg": {"": turn}}
+        for who, others, turn in (("1", ["2", "3"], 10.0), ("2", ["1", "3"], 14.0))
+    ]
+    page = render_report(results, drawings)
+    assert '<td class="number">12.0 (10.0, 14.0)</td><td class="number">2</td>' in page
+    assert any(
+        "refined: virtual windows are calibrated (turn and quantiles) by training" in x for x in list_limits(results)
+    )
+    assert any("the best arm (control)" in finding for finding in state_findings(results))
+
+
+def test_who_is_tested_in_groups_or_wears_several_is_told(results, drawings):
+    results["sets"][0] |= {"folds": 4, "together": True, "placements": ["chest", "right_wrist"]}
+    page = render_report(results, drawings)
+    assert "1 people in 4 groups, dealt by each seed" in page
+    assert "sensors on chest and right_wrist, worn together" in page
+
+
+def test_an_arm_tested_on_virtual_sensors_is_no_virtual_sensor_alone(results):
+    refined = next(arm for arm in results["arms"] if arm["name"] == "refined")
+    refined["protocol"] = "trts"
+    assert any("the best arm (control)" in finding for finding in state_findings(results))
+    assert any("refined: trained on all real training people and tested on virtual" in x for x in list_limits(results))
+
+
+def test_fidelity_is_a_row_for_each_sensor(results, drawings):
+    assert "Sensor by sensor" not in render_report(results, drawings)
+    ends = {0: (0.1, 0.3), 1: (0.3, 0.5)}
+    row = {"arm": "refined", "set": "hapt", "activity": "walking", "placement": "waist", "channels": "gyro"}
+    results["fidelity"] = [
+        {**row, "seed": seed, "measure": "mmd", "value": 0.2 + 0.2 * seed, "low": low, "high": high}
+        for seed, (low, high) in ends.items()
+    ] + [{**row, "seed": 0, "measure": "cadence_ratio", "value": None, "low": None, "high": None}]
+    page = render_report(results, drawings)
+    assert page.count("Sensor by sensor") == 1
+    assert '<td class="word">waist, gyro</td>' in page
+    assert '<td class="number">0.30 [0.20, 0.40]</td>' in page
+
+
+def test_the_rank_test_stands_beside_the_interval(results, drawings):
+    assert '<td class="number">0.008 (0.016)</td>' not in render_report(results, drawings)
+    for entry in results["comparisons"]:
+        entry |= {"wilcoxon_p": 0.0078, "holm_p": 0.0156}
+    assert render_report(results, drawings).count('<td class="number">0.008 (0.016)</td>') == 2
