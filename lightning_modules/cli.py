@@ -44,6 +44,7 @@ from lightning_modules.callbacks.run_folder import (
     refuse_foreign_checkpoint,
 )
 from lightning_modules.callbacks.stop_signals import StopSignals
+from lightning_modules.callbacks.training_health import TrainingHealth
 from lightning_modules.config_errors import explain_parser_error, print_error, readable_errors
 from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
 from lightning_modules.evaluation.callback import MotionEvaluation
@@ -68,6 +69,7 @@ SHORT_NAMES: Final = (
     MotionWriter,
     PromptDataModule,
     RealIMUDataModule,
+    TrainingHealth,
     VirtualIMUDataModule,
 )
 """Classes that a YAML may name without their module: importing them is all it takes."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +19,7 @@ CACHE_TAG: Final[str] = "CACHEDIR.TAG"
 
 _UTF16: Final[tuple[bytes, ...]] = (b"\xff\xfe", b"\xfe\xff")
 _LOOKED_AT: Final[int] = 4096
+_FORGOTTEN_S: Final[float] = 3600.0
 
 
 @contextmanager
@@ -53,6 +56,37 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise type(error)(
             f"{path} cannot be written ({reason}), expected a file in a folder that takes it; choose another"
         ) from error
+
+
+def require_space(folder: Path, needed: int, what: str) -> None:
+    """Refuse a long write that the disk has no room for; a place that cannot be asked is left to the write itself.
+
+    Args:
+        folder: where it is going to write; may not be there yet.
+        needed: bytes, at least.
+        what: what is written, for the message.
+
+    Raises:
+        ValueError: fewer are free.
+    """
+    place = next((path for path in (folder, *folder.absolute().parents) if path.is_dir()), None)
+    try:
+        free = needed if place is None else shutil.disk_usage(place).free
+    except OSError:
+        return
+    if free < needed:
+        raise ValueError(
+            f"{folder} has {free / 1e6:.0f} MB free, expected {needed / 1e6:.0f} MB for {what}; make room there, or "
+            "write elsewhere"
+        )
+
+
+def clear_left_overs(folder: Path) -> None:
+    """Remove what killed writers of :func:`whole_file` left in a folder, once it is older than an hour."""
+    for part in folder.glob(".*.part"):
+        with suppress(OSError):  # another process was faster
+            if time.time() - part.stat().st_mtime > _FORGOTTEN_S:
+                part.unlink()
 
 
 def _flush(path: Path) -> None:
