@@ -50,6 +50,7 @@ from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
 from lightning_modules.evaluation.callback import MotionEvaluation
 from lightning_modules.flat_keys import PARSER_MODE, flat_names_of_path, install, nest_arguments
 from lightning_modules.generated_motion_evaluator import GeneratedMotionEvaluator
+from lightning_modules.own_packages import STRICT, only_admitted_classes
 from sim.options import FlatNames, groups_of
 
 SHORT_NAMES: Final = (
@@ -221,7 +222,12 @@ def main(args: ArgsType = None) -> None:
     Raises:
         SystemExit: with code 2 and one line on stderr when the input is at fault.
     """
-    with _signals_as_exit_codes(), readable_errors(), warnings.catch_warnings():
+    given = sys.argv[1:] if args is None else args
+    strict = isinstance(given, list) and STRICT in given
+    if isinstance(given, list) and strict:
+        args = [one for one in given if one != STRICT]
+    admitted = only_admitted_classes() if strict else contextlib.nullcontext()
+    with _signals_as_exit_codes(), readable_errors(), warnings.catch_warnings(), admitted:
         # Windows in memory need no workers; the next is Lightning's own; the averaged network is in eval mode and args
         # are given on purpose.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
