@@ -70,19 +70,19 @@ def only_admitted_classes() -> Iterator[None]:
 
     original = util.import_object
 
-    def refuse_others(name: str, *args: object, **options: object) -> object:
+    def refuse_others(name: str, *options: bool, **named: bool) -> object:
         package = str(name).partition(".")[0]
         if package not in ADMITTED:
             raise ValueError(
                 f"class_path {name} is of {package}, expected one of {', '.join(ADMITTED[:-1])} with {STRICT}; leave "
                 "the option out if you trust the configuration"
             )
-        return original(name, *args, **options)
+        return original(name, *options, **named)
 
     users = [
         module
         for name, module in list(sys.modules.items())
-        if name.partition(".")[0] == "jsonargparse" and getattr(module, "import_object", None) is original
+        if name.partition(".")[0] == "jsonargparse" and vars(module).get("import_object") is original
     ]
     for module in users:
         module.import_object = refuse_others  # type: ignore[attr-defined]  # the modules that took the name

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat, whosmat
-from scipy.sparse import issparse
+from scipy.sparse import csc_array, issparse
 
 _NUMBERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)) | frozenset(
     ("double", "single", "logical", "sparse")
@@ -58,9 +58,9 @@ def read_mat(path: Path, variables: Sequence[str]) -> Mapping[str, NDArray[np.fl
     return {name: array.astype(np.float64) for name, array in arrays.items()}
 
 
-def _fill(value: object) -> NDArray[np.generic]:
+def _fill(value: NDArray[np.generic] | csc_array) -> NDArray[np.generic]:
     """Return an array, a sparse one filled with zeros unless they are out of all proportion."""
-    if not issparse(value):
+    if isinstance(value, np.ndarray) or not issparse(value):
         return np.asarray(value)
     if math.prod(value.shape) > _MOST_SPARSE:
         raise ValueError(f"a sparse array of shape {value.shape}, expected at most {_MOST_SPARSE} numbers")
