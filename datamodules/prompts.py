@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-import yaml
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
@@ -15,7 +14,7 @@ from datamodules.batches import PromptBatch, check_seconds
 from datamodules.clips.captions import load_paraphrases
 from datamodules.motion_windows import hash_sample
 from sim.conventions import FEATURE_FPS
-from sim.files import read_text_file
+from sim.files import parse_yaml, read_text_file
 
 
 class Prompt(NamedTuple):
@@ -111,10 +110,8 @@ def _read_table(prompts: dict[str, list[str]] | str | None) -> dict[str, list[st
         origin, path = prompts, Path(prompts)
         if not path.is_file():
             raise FileNotFoundError(f"prompts file {prompts!r} not found; give a YAML file of activity: [sentences]")
-        try:
-            prompts = yaml.safe_load(read_text_file(path))
-        except yaml.YAMLError as error:
-            raise ValueError(f"{path} is no YAML ({' '.join(str(error).split())}); mend it") from None
+        given = parse_yaml(read_text_file(path), path)
+        prompts = given if isinstance(given, dict) else None
     if not isinstance(prompts, dict) or not prompts:
         raise ValueError(
             f"{origin} holds no prompts, expected sentences per activity, e.g. {{walking: [a person walks]}}"

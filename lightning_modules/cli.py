@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.utilities.cloud_io import get_filesystem
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -36,13 +37,21 @@ from lightning_modules.callbacks.distribution_metrics import DistributionMetrics
 from lightning_modules.callbacks.motion_writer import MotionWriter
 from lightning_modules.callbacks.precision import AutoTrainer
 from lightning_modules.callbacks.resume_guard import ResumeGuard, describe_changes, leave_open
-from lightning_modules.callbacks.run_folder import find_last, list_checkpoint_folders, refuse_foreign_checkpoint
+from lightning_modules.callbacks.run_folder import (
+    choose_requeued,
+    choose_resumable,
+    find_last,
+    list_checkpoint_folders,
+    refuse_foreign_checkpoint,
+)
+from lightning_modules.callbacks.stop_signals import StopSignals
+from lightning_modules.callbacks.training_health import TrainingHealth
 from lightning_modules.config_errors import explain_parser_error, print_error, readable_errors
 from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
 from lightning_modules.evaluation.callback import MotionEvaluation
 from lightning_modules.flat_keys import PARSER_MODE, flat_names_of_path, install, nest_arguments
 from lightning_modules.generated_motion_evaluator import GeneratedMotionEvaluator
-from lightning_modules.weights.read import load_plainly
+from lightning_modules.own_packages import STRICT, only_admitted_classes
 from sim.options import FlatNames, groups_of
 
 SHORT_NAMES: Final = (
@@ -63,6 +72,7 @@ SHORT_NAMES: Final = (
     MotionWriter,
     PromptDataModule,
     RealIMUDataModule,
+    TrainingHealth,
     VirtualIMUDataModule,
 )
 """Classes that a YAML may name without their module: importing them is all it takes."""
@@ -139,15 +149,19 @@ class ImuforgeCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
     def before_fit(self) -> None:
-        """Refuse a new run in the folder of another one, and to go on from a checkpoint that is cut off."""
+        """Refuse a new run in the folder of another one; go on from the checkpoint before one that is cut off."""
         ckpt_path = self.config[self.subcommand].get("ckpt_path")
-        if getattr(self.trainer, "fast_dev_run", False) or list(
-            Path(self.trainer.default_root_dir).glob("hpc_ckpt_*.ckpt")
-        ):
+        if getattr(self.trainer, "fast_dev_run", False):
+            return
+        requeued = choose_requeued(self.trainer) if ckpt_path is None and SLURMEnvironment.detect() else None
+        resumed = choose_resumable(self.trainer) if ckpt_path == "last" else requeued
+        if resumed is not None:
+            # Named outright: what Lightning would look for itself may be the one that is cut off.
+            self.config_init[self.subcommand]["ckpt_path"] = str(resumed.path)
+            if resumed.told:
+                sys.stderr.write(f"note: {resumed.told}\n")
             return
         last = find_last(self.trainer)
-        if ckpt_path == "last" and last is not None:
-            load_plainly(last)
         if ckpt_path is None and last is not None:
             raise FileExistsError(
                 f"{last.parent.parent} holds a run, whose {last.name} would be overwritten; go on with it by "
@@ -168,6 +182,7 @@ class ImuforgeCLI(LightningCLI):
         last = find_last(self.trainer)
         if last is not None:
             refuse_foreign_checkpoint(last, self.config[self.subcommand].get("model"))
+            self.config_init[self.subcommand]["ckpt_path"] = str(last)
         else:
             places = ", ".join(str(folder) for folder in sorted(folders)) or "any callback's folder"
             raise FileNotFoundError(
@@ -209,7 +224,12 @@ def main(args: ArgsType = None) -> None:
     Raises:
         SystemExit: with code 2 and one line on stderr when the input is at fault.
     """
-    with _signals_as_exit_codes(), readable_errors(), warnings.catch_warnings():
+    given = sys.argv[1:] if args is None else args
+    strict = isinstance(given, list) and STRICT in given
+    if isinstance(given, list) and strict:
+        args = [one for one in given if one != STRICT]
+    admitted = only_admitted_classes() if strict else contextlib.nullcontext()
+    with _signals_as_exit_codes(), readable_errors(), warnings.catch_warnings(), admitted:
         # Windows in memory need no workers; the next is Lightning's own; the averaged network is in eval mode and args
         # are given on purpose.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -225,7 +245,7 @@ def main(args: ArgsType = None) -> None:
             subclass_mode_data=True,
             seed_everything_default=DEFAULT_SEED,
             save_config_kwargs={"overwrite": True},
-            trainer_defaults={"callbacks": [ResumeGuard()]},
+            trainer_defaults={"callbacks": [ResumeGuard(), StopSignals()]},
             parser_class=OneLineParser,
             parser_kwargs={"parser_mode": PARSER_MODE},
             args=args,

@@ -68,6 +68,7 @@ def _print_help() -> None:
         commands.add_parser(name, help=what)
     parser.add_argument("-c", "--config", metavar="FILE.yaml", help="a file of yours, or a packaged one by its name")
     parser.add_argument("--ckpt_path", help="checkpoint to go on from or to measure; last: the run's newest")
+    parser.add_argument("--strict-classes", action="store_true", help="only classes of imuforge, Lightning and torch")
     parser.add_argument("--KEY", metavar="VALUE", help="any key of the YAML, such as --trainer.max_steps 100")
     parser.print_help()
 

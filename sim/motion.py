@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sim.conventions import MIRROR, NUM_JOINTS
-from sim.files import whole_file
+from sim.files import named_damage, refuse_declared, whole_file
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,11 @@ class Motion:
         """Read a motion written by :meth:`save`.
 
         Raises:
-            ValueError: the file lacks one of the arrays that :meth:`save` writes.
+            FileNotFoundError: there is no such file.
+            ValueError: the file is damaged, or lacks one of the arrays that :meth:`save` writes.
         """
-        with np.load(path, allow_pickle=False) as data:
+        refuse_declared(path)
+        with named_damage(path, "expected a file written by Motion.save"), np.load(path, allow_pickle=False) as data:
             missing = {"rotations", "translation", "fps", "text"} - set(data.files)
             if missing:
                 raise ValueError(

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sim.files import named_damage
 from sim.recording_files import (
     AXES,
     DTYPES,
@@ -189,6 +190,11 @@ class ImuRecording:
         check_suffix(source)
         if not source.is_file():
             raise FileNotFoundError(f"{source} does not exist, expected a recording written by ImuRecording.save")
+        with named_damage(source, "save the recording anew"):
+            return cls._read(source)
+
+    @classmethod
+    def _read(cls, source: Path) -> ImuRecording:
         metadata, frame = read_recording(source)
         names, batch_shape = tuple(metadata["names"]), metadata["batch_shape"]
         dtype = np.dtype(metadata["dtype"])

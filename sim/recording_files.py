@@ -41,6 +41,9 @@ FRAME: Final[str] = (
 FORMAT: Final[str] = "imuforge recording 1"
 DTYPES: Final = ("float32", "float64")
 _SUFFIXES: Final[tuple[str, ...]] = (".parquet", ".csv")
+_MOST_PACKED: Final = 1000
+"""Bytes of numbers that one byte of Parquet may hold; columns that never change pack to almost nothing."""
+_SMALL: Final = 1 << 26
 
 
 class Metadata(TypedDict):
@@ -92,6 +95,30 @@ def read_recording(path: Path) -> tuple[Metadata, pd.DataFrame]:
         ValueError: the file is damaged, or was written by something else.
     """
     return _read_csv(path) if path.suffix == ".csv" else _read_parquet(path)
+
+
+def refuse_long_table(path: Path) -> None:
+    """Refuse a Parquet file that declares more rows than its length can hold, before room for them is made.
+
+    What is no Parquet file is left to who reads it.
+
+    Raises:
+        ValueError: its numbers would come to more than a thousand times its length.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        about = parquet.read_metadata(path)
+    except (pa.ArrowException, OSError, ValueError):
+        return
+    parts = (about.row_group(number).total_byte_size for number in range(about.num_row_groups))
+    need, size = max(8 * about.num_rows * about.num_columns, sum(parts)), path.stat().st_size
+    if need > _MOST_PACKED * size + _SMALL:
+        raise ValueError(
+            f"{path} declares {about.num_rows} rows of {about.num_columns} columns in {size} bytes; it is damaged or "
+            "made up, fetch it again"
+        )
 
 
 def _unit_of(column: str) -> str:
@@ -149,6 +176,7 @@ def _read_parquet(path: Path) -> tuple[Metadata, pd.DataFrame]:
     import pyarrow as pa
     from pyarrow import parquet
 
+    refuse_long_table(path)
     try:
         table = parquet.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:

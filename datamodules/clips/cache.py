@@ -24,10 +24,12 @@ from datamodules.splits import Split
 from sim.body import Body
 from sim.conventions import FEATURE_FPS
 from sim.features import joints_to_features
-from sim.files import mark_cache, whole_file
+from sim.files import clear_left_overs, mark_cache, require_space, whole_file
 from sim.motion import Motion
 from sim.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from sim.trajectory import resample_motion
+
+_USUAL_BYTES: Final[int] = 350_000  # of a converted file, by those of the package
 
 MAX_FPS: Final[float] = 60.0
 """Motions are kept at their own rate up to this one [Hz]; a person's movement holds nothing above half of it."""
@@ -120,6 +122,8 @@ def convert(
     if not missing:
         return
     with FileLock(folder / "convert.lock"):
+        clear_left_overs(folder)
+        require_space(folder, len(missing) * _USUAL_BYTES, f"{len(missing)} converted files")
         for number, item in enumerate(missing):
             if progress is not None:
                 progress(number, len(missing), item.name)

@@ -15,7 +15,14 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from datamodules.formats.frame_clock import judge_numbers
-from datamodules.formats.skeleton import FloatArray, SkeletonMotion, parse_numbers, read_text, run_forward_kinematics
+from datamodules.formats.skeleton import (
+    FloatArray,
+    SkeletonMotion,
+    check_extent,
+    parse_numbers,
+    read_text,
+    run_forward_kinematics,
+)
 
 INCH_M = 0.0254
 
@@ -65,7 +72,7 @@ def read_acclaim(
     """
     skeleton = _parse_asf(read_text(asf), asf)
     scale = unit_m if unit_m is not None else INCH_M / skeleton.length_unit
-    names, parents, offsets = _lay_out_joints(skeleton)
+    names, parents, offsets = _lay_out_joints(skeleton, asf)
     text = read_text(amc)
     rate = fps if fps is not None else _parse_rate(text)
     if rate is None:
@@ -74,6 +81,7 @@ def read_acclaim(
     frames = frames[drop_first:]
     if not frames:
         raise ValueError(f"{amc} has no frame left after the first {drop_first} were dropped")
+    check_extent(len(frames), len(names), len(text), amc)
     local = np.broadcast_to(np.eye(3), (len(frames), len(names), 3, 3)).copy()
     for joint, name in enumerate(names):
         if name == "root":
@@ -113,7 +121,7 @@ def read_rate(amc: str | Path) -> float | None:
 
 
 def _parse_rate(text: str) -> float | None:
-    found = re.search(r"^:SAMPLES-PER-SECOND\s+([\d.]+)", text, flags=re.MULTILINE | re.IGNORECASE)
+    found = re.search(r"^:SAMPLES-PER-SECOND\s+(\d{1,9}\.?\d*|\.\d+)", text, flags=re.MULTILINE | re.IGNORECASE)
     return float(found[1]) if found and float(found[1]) > 0 else None
 
 
@@ -196,7 +204,7 @@ def _parse_bone(block: str, path: str | Path, degrees: bool) -> tuple[str, _Bone
     )
 
 
-def _lay_out_joints(skeleton: _Skeleton) -> tuple[tuple[str, ...], tuple[int, ...], FloatArray]:
+def _lay_out_joints(skeleton: _Skeleton, path: str | Path) -> tuple[tuple[str, ...], tuple[int, ...], FloatArray]:
     """Turn bones (direction and length) into joints at the bones' heads, parents first."""
     names, parents, offsets = ["root"], [-1], [np.zeros(3)]
     pending = ["root"]
@@ -206,6 +214,10 @@ def _lay_out_joints(skeleton: _Skeleton) -> tuple[tuple[str, ...], tuple[int, ..
         tail = bone.direction * bone.length if bone else np.zeros(3)
         children = [name for name, above in skeleton.parents.items() if above == parent]
         for child in children or [f"{parent}_end"]:
+            if child in names:
+                raise ValueError(
+                    f"{path}: bone {child} hangs on itself in the hierarchy, expected a tree; fetch it again"
+                )
             names.append(child)
             parents.append(names.index(parent))
             offsets.append(tail)

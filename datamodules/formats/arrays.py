@@ -9,7 +9,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.files import refuse_pointer_file
+from sim.files import refuse_declared, refuse_pointer_file
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -49,6 +49,7 @@ def read_arrays(path: str | Path) -> Arrays:
         raise ValueError(
             f"{path} is no {kind}; expected a file written by Motion.save, or plain arrays of numpy, found {what}"
         )
+    refuse_declared(path)
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -56,13 +57,13 @@ def read_arrays(path: str | Path) -> Arrays:
         with loaded:
             taken = {name: _take(path, name, loaded) for name in loaded.files}
             return {name: array for name, array in taken.items() if array is not None}
-    except (BadZipFile, EOFError, OSError, KeyError) as error:
-        raise ValueError(f"{path} is damaged ({error}), expected a whole {kind}; fetch it again") from error
     except ValueError as error:
         if str(path) in str(error):
             raise
         reason = "holds objects, which could run code" if "allow_pickle" in str(error) else f"is damaged ({error})"
         raise ValueError(f"{path} {reason}; expected plain numbers, save it anew without object arrays") from error
+    except Exception as error:  # numpy and zipfile raise anything over a damaged file
+        raise ValueError(f"{path} is damaged ({error}), expected a whole {kind}; fetch it again") from error
 
 
 def list_names(path: str | Path) -> set[str]:

@@ -19,6 +19,7 @@ from datamodules.formats.frame_clock import SUSPICIOUS, rate_of_period
 from datamodules.formats.skeleton import (
     FloatArray,
     SkeletonMotion,
+    check_extent,
     parse_numbers,
     parse_table,
     read_text,
@@ -76,6 +77,7 @@ def read_bvh(path: str | Path, *, unit_m: float, fps: float | None = None, drop_
             f"{SUSPICIOUS}the header says Frames: {frames}, the file has {len(table)} rows; the first {frames} are "
             "taken"
         )
+    check_extent(frames, len(hierarchy.names), len(text), path)
     local, offsets = _read_channels(hierarchy, table[:frames][drop_first:])
     if len(local) == 0:
         raise ValueError(f"{path} has no frame left after the first {drop_first} were dropped")
@@ -187,7 +189,7 @@ def _take_channels(words: list[str], where: str) -> list[str]:
 
 def _parse_motion_header(lines: list[str], path: str | Path, fps: float | None) -> tuple[int, float]:
     text = "\n".join(lines)
-    counted = re.search(r"^frames\s*:?\s*(\d+)\s*$", text, re.IGNORECASE | re.MULTILINE)
+    counted = re.search(r"^frames\s*:?\s*(\d{1,12})\s*$", text, re.IGNORECASE | re.MULTILINE)
     period = re.search(r"^frame\s*time\s*:?\s*(\S+)\s*$", text, re.IGNORECASE | re.MULTILINE)
     if counted is None or period is None:
         raise ValueError(f"{path}: {lines} after MOTION, expected 'Frames: N' and 'Frame Time: s'")

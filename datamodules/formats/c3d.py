@@ -1,16 +1,23 @@
-"""C3D files of optical markers -> MarkerRecording, through ezc3d (``pip install 'imuforge[c3d]'``).
+"""C3D files of optical markers -> MarkerRecording, through ezc3d (``pip install 'imuforge[c3d]'``), in its own process.
 
 The format is that of https://www.c3d.org; ezc3d is Michaud & Begon 2021, doi:10.21105/joss.02911.
 """
 
 from __future__ import annotations
 
+import io
+import json
+import math
 import struct
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from datamodules.formats.marker_recording import MarkerRecording, mark_unseen, strip_prefix, unit_in_metres
 from sim.files import refuse_pointer
@@ -20,6 +27,9 @@ KEY: Final[int] = 0x50
 INTEL: Final[int] = 84
 MIPS: Final[int] = 86
 """Sizes and marks of the format: bytes of a block, second byte of every file, and processors."""
+
+_SECONDS: Final[float] = 120.0
+"""Time for a file to be read, and a second more for each megabyte [s]."""
 
 
 def read_c3d(path: str | Path, *, fps: float | None = None, unit_m: float | None = None) -> MarkerRecording:
@@ -41,29 +51,21 @@ def read_c3d(path: str | Path, *, fps: float | None = None, unit_m: float | None
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"motion file {path} not found; check the path")
-    try:
-        import ezc3d
-    except ModuleNotFoundError as error:
+    if find_spec("ezc3d") is None:
         raise ModuleNotFoundError(
             f"{path} is C3D, which needs the package ezc3d; install it with pip install 'imuforge[c3d]'"
-        ) from error
+        )
     check_layout(Path(path))
-    try:
-        file = ezc3d.c3d(str(path))
-    except (OSError, RuntimeError, ValueError, IndexError, MemoryError) as error:
-        raise ValueError(f"{path} is no whole C3D file ({error}); fetch it again") from error
-    point = file["parameters"]["POINT"]
-    points = np.asarray(file["data"]["points"], dtype=np.float64)[:3]
+    points, point = _read_apart(Path(path))
     labels, told = _name_points(_all_labels(point), points.shape[1])
     if points.shape[2] < 2 or not any(labels):
         raise ValueError(f"{path} has {len(labels)} labels, {points.shape[1:]} points and frames, expected markers")
-    units = [str(unit) for unit in _values(point, "UNITS")]
+    units = point.get("UNITS", [])
     scale = unit_m if unit_m is not None else unit_in_metres(units[0] if units else "mm", path)
-    rates = [float(str(rate)) for rate in _values(point, "RATE")]
-    rate = fps if fps is not None else rates[0] if rates else 0.0
+    rate = fps if fps is not None else _number(point.get("RATE", []))
     if not 0 < rate < np.inf:
         raise ValueError(f"{path}: POINT:RATE is {rate}, expected > 0 Hz; pass fps=...")
-    screen = "".join(str(value) for value in _values(point, "Y_SCREEN"))
+    screen = "".join(point.get("Y_SCREEN", []))
     # A label that comes twice is a second trajectory of the same marker; the first is kept.
     kept = [index for index, label in enumerate(labels) if label and labels.index(label) == index]
     twice = sum(map(bool, labels)) - len(kept)
@@ -73,12 +75,34 @@ def read_c3d(path: str | Path, *, fps: float | None = None, unit_m: float | None
     return MarkerRecording(tuple(labels[index] for index in kept), positions, rate, up, notes)
 
 
-def _all_labels(point: Mapping[str, Mapping[str, Sequence[object]]]) -> list[str]:
+def _read_apart(path: Path) -> tuple[NDArray[np.float64], dict[str, list[str]]]:
+    """Return points ``(3, N, T)`` and what the group POINT says, by a process that may fall over."""
+    command = [sys.executable, "-P", str(Path(__file__).with_name("c3d_apart.py")), str(path.absolute())]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_SECONDS + path.stat().st_size / 1e6)
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"{path} is no whole C3D file (ezc3d read on and on); fetch it again") from None
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = said[-1] if said and done.returncode > 0 else f"ezc3d fell over it, signal {-done.returncode}"
+        raise ValueError(f"{path} is no whole C3D file ({reason}); fetch it again")
+    with np.load(io.BytesIO(done.stdout), allow_pickle=False) as archive:
+        return archive["points"], json.loads(str(archive["point"]))
+
+
+def _number(values: list[str]) -> float:
+    try:
+        return float(values[0])
+    except (IndexError, ValueError):
+        return 0.0
+
+
+def _all_labels(point: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the names of all points: beyond 255 they go on in LABELS2, LABELS3 ..."""
-    labels = [str(label).strip() for label in _values(point, "LABELS")]
+    labels = [label.strip() for label in point.get("LABELS", ())]
     number = 2
     while f"LABELS{number}" in point:
-        labels += [str(label).strip() for label in _values(point, f"LABELS{number}")]
+        labels += [label.strip() for label in point[f"LABELS{number}"]]
         number += 1
     return labels
 
@@ -120,6 +144,7 @@ def check_layout(path: Path) -> None:
         if pointer + 2 > len(data):
             raise ValueError(f"{path} ends within its parameters, {expected}")
         (ahead,) = struct.unpack_from(f"{order}H", data, pointer)
+        _check_dimensions(data, position, pointer, path)
         if ahead == 0:
             break
         position = pointer + ahead
@@ -135,5 +160,15 @@ def check_layout(path: Path) -> None:
         raise ValueError(f"{path} has {len(data)} bytes, its header promises {need} at least: cut off, {expected}")
 
 
-def _values(group: Mapping[str, Mapping[str, Sequence[object]]], name: str) -> Sequence[object]:
-    return group[name]["value"] if name in group else ()
+def _check_dimensions(data: bytes, position: int, pointer: int, path: Path) -> None:
+    """Refuse a parameter whose dimensions ask for more bytes than are left; a group (negative number) has none."""
+    if data[position + 1] >= 0x80 or pointer + 4 > len(data):
+        return
+    count = data[pointer + 3]
+    sizes = data[pointer + 4 : pointer + 4 + count]
+    need = math.prod(sizes) * abs(int.from_bytes(data[pointer + 2 : pointer + 3], signed=True))
+    if need > len(data) - pointer:
+        raise ValueError(
+            f"{path} has a parameter of {'x'.join(map(str, sizes))} values, {need} bytes, expected at most the "
+            f"{len(data) - pointer} that follow; fetch it again"
+        )

@@ -102,7 +102,7 @@ def _parse_frames(path: str | Path) -> FloatArray:
             found = f"{len(rows)} frames" if odd is None else f"frame {odd} with {widths[odd]} numbers"
             raise ValueError(f"{found} found, at least two of {_WIDTH} numbers needed")
         frames = np.array(rows, dtype=np.float64)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path}: {error}, expected DeepMimic JSON with rows of numbers under 'Frames'") from error
     starts = 4 + np.cumsum([0, *(joint.width for joint in _JOINTS[:-1])])
     turns = [start for start, joint in zip(starts, _JOINTS, strict=True) if joint.width == 4]

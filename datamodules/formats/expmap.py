@@ -72,12 +72,16 @@ def _read_skeleton(path: str | Path) -> tuple[tuple[str, ...], tuple[int, ...], 
     try:
         description = json.loads(read_text(path))
         names, parents = tuple(description["names"]), tuple(description["parents"])
+        if len(parents) != len(names) or not all(
+            isinstance(parent, int) and -1 <= parent < joint for joint, parent in enumerate(parents)
+        ):
+            raise ValueError(f"parents {parents[:5]}: parents come before their children, -1 for the root")
         offsets = np.array(description["offsets_asf_units"], dtype=np.float64).reshape(len(names), 3)
         missing = description.get("missing_thorax_offset")
         if missing:
             offsets[[names.index(name) for name in missing["joints"]]] += missing["add"]
         return names, parents, offsets, float(description["metres_per_unit"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(
             f"{path}: {error!r}, expected JSON with names, parents, offsets_asf_units, metres_per_unit; fetch it"
         ) from error

@@ -20,6 +20,12 @@ Up = Literal["y", "z"]
 Z_UP_TO_Y_UP: Final[FloatArray] = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 """A world (x, y, z up) to ours (x, z, -y)."""
 
+_MOST_PACKED: Final[int] = 200
+"""Bytes of text that one byte of xz may unpack to; tables of numbers come to about ten."""
+_SMALL_BYTES: Final[int] = 1 << 24
+_MOST_MEMORY: Final[int] = 1 << 29  # of the decompressor: a file asks for it in its header
+_SMALL_EXTENT: Final[int] = 100_000
+
 
 @dataclass(frozen=True)
 class SkeletonMotion:
@@ -100,12 +106,51 @@ def read_text(path: str | Path) -> str:
     if Path(path).suffix == ".xz":
         refuse_pointer(data, path)
         try:
-            data = lzma.decompress(data)
+            data = _unpack(data, path)
         except (EOFError, lzma.LZMAError) as error:
             raise ValueError(
                 f"{path} could not be read ({error}), expected a whole .xz file; fetch it again"
             ) from error
     return decode_text(data, path)
+
+
+def _unpack(data: bytes, path: str | Path) -> bytes:
+    """Decompress, as long as it stays within what text can come to."""
+    limit = max(_SMALL_BYTES, _MOST_PACKED * len(data))
+    unpacked = bytearray()
+    while data:
+        stream = lzma.LZMADecompressor(memlimit=_MOST_MEMORY)
+        while not stream.eof:
+            unpacked += stream.decompress(data, max_length=limit + 1 - len(unpacked))
+            if len(unpacked) > limit:
+                raise ValueError(
+                    f"{path} unpacks to more than {limit} bytes, expected text, which packs to no less than 1 in "
+                    f"{_MOST_PACKED}; unpack it yourself if you trust it"
+                )
+            data = b""
+            if stream.needs_input and not stream.eof:
+                raise EOFError("compressed file ended before the end-of-stream marker was reached")
+        data = stream.unused_data.lstrip(b"\0")
+    return bytes(unpacked)
+
+
+def check_extent(frames: int, joints: int, characters: int, path: str | Path) -> None:
+    """Refuse a text whose joints times frames are out of all proportion to its length, before room is made for them.
+
+    Args:
+        frames: frames that it has.
+        joints: joints that each of them moves.
+        characters: length of the text.
+        path: the file, for messages.
+
+    Raises:
+        ValueError: there are more than four joints in a frame to a character.
+    """
+    if frames * joints > 4 * characters + _SMALL_EXTENT:
+        raise ValueError(
+            f"{path} has {joints} joints in {frames} frames, but only {characters} characters, expected a number or "
+            "more for most of them; take out the joints that do not move"
+        )
 
 
 def parse_table(

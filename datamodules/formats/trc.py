@@ -18,6 +18,9 @@ from datamodules.formats.skeleton import FloatArray, read_text
 
 _HEADER_LINES: Final[int] = 5
 _NAMED: Final[int] = 4
+_MOST_EMPTY: Final[int] = 64
+"""Coordinates to a character of the file: cells may be left out at the end of a row."""
+_SMALL: Final[int] = 100_000
 
 
 def read_trc(path: str | Path, *, fps: float | None = None, unit_m: float | None = None) -> MarkerRecording:
@@ -46,6 +49,11 @@ def read_trc(path: str | Path, *, fps: float | None = None, unit_m: float | None
         raise ValueError(f"{path}, line 4: {f'markers {twice} twice' if twice else 'no marker'}, expected each once")
     real = _count_declared(header, lines[4], len(names))
     computed, names = names[real:], names[:real]
+    if 3 * len(names) * len(lines) > _MOST_EMPTY * len(text) + _SMALL:
+        raise ValueError(
+            f"{path} names {len(names)} markers for {len(lines)} lines of {len(text) // len(lines)} characters, "
+            "expected three coordinates of most of them; leave out the markers that are never seen"
+        )
     numbers, times, positions = _parse_rows(lines, len(names), path, more=bool(computed))
     stated = header.get("NumFrames", "")
     if not text.endswith(("\n", "\r")) and stated.isdigit() and int(stated) > len(times):

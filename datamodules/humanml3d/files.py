@@ -21,7 +21,7 @@ from torch import Tensor
 
 from datamodules.splits import Split
 from sim.conventions import FEATURE_FPS, NUM_FEATURES
-from sim.files import is_hidden, read_text_file, refuse_pointer_file
+from sim.files import is_hidden, named_damage, read_text_file, refuse_declared, refuse_pointer_file
 
 MIN_FRAMES: Final = 40
 """Fewest frames of a clip (``min_motion_len``)."""
@@ -164,9 +164,12 @@ def read_features(path: Path) -> NDArray[np.float32]:
         ValueError: the file is damaged, of another shape, or holds values that are not finite.
     """
     refuse_pointer_file(path)
+    refuse_declared(path)
     try:
         features = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # numpy raises anything over a damaged header
         raise ValueError(f"{path} is no readable .npy array ({error}); copy it again, or unlist the motion") from None
     if features.ndim != 2 or features.shape[1] != NUM_FEATURES or features.dtype.kind not in "fiu":
         raise ValueError(
@@ -211,7 +214,9 @@ def read_statistics(mean: Path, std: Path) -> tuple[Tensor, Tensor]:
         if not path.is_file():
             raise FileNotFoundError(f"statistics {path} not found; copy the file that was published with the set")
         refuse_pointer_file(path)
-        array = np.load(path, allow_pickle=False)
+        refuse_declared(path)
+        with named_damage(path):
+            array = np.load(path, allow_pickle=False)
         if array.shape != (NUM_FEATURES,) or not np.isfinite(array).all() or (path == std and not (array > 0).all()):
             raise ValueError(
                 f"{path} has shape {array.shape}, expected {NUM_FEATURES} finite numbers"

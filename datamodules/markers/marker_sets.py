@@ -10,10 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-import yaml
-
 from sim.conventions import JOINT_NAMES
-from sim.files import read_text_file
+from sim.files import parse_yaml, read_text_file
 from sim.placements.raycast import BonePoint
 
 STAND_OFF_M: Final[float] = 0.01
@@ -106,10 +104,7 @@ def _builtin() -> str:
 
 
 def _load(text: str, origin: str) -> dict[str, dict[str, object]]:
-    try:
-        table = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{origin} is no YAML ({' '.join(str(error).split())})") from error
+    table = parse_yaml(text, origin)
     if not isinstance(table, dict) or not isinstance(table.get("sets"), dict):
         raise ValueError(f"{origin} has no table 'sets', expected marker sets by name; see marker_sets.yaml")
     return table

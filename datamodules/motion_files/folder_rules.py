@@ -16,10 +16,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
-import yaml
-
 from datamodules.motion_files.motion_file import ReadOptions
-from sim.files import read_text_file
+from sim.files import parse_yaml, read_text_file
 from sim.names import nearest_name
 
 RULES: Final[str] = "motions.yaml"
@@ -75,12 +73,7 @@ def read_folder_rules(root: str | Path) -> FolderRules:
     path = Path(root) / RULES
     if not path.is_file():
         return FolderRules()
-    try:
-        table = yaml.safe_load(read_text_file(path))
-    except yaml.YAMLError as error:
-        raise ValueError(
-            f"{path} is no YAML ({' '.join(str(error).split())}), expected files and paraphrases"
-        ) from error
+    table = parse_yaml(read_text_file(path), path)
     if not isinstance(table, dict) or set(table) - {"files", "paraphrases"}:
         raise ValueError(f"{path} holds {table!r:.80}, expected tables 'files' and 'paraphrases' only")
     entries, sentences = table.get("files") or [], table.get("paraphrases") or {}

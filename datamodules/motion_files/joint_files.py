@@ -17,7 +17,7 @@ from torch import Tensor
 
 from datamodules.formats.arrays import list_names, read_number
 from sim.conventions import FEATURE_FPS, JOINT_INDEX, NUM_JOINTS
-from sim.files import is_hidden, read_text_file, refuse_pointer_file
+from sim.files import is_hidden, read_text_file, refuse_declared, refuse_pointer_file
 from sim.trajectory import sample_position, uniform_times
 
 logger = logging.getLogger(__name__)
@@ -91,6 +91,7 @@ def read_rate(path: Path, fps: float) -> float:
     """
     if path.suffix != ".npz" or "fps" not in list_names(path):
         return fps
+    refuse_declared(path)
     with np.load(path, allow_pickle=False) as data:
         try:
             stated = read_number(path, {"fps": data["fps"]}, "fps", "frames per second [Hz]")
@@ -120,12 +121,15 @@ def read_joints(path: Path, *, fps: float, up: UpAxis, texts: Sequence[str] = ()
             an upright body along another axis.
     """
     refuse_pointer_file(path)
+    refuse_declared(path)
     try:
         loaded = np.load(path, allow_pickle=False)
         values = loaded["joints"] if path.suffix == ".npz" else loaded
     except KeyError:
         raise ValueError(f"{path} has no array 'joints', expected (T, {NUM_JOINTS}, 3) there; rename yours") from None
-    except (ValueError, EOFError, OSError) as error:
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # numpy and zipfile raise anything over a damaged file
         raise ValueError(f"{path} is no readable array ({error}); write it again with numpy.save") from None
     if values.ndim != 3 or values.shape[1:] != (NUM_JOINTS, 3) or values.dtype.kind not in "fiu":
         raise ValueError(

@@ -6,11 +6,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-import yaml
-
 from datamodules.retargeting.retarget import SkeletonMap
 from sim.conventions import JOINT_NAMES
-from sim.files import read_text_file
+from sim.files import parse_yaml, read_text_file
 from sim.names import suggest
 
 _KEYS: Final[frozenset[str]] = frozenset({"joints", "forearm_twist", "aligned_feet"})
@@ -31,10 +29,7 @@ def read_skeleton_map(path: str | Path, names: Collection[str]) -> SkeletonMap:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"skeleton map {path} not found; datamodules/assets/skeleton_map.yaml shows one")
-    try:
-        table = yaml.safe_load(read_text_file(path))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML ({' '.join(str(error).split())})") from error
+    table = parse_yaml(read_text_file(path), path)
     if not isinstance(table, dict) or not isinstance(table.get("joints"), dict) or set(table) - _KEYS:
         raise ValueError(f"{path} is no skeleton map, expected {', '.join(sorted(_KEYS))} with a table 'joints'")
     joints = table["joints"]

@@ -1,1 +1,1 @@
-"""Callbacks of the Trainer: figures, written motions, a guard against resuming another run."""
+"""Callbacks of the Trainer: figures, written motions, checkpoints as files, resuming, signals, health."""

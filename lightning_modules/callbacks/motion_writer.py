@@ -16,7 +16,7 @@ from datamodules.batches import PromptBatch
 from lightning_modules.sampling.normalised import GeneratedMotions
 from lightning_modules.training.feature_statistics import find_std
 from sim.features import DECODERS, Decoder, features_to_motion
-from sim.files import whole_file
+from sim.files import clear_left_overs, require_space, whole_file
 from sim.names import check_name
 
 
@@ -57,6 +57,7 @@ class MotionWriter(BasePredictionWriter):
         )
         self._entries = []
         self.folder.mkdir(parents=True, exist_ok=True)
+        clear_left_overs(self.folder)
 
     def write_on_batch_end(
         self,
@@ -72,10 +73,12 @@ class MotionWriter(BasePredictionWriter):
         features, lengths = prediction.features.cpu(), prediction.lengths.tolist()
         std = find_std(pl_module)
         std = None if std is None else std.cpu()
+        written = 0
         for row, (index, length) in enumerate(zip(prediction.index.tolist(), lengths, strict=True)):
             name = f"{index:06d}_{re.sub(r'[^A-Za-z0-9]+', '_', batch.activities[row])}.npz"
             motion = features_to_motion(features[row, :length], text=batch.texts[row], decoder=self.decoder, std=std)
             motion.save(self.folder / name)
+            written += (self.folder / name).stat().st_size
             self._entries.append(
                 {
                     "index": index,
@@ -86,6 +89,8 @@ class MotionWriter(BasePredictionWriter):
                     "num_frames": length,
                 }
             )
+        if batch_idx == 0 and isinstance(count := trainer.num_predict_batches[dataloader_idx], int):
+            require_space(self.folder, written * (count - 1), f"{count} batches of motions")
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the manifest of this process and say where the motions are."""

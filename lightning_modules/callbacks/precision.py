@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Final, Literal
 
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
+from lightning_modules.callbacks.checkpoint_file import WholeCheckpointIO
 from lightning_modules.training.precision import (
     MIXED,
     SINGLE,
@@ -79,6 +81,8 @@ class ChoosePrecision(Callback):
 class AutoTrainer(Trainer):
     """Lightning's Trainer, which also takes ``precision: auto`` (:class:`ChoosePrecision`).
 
+    Its checkpoints are written whole or not at all (:class:`WholeCheckpointIO`).
+
     Args:
         precision: one of Lightning's, taken as it is, or ``auto``.
         callbacks: as Lightning's.
@@ -97,3 +101,5 @@ class AutoTrainer(Trainer):
             super().__init__(precision=None, callbacks=[*given, ChoosePrecision()], **kwargs)  # type: ignore[arg-type]
         else:
             super().__init__(precision=precision, callbacks=callbacks, **kwargs)  # type: ignore[arg-type]
+        if type(self.strategy.checkpoint_io) is TorchCheckpointIO:
+            self.strategy.checkpoint_io = WholeCheckpointIO()

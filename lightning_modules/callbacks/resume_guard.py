@@ -87,13 +87,21 @@ class ResumeGuard(Callback):
         if moved:
             rank_zero_warn(f"data differ from the run that is resumed: {'; '.join(moved)}")
 
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, object]) -> None:
+        """Have what was logged on the disk before the checkpoint: a run that is killed next resumes after it."""
+        for logger in trainer.loggers:
+            logger.save()
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count the steps of the log on from where the run stopped.
 
         A checkpoint that is written where an epoch and ``max_steps`` end together counts one batch more than stepped.
+        Of one that is written within an epoch Lightning takes the count for one too low and adds it, next after this.
         """
         if pl_module.automatic_optimization and len(trainer.optimizers) == 1 and trainer.global_step > 0:
-            trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+            loop = trainer.fit_loop.epoch_loop
+            adds = loop.restarting and not loop._should_accumulate() and not loop.restarted_on_last
+            loop._batches_that_stepped = trainer.global_step - int(adds)
 
 
 def _spread(values: Mapping[str, object], groups: Collection[str]) -> dict[str, object]:

@@ -17,6 +17,7 @@ import torch
 
 from sim.body.skinning import BodyModel
 from sim.conventions import NUM_JOINTS, PARENTS
+from sim.files import refuse_declared
 
 Array = npt.NDArray[np.generic]
 
@@ -186,6 +187,7 @@ def _fold_weights(weights: torch.Tensor, parents: list[int]) -> torch.Tensor:
 
 
 def _read_npz(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
+    refuse_declared(path)
     try:
         with np.load(path, allow_pickle=False) as data:
             return {name: data[name] for name in names if name in data.files}

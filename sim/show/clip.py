@@ -13,6 +13,7 @@ from torch import Tensor
 from sim.body import Body
 from sim.conventions import FEATURE_FPS, NUM_FEATURES, NUM_JOINTS, Decoder
 from sim.features import features_to_motion
+from sim.files import named_damage, refuse_declared
 from sim.motion import Motion
 from sim.pose_fit import fit_pose
 from sim.show.options import KINDS
@@ -79,10 +80,9 @@ def _read_motion(path: Path) -> Motion:
 
 
 def _read_array(path: Path, fps: float | None, decoder: Decoder) -> Motion:
-    try:
+    refuse_declared(path)
+    with named_damage(path, f"expected {KINDS}; write it with numpy.save"):
         array = np.load(path, allow_pickle=False)
-    except (EOFError, OSError, ValueError):
-        raise ValueError(f"{path} is no .npy array of numbers, expected {KINDS}; write it with numpy.save") from None
     if array.dtype.kind not in "fiu":
         raise ValueError(f"{path} holds {array.dtype}, expected numbers: {KINDS}")
     values = torch.from_numpy(array.astype(np.float32 if array.dtype.itemsize <= 4 else np.float64))
@@ -90,11 +90,13 @@ def _read_array(path: Path, fps: float | None, decoder: Decoder) -> Motion:
         lengths = _measure_lengths(values, path)
         longest = values[..., : int(lengths.max()), :]
         rate = FEATURE_FPS if fps is None else fps
-        return features_to_motion(longest, fps=rate, decoder=decoder, lengths=lengths)
+        with named_damage(path):
+            return features_to_motion(longest, fps=rate, decoder=decoder, lengths=lengths)
     if values.ndim >= 3 and values.shape[-2:] == (NUM_JOINTS, 3):
         if fps is None:
             raise ValueError(f"{path} holds joints {tuple(values.shape)} but no frame rate; give it with --fps 20")
-        return fit_pose(values, fps=fps)
+        with named_damage(path):
+            return fit_pose(values, fps=fps)
     raise ValueError(f"{path} holds an array {tuple(values.shape)}, expected {KINDS}")
 
 

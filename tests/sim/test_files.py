@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.files import whole_file
+from sim.files import clear_left_overs, whole_file
 
 
 def names_in(folder: Path) -> list[str]:
@@ -63,7 +63,7 @@ def test_what_was_there_stays_when_the_writer_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "table.txt"
     write(path, "before")
     writer = (
-        "import os, signal, sys; from pathlib import Path; from sim.files import whole_file\n"
+        "import os, signal, sys; from pathlib import Path; from sim.files import clear_left_overs, whole_file\n"
         "with whole_file(Path(sys.argv[1])) as part:\n"
         "    part.write_text('after'); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -122,3 +122,13 @@ def test_trouble_with_another_file_is_told_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as refused:
         write(tmp_path / "a.txt", "", then=trouble)
     assert refused.value is trouble
+
+
+def test_old_left_overs_of_killed_writers_go_and_fresh_ones_stay(tmp_path: Path) -> None:
+    names = (".old.npz.1-0.part", ".fresh.npz.1-0.part", "kept.npz")
+    for name in names:
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    os.utime(tmp_path / names[0], (0, 0))
+    os.utime(tmp_path / names[2], (0, 0))
+    clear_left_overs(tmp_path)
+    assert names_in(tmp_path) == sorted(names[1:])

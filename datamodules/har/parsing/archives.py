@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -10,6 +12,25 @@ from pathlib import Path, PurePosixPath
 
 MAX_ENTRY_BYTES = 4 * 2**30
 """An entry that claims to be larger is refused [bytes]."""
+
+MOST_PACKED = 200
+"""Bytes that one byte of an archive may unpack to, archives inside it included; published sets come to about ten."""
+_SMALL = 1 << 28
+
+
+class _Budget:
+    """What may still be unpacked of an archive [bytes]."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def take(self, entry: zipfile.ZipInfo, where: str) -> None:
+        self._left -= entry.file_size
+        if self._left < 0:
+            raise ValueError(
+                f"{where} unpacks to more than {MOST_PACKED} times its size (at {entry.filename}), expected a data "
+                "set's archive; download it from the set's own page"
+            )
 
 
 def read_zip(path: Path, *, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
@@ -29,15 +50,20 @@ def read_zip(path: Path, *, suffixes: tuple[str, ...]) -> Iterator[tuple[str, by
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            yield from _entries(archive, str(path), suffixes, depth=0)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            yield from _entries(archive, str(path), suffixes, _Budget(max(_SMALL, MOST_PACKED * path.stat().st_size)))
+    except FileNotFoundError:
+        raise
+    except (
+        *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError),
+        *(lzma.LZMAError, struct.error, LookupError, OverflowError),
+    ) as error:
         raise ValueError(
             f"{path} is no whole zip archive ({error}), expected one that opens; download it anew"
         ) from None
 
 
 def _entries(
-    archive: zipfile.ZipFile, where: str, suffixes: tuple[str, ...], depth: int
+    archive: zipfile.ZipFile, where: str, suffixes: tuple[str, ...], budget: _Budget, depth: int = 0
 ) -> Iterator[tuple[str, bytes]]:
     for entry in archive.infolist():
         parts = check_entry_name(entry.filename, where).parts
@@ -51,12 +77,14 @@ def _entries(
         lower = entry.filename.lower()
         if lower.endswith(".zip") and depth < 3:
             inner_name = f"{where}!{entry.filename}"
+            budget.take(entry, where)
             with zipfile.ZipFile(io.BytesIO(archive.read(entry))) as inner:
                 yield from (
                     (f"{entry.filename}!{name}", data)
-                    for name, data in _entries(inner, inner_name, suffixes, depth + 1)
+                    for name, data in _entries(inner, inner_name, suffixes, budget, depth + 1)
                 )
         elif lower.endswith(suffixes):
+            budget.take(entry, where)
             yield entry.filename, archive.read(entry)
 
 

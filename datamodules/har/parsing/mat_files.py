@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat, whosmat
-from scipy.sparse import issparse
+from scipy.sparse import csc_array, issparse
 
 _NUMBERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)) | frozenset(
     ("double", "single", "logical", "sparse")
 )
 _OBJECTS = frozenset(("object", "opaque", "function", "unknown"))
+_MOST_SPARSE = 1 << 28
 
 
 def read_mat(path: Path, variables: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
@@ -47,15 +49,22 @@ def read_mat(path: Path, variables: Sequence[str]) -> Mapping[str, NDArray[np.fl
     wanted = [name for name, kind in listed if name in variables and kind in _NUMBERS]
     try:
         content = loadmat(path, variable_names=wanted)
-        arrays = {
-            name: np.asarray(content[name].toarray() if issparse(content[name]) else content[name]) for name in wanted
-        }
+        arrays = {name: _fill(content[name]) for name in wanted}
     except Exception as error:
         raise ValueError(f"{path} is no whole MATLAB file ({_one_line(error)}); download it anew") from None
     for name, array in arrays.items():
         if np.iscomplexobj(array):
             raise ValueError(f"{name} in {path} holds complex numbers, expected real ones; download it anew")
     return {name: array.astype(np.float64) for name, array in arrays.items()}
+
+
+def _fill(value: NDArray[np.generic] | csc_array) -> NDArray[np.generic]:
+    """Return an array, a sparse one filled with zeros unless they are out of all proportion."""
+    if isinstance(value, np.ndarray) or not issparse(value):
+        return np.asarray(value)
+    if math.prod(value.shape) > _MOST_SPARSE:
+        raise ValueError(f"a sparse array of shape {value.shape}, expected at most {_MOST_SPARSE} numbers")
+    return np.asarray(value.toarray())
 
 
 def _one_line(error: Exception) -> str:

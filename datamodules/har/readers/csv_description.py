@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from datamodules.har.activities import find_activity, normalise
 from datamodules.har.parsing.named_table import ISO
 from datamodules.har.parsing.yaml_checks import YamlChecks
 from datamodules.har.readers.csv_facts import FROM_PATH, GROUPS, WHITESPACE, FolderDescription
 from datamodules.har.readers.csv_spans import SpanColumns
-from sim.files import read_text_file
+from sim.files import parse_yaml, read_text_file
 from sim.placements.presets import find_preset
 
 _KEYS = (
@@ -39,10 +38,7 @@ def read_description(root: Path | None) -> FolderDescription:
     path = root / DEFAULT_NAME if root is not None and root.is_dir() else root
     if path is None or not path.is_file():
         raise FileNotFoundError(f"no description {path}; give a YAML, or a folder with {DEFAULT_NAME} in it, as root")
-    try:
-        content = yaml.safe_load(read_text_file(path))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML ({' '.join(str(error).split())})") from None
+    content = parse_yaml(read_text_file(path), path)
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, expected keys such as files: and sensors:")
     return describe(path, {str(key): value for key, value in content.items()})

@@ -28,6 +28,7 @@ from datamodules.har.recordings.recording import Recording
 from datamodules.har.recordings.sources import files_below
 from datamodules.har.recordings.stamps import ClockRule
 from sim.files import list_files, refuse_pointer_file
+from sim.recording_files import refuse_long_table
 
 
 def list_sources(root: Path | None) -> list[Path]:
@@ -239,6 +240,7 @@ def _open(path: Path, about: FolderDescription) -> NamedTable:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         refuse_pointer_file(path)
+        refuse_long_table(path)
         try:
             frame = pd.read_parquet(path)
         except Exception as error:  # pyarrow's errors share no base class but Exception

@@ -164,5 +164,5 @@ def test_labels_go_on_beyond_255(tmp_path: Path) -> None:
     names, notes = c3d._name_points(["A", "B", "", "s:C"], 5)
     assert names == ["A", "B", "", "s:C", ""]
     assert notes == ("2 of 5 points have no label; left out",)
-    point = {"LABELS": {"value": ["A"] * 255}, "LABELS2": {"value": ["B"]}, "LABELS3": {"value": ["C"]}}
+    point = {"LABELS": ["A"] * 255, "LABELS2": ["B"], "LABELS3": ["C"]}
     assert c3d._all_labels(point)[-3:] == ["A", "B", "C"]
