@@ -7,9 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn, TypeVar, overload
-
-_Namespace = TypeVar("_Namespace")
+from typing import NoReturn
 
 
 class OneLineArgumentParser(argparse.ArgumentParser):
@@ -18,13 +16,9 @@ class OneLineArgumentParser(argparse.ArgumentParser):
     ``key=value`` may stand anywhere where a command takes ``overrides``: argparse alone would have them in one row.
     """
 
-    @overload
-    def parse_args(self, args: Sequence[str] | None = None, namespace: None = None) -> argparse.Namespace: ...
-    @overload
-    def parse_args(self, args: Sequence[str] | None, namespace: _Namespace) -> _Namespace: ...
-    @overload
-    def parse_args(self, *, namespace: _Namespace) -> _Namespace: ...
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+    def parse_args(  # type: ignore[override]  # of three overloads that differ in the namespace's type alone
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
         """Parse, and take what is left over as overrides where it can be."""
         found, left = self.parse_known_args(args, namespace)
         overrides = getattr(found, "overrides", None)
