@@ -200,7 +200,7 @@ def test_a_parquet_of_endless_rows_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     table = pa.table(dict.fromkeys("abc", pa.array(np.zeros(10**7))))
     parquet.write_table(table, path, compression="zstd", row_group_size=10**7, data_page_size=1 << 30)
-    assert path.stat().st_size < 60_000
+    assert path.stat().st_size < 150_000
     with pytest.raises(ValueError, match=r"a\.parquet declares 10000000 rows"):
         ImuRecording.load(path)
 

@@ -135,7 +135,8 @@ def test_logged_steps_go_on_without_a_gap(tmp_path: Path, first: int) -> None:
 def logged_steps(folder: Path) -> list[int]:
     events = EventAccumulator(str(folder / "run"), size_guidance={"scalars": 0})
     events.Reload()
-    return [one.step for one in events.Scalars("train/loss")]
+    # Files of one second are read in the order of their counters' digits.
+    return sorted(one.step for one in events.Scalars("train/loss"))
 
 
 def weights_of(path: Path) -> dict[str, torch.Tensor]:
