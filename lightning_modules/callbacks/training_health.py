@@ -80,9 +80,9 @@ class TrainingHealth(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse to start where there is no room for checkpoints."""
+        folder = Path(trainer.log_dir or trainer.default_root_dir)  # the ranks agree on it, so all of them ask
         if trainer.is_global_zero and trainer.checkpoint_callbacks and not getattr(trainer, "fast_dev_run", False):
             size = sum(value.numel() * value.element_size() for value in pl_module.parameters())
-            folder = Path(trainer.log_dir or trainer.default_root_dir)
             require_space(folder, _CHECKPOINTS * _COPIES * size, "checkpoints")
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -245,7 +245,7 @@ def test_what_does_not_fit_is_refused_in_a_line(trained, tmp_path):
         make_latent(init_from=vae)
     with pytest.raises(ValueError, match="is no checkpoint of MotionVAE"):
         make_vae(init_from=latent)
-    with pytest.raises(ValueError, match="expected the parameters of an MDM"):
+    with pytest.raises(ValueError, match="is no Lightning checkpoint of MotionDiffusion, but of a MotionVAE"):
         MotionDiffusion(width=16, num_layers=1, num_heads=2, feedforward=16, text_dim=8, init_from=vae)
     with pytest.raises(FileNotFoundError, match=r"nothing.ckpt of MotionVAE not found"):
         make_latent(vae_from=str(tmp_path / "nothing.ckpt"))

@@ -54,7 +54,7 @@ def test_a_module_without_a_set_helps_one_that_has_a_set() -> None:
         for node in ast.walk(tree_of(name))
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith(readers.__name__)
     }
-    assert set(MODULES) - set(SETS) <= used
+    assert set(MODULES) - set(SETS) <= used | {"plain_table"}  # of files that are no set: `imuforge classify`
 
 
 @pytest.mark.parametrize("name", sorted(SETS))

@@ -194,6 +194,7 @@ class Slow(Task):
 """
 
 SCRIPT = """
+import signal
 import sys
 from pathlib import Path
 from rich.console import Console
@@ -203,6 +204,7 @@ from experiments.pipeline.tasks import Cache
 from slow_tasks import Slow
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background inherits deaf ears
     tasks = [Slow(number) for number in range(4)]
     runner = Runner(Cache(Path(sys.argv[1])), processes=int(sys.argv[2]), console=Console(quiet=True))
     with one_line_errors():
