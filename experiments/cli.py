@@ -95,18 +95,13 @@ def _add_synth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cutoff-hz", type=float, help="smooth a jittery motion file above this frequency")
     parser.add_argument("--motion-out", type=Path, help="also write the motion, for imuforge show: .npz")
     parser.add_argument("--seed", type=int, default=0, help="seed of the motion and of the sensor errors")
-    parser.add_argument(
-        "--seconds", type=float, default=4.0, help="length of a generated motion, 1 to 60 s (default 4)"
-    )
-    parser.add_argument(
-        "--prior", default="prior", help="packaged weights, a file, a folder or hf:owner/name (default: prior)"
-    )
+    parser.add_argument("--seconds", type=float, help="length of a generated motion, 1 to 60 s (default 4)")
+    parser.add_argument("--prior", help="packaged weights, a file, a folder or hf:owner/name (default: prior)")
     parser.add_argument("--guidance", type=float, help="classifier-free guidance (default: the weights' own)")
-    parser.add_argument("--sampler", default="dpm++", choices=sampler_names())
-    parser.add_argument("--steps", type=int, default=20, help="network calls of the sampler (default 20)")
+    parser.add_argument("--sampler", choices=sampler_names(), help="default: dpm++")
+    parser.add_argument("--steps", type=int, help="network calls of the sampler (default 20)")
     parser.add_argument(
         "--decoder",
-        default="consistent",
         choices=decoder_names(),
         help="joints of a generated motion: by positions and steps (consistent, default) or by positions alone",
     )
@@ -119,6 +114,7 @@ def _synth(arguments: argparse.Namespace) -> None:
     from experiments.commands.synth import synthesise
     from lightning_modules.sampling.normalised import SamplingOptions
 
+    _settle_generation(arguments)
     recording = synthesise(
         prompt=arguments.prompt,
         motion_path=arguments.motion,
@@ -140,6 +136,28 @@ def _synth(arguments: argparse.Namespace) -> None:
         add_to_manifest(arguments.out, label=arguments.label, subject=arguments.subject)
     count = recording.accel.shape[-3]
     print_line(f"{arguments.out}: {count} samples at {recording.rate_hz:g} Hz of {', '.join(recording.names)}")
+
+
+_GENERATION = {
+    "seconds": 4.0,
+    "prior": "prior",
+    "guidance": None,
+    "sampler": "dpm++",
+    "steps": 20,
+    "decoder": "consistent",
+}
+"""Options of a generated motion and what each is where it is not given."""
+
+
+def _settle_generation(arguments: argparse.Namespace) -> None:
+    """Put defaults in place; with a motion file these options would do nothing, and are refused."""
+    for name, usual in _GENERATION.items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, usual)
+        elif arguments.motion is not None:
+            raise ValueError(f"--{name} is of generated motions, and --motion gives a file; leave it out")
+    if arguments.label is not None and not arguments.label.strip():
+        raise ValueError(f"label is {arguments.label!r}, expected a name")
 
 
 def _show(arguments: argparse.Namespace) -> None:

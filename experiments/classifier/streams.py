@@ -69,6 +69,9 @@ def read_pieces(path: Path, spec: ClassifierSpec, options: SourceOptions) -> lis
         ValueError: it lacks a channel, or several sensors could be meant; says what is there.
     """
     groups, sites = groups_and_sites(spec.channels)
+    placement = None if options.placement is None else find_preset(options.placement)
+    if placement is not None and sites is not None and placement not in sites:
+        raise ValueError(f"placement {placement} is asked for, but the classifier takes {list(sites)}; leave it out")
     if not path.exists():
         raise FileNotFoundError(f"{path} not found; check the path")
     if path.is_dir() or path.suffix.lower() in (".yaml", ".yml"):
@@ -79,7 +82,8 @@ def read_pieces(path: Path, spec: ClassifierSpec, options: SourceOptions) -> lis
         return list(_described(path, options.description, groups, sites, options, whole=False))
     if is_recording(path):
         return list(_simulated(path, groups, sites, options))
-    recordings = read_plain_table(path, groups, sites, options.facts, Reading(max_gap_s=options.max_gap_s))
+    reading = Reading(max_gap_s=options.max_gap_s)
+    recordings = read_plain_table(path, groups, sites, options.facts, reading, placement=placement)
     return [Piece(str(path), each.begin_s, stream_of_recording(each, groups, sites)) for each in recordings]
 
 

@@ -10,27 +10,30 @@ from torch import Tensor
 
 from datamodules.motion_files import known_suffixes
 from datamodules.motion_files.motion_file import ReadOptions, suffix_of
+from experiments.classifier.model import load_classifier
 from experiments.commands.synth import load_motion
 from experiments.dataset.describe import describe_dataset, is_dataset
 from experiments.har_eval.report.text import state_findings
 from experiments.har_eval.results import RESULTS, read_results
 from lightning_modules.checkpoints import load_card, read_stored
+from lightning_modules.weights import find_weights
+from lightning_modules.weights.classifier import is_classifier
 from lightning_modules.weights.latent import LatentWeights
 from sim.body import Body
 from sim.motion import Motion
 from sim.recording import ImuRecording
 
 KINDS = (
-    "a motion (.npz, .bvh, ...), a recording (.parquet, .csv), weights (.safetensors, .ckpt, .pt) or the folder of "
-    "a data set or a run"
+    "a motion (.npz, .bvh, ...), a recording (.parquet, .csv), weights (packaged by name, .safetensors, .ckpt, .pt), a "
+    "classifier (.ckpt, .onnx) or the folder of a data set or of a run of har_eval"
 )
 
 
 def inspect_path(path: Path, options: ReadOptions | None = None) -> list[str]:
-    """Describe a motion, a recording, a data set, weights, or a run of har_eval.
+    """Describe a motion, a recording, a data set, weights, a classifier, or a run of har_eval.
 
     Args:
-        path: file or folder.
+        path: file or folder, or the name of packaged weights.
         options: what a motion file does not say of itself.
 
     Raises:
@@ -38,17 +41,26 @@ def inspect_path(path: Path, options: ReadOptions | None = None) -> list[str]:
         ValueError: it is nothing that this program writes or reads.
     """
     if not path.exists():
-        raise FileNotFoundError(f"{path} not found, expected {KINDS}")
+        try:
+            return _describe_weights(find_weights(path))
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{path} not found, expected {KINDS}") from None
     if is_dataset(path):
         return describe_dataset(path)
+    if path.is_dir() and not (path / RESULTS).is_file():
+        raise ValueError(f"{path} is a folder, expected {KINDS}; of a training run give its checkpoint")
     if path.is_dir() or path.name == RESULTS:
         return _describe_run(path)
     if path.suffix != ".csv" and suffix_of(path) in known_suffixes():
         return _describe_motion(path, load_motion(path, options))
     if options is not None and options != ReadOptions():
         raise ValueError(f"{path} is no motion file, and options of one are given; leave them out")
+    if path.suffix == ".parquet" and any(map(is_dataset, path.parents[:2])):
+        raise ValueError(f"{path} is a table of a data set; give its folder, or read it with pandas.read_parquet")
     if path.suffix in (".parquet", ".csv"):
         return _describe_recording(path, ImuRecording.load(path))
+    if path.suffix == ".onnx" or (path.suffix == ".ckpt" and is_classifier(path)):
+        return _describe_classifier(path)
     if path.suffix in (".safetensors", ".ckpt", ".pt"):
         return _describe_weights(path)
     raise ValueError(f"{path} ends in {path.suffix!r}, expected {KINDS}")
@@ -130,6 +142,14 @@ def _describe_weights(path: Path) -> list[str]:
     if path.suffix == ".safetensors":
         lines.append(f"card: {json.dumps(load_card(path))}")
     return lines
+
+
+def _describe_classifier(path: Path) -> list[str]:
+    spec = load_classifier(path).spec
+    return [
+        f"{path}: classifier of {', '.join(spec.classes)}",
+        f"takes {spec.window_s:g} s at {spec.rate_hz:g} Hz of {', '.join(spec.channels)} (SI)",
+    ]
 
 
 def _describe_run(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from datamodules.motion_files.motion_file import ReadOptions
 from datamodules.motion_files.plausibility import warn_of
 from lightning_modules.checkpoints import load_prior
 from lightning_modules.sampling.normalised import SamplingOptions
+from lightning_modules.text.doubts import doubts_about_activities, doubts_about_words
 from sim.body import Body
 from sim.conventions import FEATURE_FPS
 from sim.features import Decoder, features_to_motion
@@ -22,6 +24,8 @@ from sim.motion import Motion
 from sim.placements import Placement
 from sim.recording import ImuRecording
 from sim.sensor_errors import SensorErrors
+
+_LOGGER = logging.getLogger(__name__)
 
 DEFAULT_PRIOR = "prior"
 
@@ -134,6 +138,8 @@ def _generate(
         raise ValueError('the prompt is blank, expected words; give --prompt "a person walks"')
     check_seconds(seconds)
     model = load_prior(prior)
+    for doubt in (*doubts_about_words([prompt], model.texts), *doubts_about_activities([prompt], model.texts)):
+        _LOGGER.warning("%s", doubt)
     frames = round(seconds * FEATURE_FPS) + 1
     features = model.generate([prompt], num_frames=frames, seeds=[seed], **asdict(sampling))
     return features_to_motion(features[0], text=prompt, decoder=decoder, std=model.statistics.std)

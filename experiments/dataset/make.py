@@ -45,7 +45,7 @@ class RecordingFacts(TypedDict):
 
 
 class PartReport(TypedDict):
-    """What is in a part; ``chunks`` say what became of the motions that it needed."""
+    """What is in a part; ``chunks`` say what became of its motions, ``files`` are hashes of its tables."""
 
     number: int
     stem: str
@@ -57,6 +57,7 @@ class PartReport(TypedDict):
     chunks: dict[str, ChunkReport]
     figures: dict[str, list[list[list[float]]]]
     commit: NotRequired[str]
+    files: NotRequired[dict[str, str]]
 
 
 @dataclass(frozen=True)

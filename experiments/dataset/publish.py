@@ -115,8 +115,15 @@ def _short(value: object) -> str:
 
 
 def is_published(out: Path, part: Part) -> bool:
-    """Whether all of a part stands in the folder; its report is written last."""
-    return (out / PARTS / f"{part.stem}.json").is_file()
+    """Whether all of a part stands in the folder as it was written; its report is written last."""
+    path = out / PARTS / f"{part.stem}.json"
+    try:
+        files = cast(PartReport, read_json(path)).get("files")
+    except (FileNotFoundError, ValueError):
+        return False
+    return files is not None and all(
+        (out / name).is_file() and file_hash(out / name) == content for name, content in files.items()
+    )
 
 
 def publish_part(out: Path, part: Part, folder: Path, commit: str) -> None:
@@ -128,11 +135,14 @@ def publish_part(out: Path, part: Part, folder: Path, commit: str) -> None:
         folder: where :class:`experiments.dataset.make.MakePart` wrote it.
         commit: what it was made by.
     """
+    files: dict[str, Json] = {}
     for name, where in ((RECORDINGS, "recordings"), (WINDOWS, WINDOWS_FOLDER), (MOTIONS, "motions")):
         if (folder / name).is_file():
-            _copy(folder / name, out / where / f"{part.stem}{Path(name).suffix}")
+            target = out / where / f"{part.stem}{Path(name).suffix}"
+            _copy(folder / name, target)
+            files[target.relative_to(out).as_posix()] = file_hash(target)
     report = cast("dict[str, Json]", read_json(folder / REPORT))
-    write_json(report | {"commit": commit}, out / PARTS / f"{part.stem}.json")
+    write_json(report | {"commit": commit, "files": files}, out / PARTS / f"{part.stem}.json")
 
 
 def _copy(source: Path, target: Path) -> None:

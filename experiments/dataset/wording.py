@@ -9,8 +9,8 @@ from datamodules.clips.captions import paraphrase
 from datamodules.clips.clip import includes
 from experiments.dataset.config import NO_CHECK, ActivityConfig, DatasetConfig
 from experiments.dataset.judge import RULES, Rule
+from lightning_modules.text.doubts import doubts_about_activities, doubts_about_words
 from lightning_modules.text.lookup import TextLookup
-from lightning_modules.text.vocabulary import load_vocabulary, unknown_words
 from sim.names import suggest
 
 
@@ -86,20 +86,11 @@ def _doubts_about_words(
     label: str, activity: ActivityConfig, sayings: Sequence[Saying], texts: TextLookup
 ) -> Iterator[str]:
     known = texts.activities
-    vocabulary = load_vocabulary(texts.encoder_name)
     alone = list(dict.fromkeys(saying.text for saying in sayings if saying.told is None))
     if alone and known and label not in known:
         yield (
             f"{label}: the weights know no activity of that name, so that its sentences alone decide"
             f"{suggest(label, known)}; another name for it can be given under tell:"
         )
-    for text in dict.fromkeys(activity.prompts):
-        strange = unknown_words(text, vocabulary) if vocabulary else []
-        if strange is None:
-            yield f"{label}: not one word of the prompt {text!r} is known to the text encoder; write English"
-        elif strange:
-            yield f"{label}: the prompt {text!r} has words that the text encoder does not know: {', '.join(strange)}"
-    if alone and known:
-        for text, spoken in zip(alone, texts.find_activities(alone), strict=True):
-            if spoken is None:
-                yield f"{label}: the prompt {text!r} speaks of no activity that the weights were trained on"
+    for doubt in (*doubts_about_words(activity.prompts, texts), *doubts_about_activities(alone, texts)):
+        yield f"{label}: {doubt}"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
-from omegaconf import DictConfig, OmegaConf
+import yaml
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from lightning_modules.packaged_configs import find_config
+from sim.files import read_text_file
 from sim.names import nearest_name
 
 Schema = TypeVar("Schema")
@@ -41,7 +44,8 @@ def read_typed(
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a key is unknown (named with the nearest valid one), or a value is of a wrong type.
+        ValueError: a key is unknown (named with the nearest valid one), a value is of a wrong type, or a file or an
+            override is no YAML.
     """
     paths = [path] if isinstance(path, Path) else list(path)
     path = find_config(paths[-1])
@@ -50,7 +54,7 @@ def read_typed(
             raise ValueError(f"override {override!r} is not of the form key=value, such as seeds=[0,1]")
     try:
         # The files for themselves first: an override of one figure is to meet the mapping that a short form stands for.
-        written = OmegaConf.merge(read_layers(paths, spell_out=spell_out), OmegaConf.from_dotlist(list(overrides)))
+        written = OmegaConf.merge(read_layers(paths, spell_out=spell_out), _read_overrides(overrides))
         merged = OmegaConf.merge(OmegaConf.structured(schema), spell_out(_plain(written)))
         config = OmegaConf.to_object(merged)
     # "from None", here and below: what OmegaConf says would otherwise stand in for these lines.
@@ -76,11 +80,11 @@ def read_layers(paths: Sequence[Path], *, spell_out: Callable[[Values], Values] 
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a file holds no mapping, or files are based on one another in a circle.
+        ValueError: a file is no YAML or holds no mapping, or files are based on one another in a circle.
     """
     values: Values = {}
     for file in [layer for path in paths for layer in _find_layers(path, ())]:
-        content = {key: value for key, value in _plain(OmegaConf.load(file)).items() if key != BASED_ON}
+        content = {key: value for key, value in _plain(_load(file)).items() if key != BASED_ON}
         values = spell_out(_plain(OmegaConf.merge(values, content)))
     return values
 
@@ -91,7 +95,7 @@ def _find_layers(path: Path, above: tuple[Path, ...]) -> list[Path]:
     way = (*above, file.resolve())
     if file.resolve() in above:
         raise ValueError(f"{' <- '.join(each.name for each in way)}: based on one another in a circle; break it")
-    content = OmegaConf.load(file)
+    content = _load(file)
     if not isinstance(content, DictConfig):
         raise ValueError(f"{file} holds a list, expected keys and values")
     base = content.get(BASED_ON)
@@ -99,6 +103,27 @@ def _find_layers(path: Path, above: tuple[Path, ...]) -> list[Path]:
         return [file]
     beside = file.parent / str(base)
     return [*_find_layers(beside if beside.is_file() else Path(str(base)), way), file]
+
+
+def _load(file: Path) -> DictConfig | ListConfig:
+    if file.is_dir():
+        raise ValueError(f"{file} is a folder, expected a YAML file")
+    text = read_text_file(file)
+    try:
+        return OmegaConf.load(io.StringIO(text))
+    except (yaml.YAMLError, OSError, RecursionError) as error:  # OSError: a number alone, or nothing that is a mapping
+        raise ValueError(f"{file} is no YAML of keys and values ({' '.join(str(error).split())}); mend it") from None
+
+
+def _read_overrides(overrides: Sequence[str]) -> DictConfig:
+    config = OmegaConf.create()
+    for override in overrides:
+        try:
+            config.merge_with_dotlist([override])
+        except yaml.YAMLError as error:
+            told = getattr(error, "problem", None) or "it is no YAML"
+            raise ValueError(f"override {override!r} cannot be read ({told}), expected such as seeds=[0,1]") from None
+    return config
 
 
 def _plain(values: object) -> Values:

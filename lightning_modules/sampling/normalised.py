@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -42,7 +43,7 @@ class SamplingOptions:
         steps: network calls per motion; None takes all of the schedule.
 
     Raises:
-        ValueError: the sampler is unknown.
+        ValueError: the sampler is unknown, or the guidance is negative or no number.
     """
 
     guidance: float | None = None
@@ -51,6 +52,8 @@ class SamplingOptions:
 
     def __post_init__(self) -> None:
         check_sampler(self.sampler)
+        if self.guidance is not None and not 0.0 <= self.guidance < math.inf:
+            raise ValueError(f"guidance is {self.guidance}, expected 1 (none) or a few, never below 0")
 
     def scale(self, usual: float) -> float:
         """Return the guidance scale, the usual one where none is asked for."""

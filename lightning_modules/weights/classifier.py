@@ -84,6 +84,15 @@ class ClassifierWeights:
     spec: ClassifierSpec
 
 
+def is_classifier(path: Path) -> bool:
+    """Whether a checkpoint is of a HARClassifier.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    return class_of(load_plainly(path)) == "HARClassifier"
+
+
 def read_classifier(path: Path) -> ClassifierWeights:
     """Read a ``.ckpt`` of ``lightning fit`` with a HARClassifier and a data module of windows.
 

@@ -172,3 +172,47 @@ def test_files_of_other_programs_are_refused(tmp_path, capsys):
         assert exit_info.value.code == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "run" / REPORT).exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--seconds", "3"], "--seconds is of generated motions"),
+        (["--steps", "4"], "--steps is of generated motions"),
+        (["--label", "  "], "label is '  ', expected a name"),
+        (["--label", "a", "--subject", ""], "subject is '', expected a name"),
+    ],
+)
+def test_options_that_would_do_nothing_or_harm_are_refused(still, tmp_path, more, said, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["synth", "--motion", str(still), "--placement", "waist", "--out", str(tmp_path / "a.csv"), *more])
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "manifest.csv").exists()
+
+
+@pytest.mark.parametrize("guidance", ["-1", "nan", "inf"])
+def test_a_guidance_that_is_none_is_refused_before_anything_is_generated(prior, tmp_path, guidance, capsys):
+    arguments = ["--prompt", "a person walks", "--placement", "waist", "--prior", str(prior)]
+    with pytest.raises(SystemExit) as stopped:
+        main(["synth", *arguments, "--out", str(tmp_path / "a.csv"), f"--guidance={guidance}"])
+    assert stopped.value.code == 2
+    assert f"guidance is {float(guidance)}" in capsys.readouterr().err
+
+
+def test_a_prompt_that_no_word_of_is_known_is_told(prior, tmp_path, cache_dir, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--placement", "waist", "--prior", str(prior), "--steps", "2", "--seconds", "1", "--out", "a.csv"]
+    main(["synth", "--prompt", "xyzzy qwrtp", *arguments])
+    assert "not one word of the prompt 'xyzzy qwrtp' is known" in caplog.text
+    caplog.clear()
+    main(["synth", "--prompt", "a person walks", *arguments])
+    assert "prompt" not in caplog.text
+
+
+def test_packaged_weights_are_inspected_by_name_and_folders_of_nothing_are_named(tmp_path, capsys):
+    assert main(["inspect", "prior_mdm"]) == 0
+    assert "weights of 1," in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["inspect", str(tmp_path)])
+    assert "is a folder, expected a motion" in capsys.readouterr().err

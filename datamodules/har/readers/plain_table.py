@@ -40,6 +40,12 @@ _ANY_SITE: Final = next(iter(PRESETS))
 _REST_G: Final = (4.0, 25.0)
 """Median length of what an accelerometer with gravity reads on a person [m/s^2]; outside it the unit is another."""
 
+_SAME_RATE: Final = 0.05
+"""Share by which a rate that is given may differ from that of the stamps."""
+
+_SLOWEST_HZ, _QUICKEST_HZ = 1.0, 20_000.0
+"""Rates of samples that recordings of people have [Hz]; outside them stamps are of another unit."""
+
 _FASTEST: Final = 35.0
 """What gyroscopes of 2000 deg/s read at most [rad/s]; beyond it the unit is another."""
 
@@ -50,8 +56,8 @@ class TableFacts:
 
     Attributes:
         rate_hz: samples per second [Hz]; None where a column of time tells.
-        accel_unit: of the accelerometer; None takes m/s^2 and refuses what cannot be that.
-        gyro_unit: of the gyroscope; None takes rad/s and refuses what cannot be that.
+        accel_unit: of the accelerometer; None takes m/s^2. What cannot be of the unit is refused, unless m/s^2 is said.
+        gyro_unit: of the gyroscope; None takes rad/s. What cannot be of the unit is refused, unless rad/s is said.
         time_unit: of the column of time; None goes by its name, else s.
     """
 
@@ -62,7 +68,13 @@ class TableFacts:
 
 
 def read_plain_table(
-    path: Path, groups: Sequence[str], sites: Sequence[str] | None, facts: TableFacts, reading: Reading
+    path: Path,
+    groups: Sequence[str],
+    sites: Sequence[str] | None,
+    facts: TableFacts,
+    reading: Reading,
+    *,
+    placement: str | None = None,
 ) -> list[Recording]:
     """Read a table whose header names sensors and axes: ``accel_x``, ``ax``, ``left_wrist_gyro_z`` and the like.
 
@@ -74,6 +86,7 @@ def read_plain_table(
         sites: placements that its columns have to name; None where one sensor is wanted, wherever it is worn.
         facts: what it does not say of itself.
         reading: rules of this pass.
+        placement: where the one sensor that is wanted is worn, if columns name places; None: there is only one.
 
     Returns:
         One recording, or several where gaps in the time stamps split it, in SI units.
@@ -90,7 +103,7 @@ def read_plain_table(
         site or _ANY_SITE: {
             "gyro" if group == "gyro" else "accel": _find_columns(path, header, site, group) for group in groups
         }
-        for site in (sites or [""])
+        for site in (sites or [placement if placement and _names_places(header) else ""])
     }
     clock = next((name for name in header if _plain(name) in _CLOCKS), None)
     if clock is None and facts.rate_hz is None:
@@ -98,7 +111,9 @@ def read_plain_table(
     unit = None if clock is None else facts.time_unit or _CLOCKS[_plain(clock)] or "s"
     content = {
         "files": re.escape(path.name),
-        "rate_hz": facts.rate_hz or (None if clock is None or unit is None else _rate(path, clock, unit, delimiter)),
+        "rate_hz": facts.rate_hz
+        if clock is None or unit is None
+        else _rate(path, clock, unit, delimiter, facts.rate_hz),
         "units": {"accel": facts.accel_unit or "m/s^2", "gyro": facts.gyro_unit or "rad/s"},
         "gravity": "removed" if "linear_accel" in groups else "included",
         "sensors": sensors,
@@ -107,9 +122,9 @@ def read_plain_table(
         **({} if delimiter is None else {"delimiter": delimiter}),
     }
     recordings = list(read_described(replace(describe(path, content), name=path.stem), reading))
-    if "accel" in groups and facts.accel_unit is None:
+    if "accel" in groups and facts.accel_unit != "m/s^2":
         _check_gravity(path, recordings)
-    if "gyro" in groups and facts.gyro_unit is None:
+    if "gyro" in groups and facts.gyro_unit != "rad/s":
         _check_rates(path, recordings)
     return recordings
 
@@ -130,6 +145,14 @@ def _read_header(path: Path) -> tuple[list[str], str | None]:
 
 def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _names_places(header: Sequence[str]) -> bool:
+    """Whether a column of a sensor says where that is worn."""
+    places, words = (
+        "|".join(names) for names in (map(_plain, PRESETS), (w for each in _SPELLINGS.values() for w in each))
+    )
+    return any(re.fullmatch(f"(?:{places})(?:{words})[xyz]", _plain(name)) for name in header)
 
 
 def _find_columns(path: Path, header: Sequence[str], site: str, group: str) -> list[str]:
@@ -165,7 +188,8 @@ def _list(header: Sequence[str]) -> str:
     return ", ".join(header[:8]) + (", ..." if len(header) > 8 else "")
 
 
-def _rate(path: Path, clock: str, unit: str, delimiter: str | None) -> float:
+def _rate(path: Path, clock: str, unit: str, delimiter: str | None, given_hz: float | None) -> float:
+    """Return the rate that a column of time tells; one that was given stands in where it tells none [Hz]."""
     import pandas as pd
 
     if path.suffix.lower() == ".parquet":
@@ -175,7 +199,19 @@ def _rate(path: Path, clock: str, unit: str, delimiter: str | None) -> float:
     steps = np.diff(np.sort(pd.to_numeric(stamps, errors="coerce").to_numpy(dtype=np.float64)))
     usual = float(np.median(steps[steps > 0])) * unit_factor(unit, "time") if (steps > 0).any() else 0.0
     if not usual > 0:
+        if given_hz is not None:
+            return given_hz
         raise ValueError(f"{path}: column {clock} does not tell a rate, expected times that go on; give --rate-hz")
+    if not _SLOWEST_HZ <= 1 / usual <= _QUICKEST_HZ:
+        raise ValueError(
+            f"{path}: by column {clock}, taken as {unit}, samples come at {1 / usual:.3g} Hz, expected "
+            f"{_SLOWEST_HZ:g} to {_QUICKEST_HZ:g} Hz; give its unit with --time-unit"
+        )
+    if given_hz is not None and abs(given_hz * usual - 1) > _SAME_RATE:
+        raise ValueError(
+            f"{path}: column {clock}, taken as {unit}, tells {1 / usual:.4g} Hz, and --rate-hz {given_hz:g}; leave "
+            "that out, or give the unit with --time-unit"
+        )
     return float(f"{1 / usual:.4g}")
 
 

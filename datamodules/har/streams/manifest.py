@@ -33,9 +33,12 @@ def add_to_manifest(recording: Path, *, label: str, subject: str = "virtual", sp
         The manifest.
 
     Raises:
-        ValueError: the split has another name, or the manifest there lacks a column.
+        ValueError: the split has another name, label or subject are blank, or the manifest there lacks a column.
     """
     check_name(split, ("train", "test"), "split")
+    for what, text in (("label", label), ("subject", subject)):
+        if not text.strip():
+            raise ValueError(f"{what} is {text!r}, expected a name; {recording} is not listed")
     path = recording.parent / MANIFEST
     with FileLock(path.with_suffix(".lock")):
         before = _read_table(path) if path.is_file() else pd.DataFrame(columns=list(_COLUMNS))

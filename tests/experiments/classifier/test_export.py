@@ -156,3 +156,11 @@ def test_what_is_no_classifier_is_not_opened(name: str, says: str, tmp_path: Pat
 def test_metadata_of_another_origin_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"m\.onnx was not written by imuforge export"):
         ClassifierSpec.from_json(text, where="m.onnx")
+
+
+def test_inspect_says_what_a_classifier_takes(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(checkpoint)]) == 0
+    said = capsys.readouterr().out
+    spec = read_classifier(checkpoint).spec
+    assert f"classifier of {', '.join(spec.classes)}" in said
+    assert f"{spec.window_s:g} s at {spec.rate_hz:g} Hz" in said

@@ -133,6 +133,9 @@ def test_card_tables_and_inspect_say_what_is_in_it(made: Path, capsys: pytest.Ca
 
     said = json.loads((made / "dataset.json").read_text(encoding="utf-8"))
     assert len(said["provenance"]["weights"]["prior"]) == 64
+    with pytest.raises(SystemExit):
+        main(["inspect", str(next((made / "recordings").iterdir()))])
+    assert "is a table of a data set; give its folder" in capsys.readouterr().err
     assert main(["inspect", str(made)]) == 0
     out = capsys.readouterr().out
     assert "12 recordings of 12 motions, 24 windows, 4 virtual people (train 2, val 1, test 1)" in out
@@ -186,6 +189,20 @@ def test_what_was_interrupted_goes_on_without_doing_anything_twice(
     assert sorted(done) == ["test-00002", "train-00000", "val-00001"]
     monkeypatch.setattr(MakePart, "run", lambda *_: pytest.fail("a part was made again"))
     make(out)
+
+
+def test_a_damaged_and_a_missing_table_are_made_again_and_nothing_else(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, run, done = tmp_path / "set", MakePart.run, []
+    shutil.copytree(made, out)
+    (out / "windows" / "train-00000.parquet").write_bytes(b"junk")
+    (out / "recordings" / "test-00002.parquet").unlink()
+    monkeypatch.setattr(MakePart, "run", lambda task, *places: (done.append(task.part.stem), run(task, *places))[0])
+    make(out)
+    assert sorted(done) == ["test-00002", "train-00000"]
+    assert imuforge.load_dataset(out).y.tolist() == imuforge.load_dataset(made).y.tolist()
+    assert len(pd.read_parquet(out / "recordings")) == len(pd.read_parquet(made / "recordings"))
 
 
 def test_another_specification_is_refused_and_says_what_differs(

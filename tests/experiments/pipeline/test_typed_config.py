@@ -66,3 +66,23 @@ def test_a_list_is_no_layer(folder: Path) -> None:
     (folder / "cherries.yaml").write_text("- cherries\n")
     with pytest.raises(ValueError, match=r"cherries\.yaml holds a list, expected keys and values"):
         read_typed(Cake, [folder / "sponge.yaml", folder / "cherries.yaml"])
+
+
+@pytest.mark.parametrize(
+    "text", [b"layers: [1, 2", b"layers:\n\t- 1", b"layers: 1\nlayers: 2", b"\x00\xff\xfe\x80junk", b"3"], ids=range(5)
+)
+def test_a_file_that_is_no_yaml_is_named_in_one_line(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "cake.yaml"
+    path.write_bytes(text)
+    with pytest.raises(ValueError, match=r"cake\.yaml") as refused:
+        read_typed(Cake, path)
+    assert "\n" not in str(refused.value)
+    with pytest.raises(ValueError, match="is a folder"):
+        read_typed(Cake, tmp_path)
+
+
+@pytest.mark.parametrize("override", ["flour={", "on_top=[cream", "layers=: :"])
+def test_an_override_that_is_no_yaml_is_named_in_one_line(folder: Path, override: str) -> None:
+    with pytest.raises(ValueError, match=r"override .* cannot be read") as refused:
+        read_typed(Cake, folder / "sponge.yaml", [override])
+    assert "\n" not in str(refused.value)

@@ -82,3 +82,41 @@ def test_a_clock_that_stands_and_a_file_that_is_none_are_refused(tmp_path: Path)
     (tmp_path / "c.parquet").write_bytes(b"none")
     with pytest.raises(ValueError, match="no whole Parquet"):
         read_plain_table(tmp_path / "c.parquet", ["accel"], None, TableFacts(), Reading())
+
+
+UP = np.tile([0.0, 0.0, 9.81], (20, 1)) + RATES / 10
+
+
+def write_waist(path: Path, **columns: np.ndarray) -> Path:
+    return write(path, columns | sensor("waist_accel_x,waist_accel_y,waist_accel_z", UP))
+
+
+def test_a_unit_that_values_cannot_be_of_is_refused_also_where_it_is_said(tmp_path: Path) -> None:
+    path = write_waist(tmp_path / "a.csv")
+    with pytest.raises(ValueError, match="median length of 96"):
+        read_plain_table(path, ["accel"], None, TableFacts(50.0, "g"), Reading())
+    light = write(tmp_path / "b.csv", sensor("ax,ay,az", UP / 5))
+    with pytest.raises(ValueError, match="median length"):
+        read_plain_table(light, ["accel"], None, TableFacts(50.0), Reading())
+    assert read_plain_table(light, ["accel"], None, TableFacts(50.0, "m/s^2"), Reading())
+
+
+def test_stamps_of_another_unit_and_another_rate_than_is_said_are_refused(tmp_path: Path) -> None:
+    path = write_waist(tmp_path / "a.csv", t=20.0 * np.arange(20))
+    with pytest.raises(ValueError, match=r"taken as s, samples come at 0.05 Hz.*--time-unit"):
+        read_plain_table(path, ["accel"], None, TableFacts(), Reading())
+    (found,) = read_plain_table(path, ["accel"], None, TableFacts(50.0, time_unit="ms"), Reading())
+    assert found.rate_hz == 50.0
+    with pytest.raises(ValueError, match=r"tells 50 Hz, and --rate-hz 100"):
+        read_plain_table(path, ["accel"], None, TableFacts(100.0, time_unit="ms"), Reading())
+
+
+def test_the_sensor_asked_for_is_the_one_that_is_taken(tmp_path: Path) -> None:
+    path = write_waist(tmp_path / "a.csv", **sensor("chest_accel_x,chest_accel_y,chest_accel_z", UP + 1))
+    for placement, more in (("waist", 0.0), ("chest", 1.0)):
+        (found,) = read_plain_table(path, ["accel"], None, TableFacts(50.0), Reading(), placement=placement)
+        np.testing.assert_allclose(found.accel[:, 0], UP + more, atol=1e-5)
+    with pytest.raises(ValueError, match="has no column left_wrist_accel_x"):
+        read_plain_table(path, ["accel"], None, TableFacts(50.0), Reading(), placement="left_wrist")
+    plain = write(tmp_path / "b.csv", sensor("ax,ay,az", UP))  # says of no place, so the user's word holds
+    assert read_plain_table(plain, ["accel"], None, TableFacts(50.0), Reading(), placement="left_wrist")
