@@ -7,6 +7,7 @@ LightningCLI with both sub-class modes on. Importing the packages here is what l
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import sys
 import warnings
@@ -145,7 +146,7 @@ class ImuforgeCLI(LightningCLI):
         settings = self.config_init[self.subcommand]["trainer"]
         if settings.get("logger") in (None, True):
             folder = settings.get("default_root_dir") or Path.cwd()
-            kwargs.setdefault("logger", TensorBoardLogger(folder, name="", version=""))
+            kwargs.setdefault("logger", TensorBoardLogger(folder, name="", version="", default_hp_metric=False))
         return super().instantiate_trainer(**kwargs)
 
     def before_fit(self) -> None:
@@ -229,7 +230,7 @@ def main(args: ArgsType = None) -> None:
     if isinstance(given, list) and strict:
         args = [one for one in given if one != STRICT]
     admitted = only_admitted_classes() if strict else contextlib.nullcontext()
-    with _signals_as_exit_codes(), readable_errors(), warnings.catch_warnings(), admitted:
+    with _signals_as_exit_codes(), readable_errors(), warnings.catch_warnings(), admitted, _without_adverts():
         # Windows in memory need no workers; the next is Lightning's own; the averaged network is in eval mode and args
         # are given on purpose.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -250,6 +251,24 @@ def main(args: ArgsType = None) -> None:
             parser_kwargs={"parser_mode": PARSER_MODE},
             args=args,
         )
+
+
+@contextlib.contextmanager
+def _without_adverts() -> Iterator[None]:
+    """Leave out what Lightning says of other products of its makers."""
+    # Which of the two speaks depends on what was imported last.
+    said = [logging.getLogger(f"lightning.{part}.utilities.rank_zero") for part in ("pytorch", "fabric")]
+
+    def keep(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("💡 Tip")
+
+    for each in said:
+        each.addFilter(keep)
+    try:
+        yield
+    finally:
+        for each in said:
+            each.removeFilter(keep)
 
 
 @contextlib.contextmanager

@@ -46,6 +46,7 @@ from datamodules.retargeting.skeleton_maps import (
 from sim.body import Body
 from sim.conventions import NUM_FEATURES
 from sim.motion import Motion
+from sim.recording_files import is_recording
 
 MOTION_KEYS: Final[frozenset[str]] = frozenset({"rotations", "translation", "fps", "text"})
 """What Motion.save writes."""
@@ -108,9 +109,14 @@ def open_acclaim(path: Path, options: ReadOptions) -> MotionFile:
 
 def open_expmap(path: Path, options: ReadOptions) -> MotionFile:
     """Open a table of exponential maps over the ``skeleton.json`` near it."""
+    if path.suffix.lower() == ".csv" and is_recording(path):
+        raise ValueError(f"{path} is a recording of sensors, expected a motion; sensors cannot be simulated from it")
     skeleton = find_skeleton_json(path)
     if skeleton is None:
-        raise FileNotFoundError(f"{path} needs skeleton.json in its folder or one of the three above; copy it there")
+        raise FileNotFoundError(
+            f"{path} is taken for exponential maps, which need skeleton.json in its folder or one of the three above; "
+            "copy it there, or give a motion file of another format"
+        )
     fps = options.fps if options.fps is not None else CMU_FPS
     source = read_expmap(path, skeleton, fps=fps, drop_first=options.drop_first)
     return move_skeleton(source, CGSPEED, options, format_name="exponential-map CSV", name="cgspeed")
@@ -167,8 +173,9 @@ def is_joint_clip(path: Path, options: ReadOptions) -> bool:
 
 def open_saved(path: Path, options: ReadOptions) -> MotionFile:
     """Open what Motion.save wrote."""
+    if options.fps is not None:
+        raise ValueError(f"fps is {options.fps:g}, but {path} is a Motion and carries its own rate; leave --fps out")
     motion = Motion.load(path)
-    motion = motion if options.fps is None else replace(motion, fps=options.fps)
     return _motion_file(_drop_first(motion, path, options), "Motion.save", "SMPL-22", body=options.body)
 
 

@@ -51,6 +51,11 @@ LEAST_HELD: Final[int] = 3
 """A pose repeated to this [m] between steps that move this fast is held, for half a second at most; that many of them,
 and that share of all frames, are a rate that is not the motion's own."""
 
+SINKING_M: Final[float] = 0.05
+"""How deep a joint may lie below the floor [m]; joints of a standing foot lie 0.01 to 0.08 above it."""
+FLOORED: Final = ("Motion.save", "HumanML3D features")
+"""Formats whose floor is at y = 0; others are put on it."""
+
 BENT_M: Final[float] = 0.03
 BACKWARDS_SHARE: Final[float] = 0.7
 LEAST_BENT: Final[int] = 10
@@ -93,6 +98,8 @@ def judge_motion(read: MotionFile) -> list[str]:
     if not RATES_HZ[0] <= fps <= RATES_HZ[1]:
         found.append(f"{SUSPICIOUS}{fps:.4g} fps, expected {RATES_HZ[0]:g} to {RATES_HZ[1]:g}; pass --fps")
     found += [*_judge_size(joints, read), *_judge_knees(joints), *_judge_front(joints, fps)]
+    if read.format in FLOORED:
+        found += find_sinking(joints)
     if len(joints) > 2:
         found += [
             *find_held(joints, fps),
@@ -158,6 +165,22 @@ def _judge_knees(joints: Joints) -> list[str]:
         f"{SUSPICIOUS}knees bend backwards in {behind:.0%} of the frames in which they are bent (by "
         f"{-float(np.median(depths)):.2f} m); the file is probably mirrored (left-handed axes), or left and right are "
         "exchanged"
+    ]
+
+
+def find_sinking(joints: Joints) -> list[str]:
+    """Say whether feet go through the floor, which generated motion has at y = 0.
+
+    Args:
+        joints: world positions ``(T, 22, 3)`` [m].
+    """
+    lowest = joints[..., 1].min(axis=-1)
+    if lowest.min() >= -SINKING_M:
+        return []
+    share = float((lowest < -SINKING_M).mean())
+    return [
+        f"{SUSPICIOUS}the body goes {-lowest.min():.3f} m below the floor (y = 0), at frame {int(lowest.argmin())}, and "
+        f"more than {SINKING_M:g} m in {share:.0%} of the frames"
     ]
 
 
