@@ -105,7 +105,9 @@ def _add_synth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate-hz", type=float, default=50.0, help="samples per second (default 50)")
     parser.add_argument("--out", type=Path, required=True, help="recording to write: .parquet or .csv")
     parser.add_argument("--errors", default="none", help=f"sensor preset: {', '.join(sensor_names())} (default none)")
-    parser.add_argument("--mounting", action="append", help="how every box is turned: x_up_z_out or the like, or a device (smartwatch)")
+    parser.add_argument(
+        "--mounting", action="append", help="how every box is turned: x_up_z_out or the like, or a device (smartwatch)"
+    )
     parser.add_argument("--cutoff-hz", type=float, help="smooth a jittery motion file above this frequency")
     parser.add_argument("--motion-out", type=Path, help="also write the motion, for imuforge show: .npz")
     parser.add_argument("--seed", type=int, default=0, help="seed of the motion and of the sensor errors")
@@ -147,7 +149,9 @@ def _synth(arguments: argparse.Namespace) -> None:
         out=arguments.out,
     )
     if arguments.label is not None:
-        add_to_manifest(arguments.out, label=arguments.label, subject=arguments.subject or "virtual")
+        add_to_manifest(
+            arguments.out, label=arguments.label, subject="virtual" if arguments.subject is None else arguments.subject
+        )
     count = recording.accel.shape[-3]
     print_line(f"{arguments.out}: {count} samples at {recording.rate_hz:g} Hz of {', '.join(recording.names)}")
 
@@ -176,8 +180,8 @@ def _settle_generation(arguments: argparse.Namespace) -> None:
         raise ValueError("--subject is written into manifest.csv beside a label; give --label too, or leave it out")
     if arguments.mounting is not None and len(arguments.mounting) > 1:
         raise ValueError(
-            f"--mounting is given {len(arguments.mounting)} times ({', '.join(arguments.mounting)}) and turns the boxes "
-            "of all placements; give it once, and make a recording for each way to wear them"
+            f"--mounting is given {len(arguments.mounting)} times ({', '.join(arguments.mounting)}) and turns the "
+            "boxes of all placements; give it once, and make a recording for each way to wear them"
         )
 
 

@@ -53,6 +53,10 @@ def _announce(given: Path, found: Path) -> None:
 def _nearest(given: Path, packaged: tuple[str, ...]) -> str | None:
     """Return the packaged name whose end, as many folders deep as the wrong one, is most like it; None if none is."""
     depth = len(given.parts)
+    # Right but for the folder before it.
+    whole = next((name for name in packaged if given.as_posix().endswith(f"/{name}")), None)
+    if whole is not None:
+        return whole
     ends = {"/".join(name.split("/")[-depth:]): name for name in packaged}
     near = nearest_name(given.as_posix(), ends, cutoff=_LIKE)
     return None if near is None else ends[near]

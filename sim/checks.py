@@ -14,7 +14,8 @@ _LOWEST_CUTOFF: Final[float] = 0.02
 _SLOWEST_HZ, _FASTEST_HZ = 1e-3, 1e6
 """Rates outside of these are taken for a slip."""
 
-_SEEDS: Final[int] = 1 << 63
+MOST_SEED: Final[int] = (1 << 63) - 1
+"""Largest that torch's and numpy's generators both take."""
 
 _MOST_READINGS: Final[int] = 200_000_000
 """Of 21 numbers each, 17 GB in float32; a day of 22 sensors at 100 Hz is as many."""
@@ -33,7 +34,7 @@ def check_rate(value: float, name: str) -> float:
 
 def check_seed(seed: int, name: str = "seed") -> int:
     """Return a seed, or raise a ValueError if torch's and numpy's generators do not both take it."""
-    if not 0 <= seed < _SEEDS:
+    if not 0 <= seed <= MOST_SEED:
         raise ValueError(f"{name} is {seed}, expected a whole number from 0 to 2^63 - 1")
     return seed
 

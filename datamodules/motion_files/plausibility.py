@@ -179,8 +179,8 @@ def find_sinking(joints: Joints) -> list[str]:
         return []
     share = float((lowest < -SINKING_M).mean())
     return [
-        f"{SUSPICIOUS}the body goes {-lowest.min():.3f} m below the floor (y = 0), at frame {int(lowest.argmin())}, and "
-        f"more than {SINKING_M:g} m in {share:.0%} of the frames"
+        f"{SUSPICIOUS}the body goes {-lowest.min():.3f} m below the floor (y = 0), at frame {int(lowest.argmin())}, "
+        f"and more than {SINKING_M:g} m in {share:.0%} of the frames"
     ]
 
 

@@ -26,7 +26,9 @@ def _dataset(arguments: argparse.Namespace) -> None:
     # A key=value may come first; the YAML is what is none, or a file.
     spec = next((one for one in named if "=" not in str(one) or one.is_file()), None)
     if spec is None:
-        raise ValueError(f"no YAML among {', '.join(map(str, named))}, expected one; give such as experiments/dataset.yaml")
+        raise ValueError(
+            f"no YAML among {', '.join(map(str, named))}, expected one; give such as experiments/dataset.yaml"
+        )
     lines = make_dataset(
         spec,
         arguments.out,

@@ -106,9 +106,7 @@ def _wear(placements: Sequence[str], mounting: str | None) -> list[Placement]:
     return worn
 
 
-def _check_request(
-    *, rate_hz: float, seed: int, steps: int | None, sources: tuple[str | None, Path | None]
-) -> None:
+def _check_request(*, rate_hz: float, seed: int, steps: int | None, sources: tuple[str | None, Path | None]) -> None:
     """Refuse what cannot be, before anything is generated."""
     check_rate(rate_hz, "rate_hz")
     check_seed(seed)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
 
 from datamodules.clips.sources import list_items
 from datamodules.har.windows.calibration import CALIBRATIONS
 from experiments.har_eval.arm_config import PROTOCOLS, SOURCES, ArmConfig, ComparisonConfig
 from experiments.har_eval.config import HarEvalConfig
 from experiments.har_eval.short_forms import RESERVED
-from lightning_modules.packaged_configs import find_config
+from lightning_modules.packaged_configs import FOLDER, find_config
 from lightning_modules.weights import find_weights
 from sim.checks import check_cutoff
 from sim.conventions import FEATURE_FPS
 from sim.features import DECODERS
+from sim.files import read_text_file
 from sim.names import check_name
+
+LAYERS: Final = Path(__file__).parent / "layers"
 
 
 def check_arms(config: HarEvalConfig) -> None:
@@ -171,10 +176,26 @@ def _check_comparisons(config: HarEvalConfig) -> None:
         seen.add(pair)
 
 
+def _require_arm(name: str, place: str, config: HarEvalConfig) -> None:
+    """Refuse a comparison with an arm that is none; one that a packaged layer has is told with the layer."""
+    if name not in config.arms:
+        layers = sorted(
+            file
+            for file in LAYERS.glob("*.yaml")
+            if re.search(rf"^  {re.escape(name)}:", read_text_file(file), re.MULTILINE)
+        )
+        if layers:
+            raise ValueError(
+                f"{place} is {name!r}, an arm of {FOLDER}/har_eval/layers/{layers[0].name}, which is not among the "
+                "layers; give it too, with -c before this one"
+            )
+    check_name(name, tuple(config.arms), f"arm in {place}")
+
+
 def _check_comparison(place: str, comparison: ComparisonConfig, config: HarEvalConfig) -> None:
     arm, against = comparison.arm, comparison.against
-    check_name(arm, tuple(config.arms), f"arm in {place}.arm")
-    check_name(against, tuple(config.arms), f"arm in {place}.against")
+    for key, name in (("arm", arm), ("against", against)):
+        _require_arm(name, f"{place}.{key}", config)
     if arm == against:
         raise ValueError(
             f"{place} compares {arm!r} with itself, expected another; to see how much is luck, make a second arm of "

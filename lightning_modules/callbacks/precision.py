@@ -97,7 +97,7 @@ class ChooseThreads(Callback):
 
 
 class AutoTrainer(Trainer):
-    """Lightning's Trainer, which also takes ``precision: auto`` (:class:`ChoosePrecision`) and chooses threads on a CPU.
+    """Lightning's Trainer, which takes ``precision: auto`` too (:class:`ChoosePrecision`) and chooses threads on a CPU.
 
     Its checkpoints are written whole or not at all (:class:`WholeCheckpointIO`).
 

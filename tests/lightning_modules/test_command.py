@@ -51,7 +51,7 @@ def test_a_file_that_is_nowhere_names_the_nearest(
 
 @pytest.mark.parametrize("given", ["../pyproject.yaml", "mine.yaml", "specs/walking_people.yaml"])
 def test_a_file_of_ones_own_that_is_absent_is_no_packaged_one(given: str) -> None:
-    with pytest.raises(FileNotFoundError, match="check the path, .*packaged ones are called experiments/NAME.yaml"):
+    with pytest.raises(FileNotFoundError, match=r"check the path, .*packaged ones are called experiments/NAME\.yaml"):
         find_config(given)
 
 

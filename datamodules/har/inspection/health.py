@@ -144,9 +144,7 @@ def _count_samples(site: SiteHealth, accel: NDArray[np.float64], gyro: NDArray[n
             site.clipped[kind] += _flat_tops(values, _STILL[kind], _MIN_CLIP[kind])
 
 
-def _find_frozen(
-    accel: NDArray[np.float64], gyro: NDArray[np.float64] | None, rate_hz: float
-) -> Iterator[float]:
+def _find_frozen(accel: NDArray[np.float64], gyro: NDArray[np.float64] | None, rate_hz: float) -> Iterator[float]:
     """Lengths of stretches of a second or more in which nothing changes, not by a sensor's own noise [s]."""
     known = gyro is not None and bool(np.isfinite(gyro).any())
     values = np.concatenate([accel, gyro], axis=1) if gyro is not None and known else accel
