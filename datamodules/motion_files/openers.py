@@ -17,7 +17,14 @@ from datamodules.formats.bvh import read_bvh
 from datamodules.formats.c3d import read_c3d
 from datamodules.formats.deepmimic import read_deepmimic
 from datamodules.formats.expmap import read_expmap
-from datamodules.formats.joints import find_joints, is_features, read_features, read_joints, refuse_normalised
+from datamodules.formats.joints import (
+    find_joints,
+    is_features,
+    read_features,
+    read_joints,
+    read_positions,
+    refuse_normalised,
+)
 from datamodules.formats.marker_recording import MarkerRecording
 from datamodules.formats.mvnx import read_mvnx
 from datamodules.formats.skeleton import SkeletonMotion, read_text
@@ -205,7 +212,8 @@ def open_arrays(path: Path, options: ReadOptions) -> MotionFile:
         opened = _motion_file(motion, "HumanML3D features", "HumanML3D's uniform skeleton", body=None)
     elif find_joints(arrays) is not None or not (MOTION_KEYS - {"fps"}) & set(arrays):
         motion = read_joints(path, arrays, fps=options.fps, up=options.up or "y", unit_m=options.unit_m or 1.0)
-        opened = replace(_motion_file(motion, "joint positions", "SMPL-22", body=None), up=options.up or "y")
+        found = read_positions(path, arrays, up=options.up or "y", unit_m=options.unit_m or 1.0).double().numpy()
+        opened = MotionFile(motion, "joint positions", "SMPL-22", found, up=options.up or "y")
     else:
         raise ValueError(f"{path} lacks {sorted(MOTION_KEYS - set(arrays))}; expected a file written by Motion.save")
     return replace(opened, motion=_drop_first(opened.motion, path, options), joints=opened.joints[options.drop_first :])

@@ -51,9 +51,9 @@ def joint_magnitudes(
 class AccelerationFigure(Callback):
     """Draws generated against real acceleration of one joint for TensorBoard, and logs how far apart they are.
 
-    After a run's first validation, and after that of every n-th epoch, the captions of some validation clips, activities
-    in turn, are generated anew, each with its own length and a fixed seed, so that pictures of different epochs compare.
-    The first process draws.
+    After a run's first validation, and after that of every n-th epoch, the captions of some validation clips are
+    generated anew, activities in turn, each with its own length and a fixed seed, so that pictures of different epochs
+    compare. The first process draws.
 
     Args:
         every_n_epochs: epochs from one figure to the next.

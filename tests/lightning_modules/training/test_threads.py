@@ -1,4 +1,4 @@
-"""One thread where more are slower, by a measurement that is put in here; nothing is measured where somebody decided."""
+"""One thread where more are slower, by times that are put in here; nothing is measured where somebody decided."""
 
 from __future__ import annotations
 
