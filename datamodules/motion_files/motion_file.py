@@ -56,10 +56,8 @@ class ReadOptions:
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} is {value}, expected a positive number (--{name.replace('_', '-')})")
             if value is not None and not 1 / most <= value <= most:
-                raise ValueError(
-                    f"{name} is {value:g}, expected {1 / most:g} to {most:g} (--{name.replace('_', '-')}); is it another "
-                    "number?"
-                )
+                option = f"--{name.replace('_', '-')}"
+                raise ValueError(f"{name} is {value:g}, expected {1 / most:g} to {most:g} ({option}); is it a slip?")
         if self.drop_first < 0:
             raise ValueError(f"drop_first is {self.drop_first}, expected 0 or more frames (--drop-first)")
 

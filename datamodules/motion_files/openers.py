@@ -15,7 +15,7 @@ from datamodules.formats.amass import find_gender, read_amass
 from datamodules.formats.arrays import SINGLE, list_names, read_arrays
 from datamodules.formats.bvh import read_bvh
 from datamodules.formats.c3d import read_c3d
-from datamodules.formats.deepmimic import read_deepmimic
+from datamodules.formats.deepmimic import is_deepmimic, read_deepmimic
 from datamodules.formats.expmap import read_expmap
 from datamodules.formats.joints import (
     find_joints,
@@ -27,11 +27,18 @@ from datamodules.formats.joints import (
 )
 from datamodules.formats.marker_recording import MarkerRecording
 from datamodules.formats.mvnx import read_mvnx
-from datamodules.formats.skeleton import SkeletonMotion, read_text
+from datamodules.formats.skeleton import SkeletonMotion
 from datamodules.formats.trc import read_trc
 from datamodules.markers.fit import fit_markers
 from datamodules.markers.marker_sets import choose_marker_set, read_marker_set
-from datamodules.motion_files.guesses import count_put_in_front, find_asf, guess_unit, scale_skeleton, stands_along_z
+from datamodules.motion_files.guesses import (
+    count_put_in_front,
+    find_asf,
+    find_skeleton_json,
+    guess_unit,
+    scale_skeleton,
+    stands_along_z,
+)
 from datamodules.motion_files.motion_file import (
     MotionFile,
     MotionFormat,
@@ -51,7 +58,9 @@ from datamodules.retargeting.skeleton_maps import (
     XSENS_MVNX,
 )
 from sim.body import Body
+from sim.checks import check_finite, check_rotations
 from sim.conventions import NUM_FEATURES
+from sim.files import named_damage
 from sim.motion import Motion
 from sim.recording_files import is_recording
 
@@ -129,19 +138,6 @@ def open_expmap(path: Path, options: ReadOptions) -> MotionFile:
     return move_skeleton(source, CGSPEED, options, format_name="exponential-map CSV", name="cgspeed")
 
 
-def find_skeleton_json(path: Path) -> Path | None:
-    """Return the skeleton of a table of exponential maps: in its folder or one of the three above."""
-    return next(
-        (one / "skeleton.json" for one in list(path.resolve().parents)[:4] if (one / "skeleton.json").is_file()), None
-    )
-
-
-def is_deepmimic(path: Path) -> bool:
-    """Say whether a text is one of DeepMimic's, JSON with frames."""
-    text = read_text(path).lstrip() if suffix_of(path) == ".txt" else ""
-    return text[:1] == "{" and '"Frames"' in text
-
-
 def open_deepmimic(path: Path, options: ReadOptions) -> MotionFile:
     """Open DeepMimic's text."""
     source = _drop_first(read_deepmimic(path), path, options)
@@ -183,6 +179,9 @@ def open_saved(path: Path, options: ReadOptions) -> MotionFile:
     if options.fps is not None:
         raise ValueError(f"fps is {options.fps:g}, but {path} is a Motion and carries its own rate; leave --fps out")
     motion = Motion.load(path)
+    with named_damage(path, "look what wrote it"):
+        check_finite(motion.translation.movedim(-2, 0), "translation")
+        check_rotations(motion.rotations, "rotations")
     return _motion_file(_drop_first(motion, path, options), "Motion.save", "SMPL-22", body=options.body)
 
 
