@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.formats.frame_clock import SUSPICIOUS
+from datamodules.motion_files.floor import find_sinking
 from datamodules.motion_files.guesses import LEG_M, count_put_in_front, count_t_pose
 from datamodules.motion_files.motion_file import MotionFile
 from datamodules.retargeting.retarget import LEGS, SIDES
@@ -51,8 +52,6 @@ LEAST_HELD: Final[int] = 3
 """A pose repeated to this [m] between steps that move this fast is held, for half a second at most; that many of them,
 and that share of all frames, are a rate that is not the motion's own."""
 
-SINKING_M: Final[float] = 0.08
-"""How deep a joint may lie below the floor [m]: of ten motions of the packaged prior the lowest joints reached 0.078."""
 FLOORED: Final = ("Motion.save", "HumanML3D features")
 """Formats whose floor is at y = 0; others are put on it."""
 
@@ -165,22 +164,6 @@ def _judge_knees(joints: Joints) -> list[str]:
         f"{SUSPICIOUS}knees bend backwards in {behind:.0%} of the frames in which they are bent (by "
         f"{-float(np.median(depths)):.2f} m); the file is probably mirrored (left-handed axes), or left and right are "
         "exchanged"
-    ]
-
-
-def find_sinking(joints: Joints) -> list[str]:
-    """Say whether feet go through the floor, which generated motion has at y = 0.
-
-    Args:
-        joints: world positions ``(T, 22, 3)`` [m].
-    """
-    lowest = joints[..., 1].min(axis=-1)
-    if lowest.min() >= -SINKING_M:
-        return []
-    share = float((lowest < -SINKING_M).mean())
-    return [
-        f"{SUSPICIOUS}the body goes {-lowest.min():.3f} m below the floor (y = 0), at frame {int(lowest.argmin())}, "
-        f"and more than {SINKING_M:g} m in {share:.0%} of the frames"
     ]
 
 

@@ -12,8 +12,9 @@ import torch
 
 from datamodules.batches import check_seconds
 from datamodules.motion_files import read_motion
+from datamodules.motion_files.floor import find_sinking
 from datamodules.motion_files.motion_file import ReadOptions
-from datamodules.motion_files.plausibility import find_sinking, warn_of
+from datamodules.motion_files.plausibility import warn_of
 from lightning_modules.checkpoints import load_prior
 from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.text.doubts import doubts_about_activities, doubts_about_words

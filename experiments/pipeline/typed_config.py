@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
@@ -84,7 +84,9 @@ def _fill_in(schema: type[object], values: Values, path: Path) -> object:
             config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
         except OmegaConfBaseException as error:
             faults.append(_explain(error, path))
-            if not _leave_out(values, str(error.full_key or "")):
+            key = str(error.full_key or "")
+            # Within an entry of a list OmegaConf counts keys from the entry.
+            if not (_leave_out(values, key) or any(_leave_out(entry, key) for entry in _entries_of_lists(values))):
                 break
         else:
             if not faults:
@@ -94,6 +96,13 @@ def _fill_in(schema: type[object], values: Values, path: Path) -> object:
         raise ValueError(faults[0])
     told = "; ".join(f"({number}) {fault}" for number, fault in enumerate(faults, 1))
     raise ValueError(f"{path.name} has {len(faults)} mistakes: {told}")
+
+
+def _entries_of_lists(values: object) -> Iterator[object]:
+    if isinstance(values, list):
+        yield from values
+    for inner in values.values() if isinstance(values, dict) else values if isinstance(values, list) else ():
+        yield from _entries_of_lists(inner)
 
 
 def _leave_out(values: object, key: str) -> bool:

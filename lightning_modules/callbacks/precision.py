@@ -92,8 +92,8 @@ class ChooseThreads(Callback):
             return
         threads = choose_threads(width=usual_width(pl_module))
         if threads.reason:
-            torch.set_num_threads(threads.count)
-            sys.stderr.write(f"threads: {threads.count}, {threads.reason}\n")
+            torch.set_num_threads(threads.number)
+            sys.stderr.write(f"threads: {threads.number}, {threads.reason}\n")
 
 
 class AutoTrainer(Trainer):

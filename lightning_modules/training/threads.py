@@ -23,7 +23,7 @@ MARGIN: Final = 0.95
 class Threads(NamedTuple):
     """How many threads, and why, in words; no words where nobody chose."""
 
-    count: int
+    number: int
     reason: str
 
 

@@ -17,8 +17,8 @@ from lightning_modules.callbacks.training_health import TrainingHealth
 from lightning_modules.training.option_ranges import refuse_beyond
 from sim.options import refuse_nulls
 
-OWNERS = [owner for owner in cli.SHORT_NAMES if owner.__name__ != "GeneratedMotionEvaluator"]
-"""All that a YAML names shortly; the evaluator's own parameters are those of another class, handed through."""
+OWNERS = [owner for owner in cli.SHORT_NAMES if owner.__name__ not in ("GeneratedMotionEvaluator", "FirstLook")]
+"""All that a YAML names shortly and that takes options; the evaluator's are those of another class, handed through."""
 
 
 def admits_none(hint: object) -> bool:

@@ -96,6 +96,6 @@ def test_all_mistakes_of_keys_and_types_are_told_at_once(tmp_path):
     )
     with pytest.raises(ValueError, match=r"spec.yaml has 5 mistakes: \(1\) ") as caught:
         read_typed(DatasetConfig, path)
-    for said in ("'people.count'", "people.val: ", "'sites[0].preset'", "'rate_hz'", "seed: "):
+    for said in ("'people.count'", "people.val: ", "'presett'", "'rate_hz'", "seed: "):
         assert said in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -18,7 +18,7 @@ def test_the_quicker_number_is_taken(one: float, many: float, count: int, monkey
     monkeypatch.setattr(torch, "set_num_threads", set_to.append)
     monkeypatch.setattr(threads, "time_layer", lambda device, *, width: (taken.pop(0), 0.0))
     found = choose_threads(width=64)
-    assert found.count == count
+    assert found.number == count
     assert f"{1e3 * one:.3g} ms with one, {1e3 * many:.3g} ms with 3" in found.reason
     assert set_to == [1, 3]  # left as it was
 

@@ -203,11 +203,11 @@ def test_zeros_of_a_sensor_without_gravity_are_values():
 
 @pytest.mark.parametrize("rate_hz", [0.0, float("inf"), float("nan"), 1e9])
 def test_no_grid_is_made_for_a_rate_that_none_has(rate_hz):
-    with pytest.raises(ValueError, match="rate_hz is .*expected > 0 and at most 100000"):
+    with pytest.raises(ValueError, match=r"rate_hz is .*expected > 0 and at most 100000"):
         ClockRule(rate_hz)
 
 
 @pytest.mark.parametrize("max_gap_s", [-1.0, float("inf"), float("nan")])
 def test_gaps_to_bridge_are_finite(max_gap_s):
-    with pytest.raises(ValueError, match="max_gap_s is .*expected seconds from 0 on"):
+    with pytest.raises(ValueError, match=r"max_gap_s is .*expected seconds from 0 on"):
         Reading(max_gap_s=max_gap_s)
