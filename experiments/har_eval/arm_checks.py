@@ -177,19 +177,14 @@ def _check_comparisons(config: HarEvalConfig) -> None:
 
 
 def _require_arm(name: str, place: str, config: HarEvalConfig) -> None:
-    """Refuse a comparison with an arm that is none; one that a packaged layer has is told with the layer."""
-    if name not in config.arms:
-        layers = sorted(
-            file
-            for file in LAYERS.glob("*.yaml")
-            if re.search(rf"^  {re.escape(name)}:", read_text_file(file), re.MULTILINE)
-        )
-        if layers:
-            raise ValueError(
-                f"{place} is {name!r}, an arm of {FOLDER}/har_eval/layers/{layers[0].name}, which is not among the "
-                "layers; give it too, with -c before this one"
-            )
-    check_name(name, tuple(config.arms), f"arm in {place}")
+    """Refuse a comparison with an arm that is none; a packaged layer that has it is told."""
+    try:
+        check_name(name, tuple(config.arms), f"arm in {place}")
+    except ValueError as error:
+        line = re.compile(rf"^  {re.escape(name)}:", re.MULTILINE)
+        layers = [file.name for file in sorted(LAYERS.glob("*.yaml")) if line.search(read_text_file(file))]
+        hint = f"; {FOLDER}/har_eval/layers/{layers[0]} has one of that name: give it with -c before this layer"
+        raise ValueError(f"{error}{hint if layers else ''}") from None
 
 
 def _check_comparison(place: str, comparison: ComparisonConfig, config: HarEvalConfig) -> None:
