@@ -183,8 +183,8 @@ def _require_arm(name: str, place: str, config: HarEvalConfig) -> None:
     except ValueError as error:
         line = re.compile(rf"^  {re.escape(name)}:", re.MULTILINE)
         layers = [file.name for file in sorted(LAYERS.glob("*.yaml")) if line.search(read_text_file(file))]
-        hint = f"; {FOLDER}/har_eval/layers/{layers[0]} has one of that name: give it with -c before this layer"
-        raise ValueError(f"{error}{hint if layers else ''}") from None
+        has = f"; {FOLDER}/har_eval/layers/{layers[0]} has one of that name: give it with -c" if layers else ""
+        raise ValueError(f"{error}{has}") from None
 
 
 def _check_comparison(place: str, comparison: ComparisonConfig, config: HarEvalConfig) -> None:
