@@ -47,6 +47,19 @@ def main(args: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Version(argparse.Action):
+    """Says the version; looked up only where it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:  # noqa: A002
+        super().__init__(option_strings, dest=argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: object) -> None:
+        from importlib import metadata
+
+        print_line(f"imuforge {metadata.version('imuforge')}")
+        parser.exit(0)
+
+
 def _parser() -> argparse.ArgumentParser:
     from sim.show.options import KINDS, add_arguments
 
@@ -55,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Virtual wearable sensors from text or motion capture.",
         epilog=f"{', '.join(LIGHTNING_COMMANDS)} are those of `lightning`, such as imuforge fit -c experiment.yaml",
     )
+    parser.add_argument("--version", action=_Version, help="say which version this is, and leave")
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_synth(commands.add_parser("synth", help="simulate sensors from a prompt or a motion file"))
     add_dataset(commands.add_parser("dataset", help="make many labelled recordings of virtual people from one YAML"))
@@ -87,11 +101,13 @@ def _add_synth(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--motion", type=Path, help=f"motion file: {', '.join(motion_suffixes())}")
     parser.add_argument("--placement", action="append", required=True, help="where a sensor is worn; may be repeated")
     parser.add_argument("--label", help="activity: also list the recording in the manifest.csv of its folder")
-    parser.add_argument("--subject", default="virtual", help="virtual wearer, for --label (default: virtual)")
+    parser.add_argument("--subject", help="virtual wearer, for --label (default: virtual)")
     parser.add_argument("--rate-hz", type=float, default=50.0, help="samples per second (default 50)")
     parser.add_argument("--out", type=Path, required=True, help="recording to write: .parquet or .csv")
     parser.add_argument("--errors", default="none", help=f"sensor preset: {', '.join(sensor_names())} (default none)")
-    parser.add_argument("--mounting", help="how every box is turned: x_up_z_out or the like, or a device (smartwatch)")
+    parser.add_argument(
+        "--mounting", action="append", help="how every box is turned: x_up_z_out or the like, or a device (smartwatch)"
+    )
     parser.add_argument("--cutoff-hz", type=float, help="smooth a jittery motion file above this frequency")
     parser.add_argument("--motion-out", type=Path, help="also write the motion, for imuforge show: .npz")
     parser.add_argument("--seed", type=int, default=0, help="seed of the motion and of the sensor errors")
@@ -124,7 +140,7 @@ def _synth(arguments: argparse.Namespace) -> None:
         seconds=arguments.seconds,
         prior=arguments.prior,
         errors=arguments.errors,
-        mounting=arguments.mounting,
+        mounting=None if arguments.mounting is None else arguments.mounting[0],
         cutoff_hz=arguments.cutoff_hz,
         motion_out=arguments.motion_out,
         seed=arguments.seed,
@@ -133,7 +149,9 @@ def _synth(arguments: argparse.Namespace) -> None:
         out=arguments.out,
     )
     if arguments.label is not None:
-        add_to_manifest(arguments.out, label=arguments.label, subject=arguments.subject)
+        add_to_manifest(
+            arguments.out, label=arguments.label, subject="virtual" if arguments.subject is None else arguments.subject
+        )
     count = recording.accel.shape[-3]
     print_line(f"{arguments.out}: {count} samples at {recording.rate_hz:g} Hz of {', '.join(recording.names)}")
 
@@ -158,6 +176,13 @@ def _settle_generation(arguments: argparse.Namespace) -> None:
             raise ValueError(f"--{name} is of generated motions, and --motion gives a file; leave it out")
     if arguments.label is not None and not arguments.label.strip():
         raise ValueError(f"label is {arguments.label!r}, expected a name")
+    if arguments.subject is not None and arguments.label is None:
+        raise ValueError("--subject is written into manifest.csv beside a label; give --label too, or leave it out")
+    if arguments.mounting is not None and len(arguments.mounting) > 1:
+        raise ValueError(
+            f"--mounting is given {len(arguments.mounting)} times ({', '.join(arguments.mounting)}) and turns the "
+            "boxes of all placements; give it once, and make a recording for each way to wear them"
+        )
 
 
 def _show(arguments: argparse.Namespace) -> None:

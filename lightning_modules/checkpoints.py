@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from lightning_modules.latent_diffusion import LatentMotionDiffusion
@@ -36,7 +36,9 @@ from lightning_modules.weights import (
 from lightning_modules.weights.latent import LatentWeights, is_latent_diffusion, read_latent_diffusion, read_vae
 from lightning_modules.weights.mdm_args import write_mdm_args
 from lightning_modules.weights.read import LATENT_FORMAT, VAE_FORMAT
+from lightning_modules.weights.torch_files import save_torch
 from sim.conventions import FEATURE_FPS
+from sim.files import whole_file
 
 _ARCHITECTURE_KEYS: Final[tuple[str, ...]] = (
     "arch", "width", "num_layers", "num_heads", "feedforward", "dropout", "attention_dropout", "text_dim",
@@ -112,12 +114,11 @@ def save_mdm(model: MotionDiffusion, path: str | Path, *, layout: str = "flat") 
     if layout not in _MDM_LAYOUTS:
         raise ValueError(f"layout {layout!r} is unknown, must be one of {list(_MDM_LAYOUTS)}")
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     average = _to_mdm_state(model.average.state_dict())
     content = (
         average if layout == "flat" else {"model": _to_mdm_state(merge_state(model.denoiser)), "model_avg": average}
     )
-    torch.save(content, path)
+    save_torch(content, path)
     write_mdm_args(path.with_name("args.json"), own)
 
 
@@ -191,15 +192,15 @@ def _write(
     card: Mapping[str, Plain],
 ) -> None:
     model.statistics.require()
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {**tensors, "mean": model.statistics.mean.float(), "std": model.statistics.std.float()}
     metadata = {
         "format": file_format,
         "hyper_parameters": json.dumps({key: model.arguments[key] for key in keys}),
         "card": json.dumps(dict(card)),
     }
-    save_file({key: value.contiguous().cpu() for key, value in tensors.items()}, path, metadata=metadata)
+    content = save({key: value.contiguous().cpu() for key, value in tensors.items()}, metadata=metadata)
+    with whole_file(Path(path)) as part:
+        part.write_bytes(content)
 
 
 def load_prior(name: str | Path, *, text_encoder: TextEncoder | None = None) -> MotionGenerator:

@@ -7,10 +7,10 @@ LightningCLI with both sub-class modes on. Importing the packages here is what l
 from __future__ import annotations
 
 import contextlib
-import signal
+import importlib
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -19,7 +19,6 @@ from lightning.fabric.utilities.cloud_io import get_filesystem
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from datamodules import (
     GeneratedMotionDataModule,
@@ -34,6 +33,7 @@ from lightning_modules import HARClassifier, LatentMotionDiffusion, MotionDiffus
 from lightning_modules.callbacks.acceleration_figure import AccelerationFigure
 from lightning_modules.callbacks.activity_writer import ActivityWriter
 from lightning_modules.callbacks.distribution_metrics import DistributionMetrics
+from lightning_modules.callbacks.first_look import FirstLook, without_adverts
 from lightning_modules.callbacks.motion_writer import MotionWriter
 from lightning_modules.callbacks.precision import AutoTrainer
 from lightning_modules.callbacks.resume_guard import ResumeGuard, describe_changes, leave_open
@@ -44,21 +44,23 @@ from lightning_modules.callbacks.run_folder import (
     list_checkpoint_folders,
     refuse_foreign_checkpoint,
 )
-from lightning_modules.callbacks.stop_signals import StopSignals
+from lightning_modules.callbacks.stop_signals import StopSignals, signals_as_exit_codes
 from lightning_modules.callbacks.training_health import TrainingHealth
-from lightning_modules.config_errors import explain_parser_error, print_error, readable_errors
+from lightning_modules.config_errors import OUR_PACKAGES, explain_parser_error, print_error, readable_errors
 from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
 from lightning_modules.evaluation.callback import MotionEvaluation
 from lightning_modules.flat_keys import PARSER_MODE, flat_names_of_path, install, nest_arguments
 from lightning_modules.generated_motion_evaluator import GeneratedMotionEvaluator
 from lightning_modules.own_packages import STRICT, only_admitted_classes
-from sim.options import FlatNames, groups_of
+from lightning_modules.training.option_ranges import refuse_beyond
+from sim.options import FlatNames, groups_of, refuse_nulls
 
 SHORT_NAMES: Final = (
     AccelerationFigure,
     ActivityWriter,
     ContrastiveEvaluator,
     DistributionMetrics,
+    FirstLook,
     GeneratedMotionDataModule,
     GeneratedMotionEvaluator,
     HARClassifier,
@@ -117,6 +119,7 @@ class ImuforgeCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Refuse to resume a run with other hyper-parameters; say so when a checkpoint is merely evaluated."""
         self._check_groups()
+        self._check_values()
         ckpt_path = self.config[self.subcommand].get("ckpt_path")
         words = ("best", "last", "hpc", "registry")
         if ckpt_path and not str(ckpt_path).startswith(words) and not get_filesystem(ckpt_path).exists(ckpt_path):
@@ -145,7 +148,7 @@ class ImuforgeCLI(LightningCLI):
         settings = self.config_init[self.subcommand]["trainer"]
         if settings.get("logger") in (None, True):
             folder = settings.get("default_root_dir") or Path.cwd()
-            kwargs.setdefault("logger", TensorBoardLogger(folder, name="", version=""))
+            kwargs.setdefault("logger", TensorBoardLogger(folder, name="", version="", default_hp_metric=False))
         return super().instantiate_trainer(**kwargs)
 
     def before_fit(self) -> None:
@@ -202,6 +205,21 @@ class ImuforgeCLI(LightningCLI):
                         f"{section}.{group} is {value!r}, expected a mapping of its fields; or leave it out"
                     )
 
+    def _check_values(self) -> None:
+        """Raise a ValueError where an option is null or a number that it may not be; the parser lets it pass."""
+        settings = self.config[self.subcommand]
+        callbacks = settings.trainer.get("callbacks") or []
+        named = [("model", settings.get("model")), ("data", settings.get("data"))]
+        named += [(f"trainer.callbacks[{number}]", each) for number, each in enumerate(callbacks)]
+        for section, given in named:
+            if given is not None and given.get("class_path") and given.get("init_args") is not None:
+                module, _, name = given.class_path.rpartition(".")
+                values = {key: value for key, value in given.init_args.as_dict().items() if key not in _LINKED}
+                refuse_nulls(getattr(importlib.import_module(module), name), values, f"{section}.")
+                if module.split(".")[0] in OUR_PACKAGES:
+                    refuse_beyond(values, f"{section}.")
+        refuse_nulls(Trainer, settings.trainer.as_dict(), "trainer.")
+
     def _describe_model(self) -> Mapping[str, object]:
         model = self.config[self.config.subcommand].get("model")
         if model is None or model.get("init_args") is None:
@@ -229,7 +247,7 @@ def main(args: ArgsType = None) -> None:
     if isinstance(given, list) and strict:
         args = [one for one in given if one != STRICT]
     admitted = only_admitted_classes() if strict else contextlib.nullcontext()
-    with _signals_as_exit_codes(), readable_errors(), warnings.catch_warnings(), admitted:
+    with signals_as_exit_codes(), readable_errors(), warnings.catch_warnings(), admitted, without_adverts():
         # Windows in memory need no workers; the next is Lightning's own; the averaged network is in eval mode and args
         # are given on purpose.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -250,14 +268,3 @@ def main(args: ArgsType = None) -> None:
             parser_kwargs={"parser_mode": PARSER_MODE},
             args=args,
         )
-
-
-@contextlib.contextmanager
-def _signals_as_exit_codes() -> Iterator[None]:
-    """Leave with 128 + the signal's number; Lightning leaves with 0 after SIGTERM, as if the run were done."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise SystemExit(128 + signal.SIGINT) from None
-    except SIGTERMException:
-        raise SystemExit(128 + signal.SIGTERM) from None

@@ -25,7 +25,7 @@ OUR_PACKAGES: Final = ("sim", "datamodules", "lightning_modules", "experiments")
 
 _FILE_ERRORS: Final = (FileNotFoundError, FileExistsError, PermissionError, NotADirectoryError, IsADirectoryError)
 _DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP)
-_TORCH_DISK: Final = re.compile(
+TORCH_DISK: Final = re.compile(
     r"PytorchStreamWriter failed|unexpected pos \d|^File .* cannot be opened|^Parent directory .* does not exist"
 )
 _TOP_LEVEL: Final = ("config", "model", "data", "trainer", "optimizer", "lr_scheduler", "seed_everything", "ckpt_path")
@@ -80,7 +80,7 @@ def explain_exception(error: BaseException) -> str | None:
     text = str(error)
     if isinstance(error, _FILE_ERRORS) or (isinstance(error, OSError) and error.errno in _DISK_ERRORS):
         return _join(text.splitlines())
-    if isinstance(error, RuntimeError) and _TORCH_DISK.search(text):
+    if isinstance(error, RuntimeError) and TORCH_DISK.search(text):
         # torch tells a full disk and a read-only folder by what its zip writer noticed last.
         return f"a file could not be written ({_join(text.splitlines()[:1])}); make room, or give another folder"
     if _is_ours(error) or (isinstance(error, ValueError) and _innermost_package(error.__traceback__) == "lightning"):

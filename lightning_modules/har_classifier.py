@@ -19,6 +19,7 @@ from lightning_modules.har.metrics import MacroF1, PredictionCollector, Predicti
 from lightning_modules.har.networks import build_classifier
 from lightning_modules.training.optimisation import check_lr, make_lr_factor, make_optimiser
 from lightning_modules.training.randomness import derive_seed, seeded_dropout
+from sim.files import whole_file
 
 
 @runtime_checkable
@@ -173,9 +174,9 @@ class HARClassifier(lightning.LightningModule):
             self.log(f"test/f1/{name}", value, sync_dist=True)
         if self.logger is not None and self.trainer.log_dir and self.trainer.is_global_zero:
             path = Path(self.trainer.log_dir) / "test_confusion.csv"
-            path.parent.mkdir(parents=True, exist_ok=True)
             table = pd.DataFrame(self.test_scores.confusion, index=list(self.classes), columns=list(self.classes))
-            table.to_csv(path, index_label="true class, by predicted class")
+            with whole_file(path) as part:
+                table.to_csv(part, index_label="true class, by predicted class")
 
     def predict_step(self, batch: IMUBatch, batch_idx: int) -> tuple[Tensor, Tensor]:
         """Sample ids ``(B,)`` and class probabilities ``(B, K)``."""

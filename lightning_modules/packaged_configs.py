@@ -12,6 +12,9 @@ from sim.names import nearest_name
 
 FOLDER = "experiments"
 
+_LIKE = 0.85
+"""Share of letters from which on a name is taken for a slip in typing another."""
+
 
 def find_config(path: str | Path) -> Path:
     """Return the file of that name or, where there is none, the packaged one, which a line on stderr tells.
@@ -20,7 +23,7 @@ def find_config(path: str | Path) -> Path:
         path: as a user gives it; packaged are names such as ``experiments/har.yaml``.
 
     Raises:
-        FileNotFoundError: there is neither; the nearest packaged one is named.
+        FileNotFoundError: there is neither; a packaged one is named if its name is like it.
     """
     given = Path(path)
     if given.exists():
@@ -30,9 +33,9 @@ def find_config(path: str | Path) -> Path:
         found = ROOT / os.path.normpath(given)
         _announce(given, found)
         return found
-    raise FileNotFoundError(
-        f"configuration {path} not found; the nearest packaged one is {_nearest(given, packaged)}, or check the path"
-    )
+    near = _nearest(given, packaged)
+    packages = f"the nearest packaged one is {near}" if near else f"packaged ones are called {FOLDER}/NAME.yaml"
+    raise FileNotFoundError(f"configuration {path} not found; check the path, or name a packaged one: {packages}")
 
 
 @cache
@@ -47,8 +50,13 @@ def _announce(given: Path, found: Path) -> None:
     sys.stderr.write(f"note: {given} is the packaged one, {found}\n")
 
 
-def _nearest(given: Path, packaged: tuple[str, ...]) -> str:
-    """Return the packaged name whose end, as many folders deep as the wrong one, is most like it."""
+def _nearest(given: Path, packaged: tuple[str, ...]) -> str | None:
+    """Return the packaged name whose end, as many folders deep as the wrong one, is most like it; None if none is."""
     depth = len(given.parts)
+    # Right but for the folder before it.
+    whole = next((name for name in packaged if given.as_posix().endswith(f"/{name}")), None)
+    if whole is not None:
+        return whole
     ends = {"/".join(name.split("/")[-depth:]): name for name in packaged}
-    return ends[nearest_name(given.as_posix(), ends, cutoff=0.0) or next(iter(ends))]
+    near = nearest_name(given.as_posix(), ends, cutoff=_LIKE)
+    return None if near is None else ends[near]

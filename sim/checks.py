@@ -14,6 +14,12 @@ _LOWEST_CUTOFF: Final[float] = 0.02
 _SLOWEST_HZ, _FASTEST_HZ = 1e-3, 1e6
 """Rates outside of these are taken for a slip."""
 
+MOST_SEED: Final[int] = (1 << 63) - 1
+"""Largest that torch's and numpy's generators both take."""
+
+_MOST_READINGS: Final[int] = 200_000_000
+"""Of 21 numbers each, 17 GB in float32; a day of 22 sensors at 100 Hz is as many."""
+
 
 def check_rate(value: float, name: str) -> float:
     """Return a rate as float, or raise a ValueError if it is not a positive, finite number of Hz."""
@@ -24,6 +30,22 @@ def check_rate(value: float, name: str) -> float:
             f"{name} is {value} Hz, expected {_SLOWEST_HZ:g} to {_FASTEST_HZ:g} Hz; is it in another unit?"
         )
     return float(value)
+
+
+def check_seed(seed: int, name: str = "seed") -> int:
+    """Return a seed, or raise a ValueError if torch's and numpy's generators do not both take it."""
+    if not 0 <= seed <= MOST_SEED:
+        raise ValueError(f"{name} is {seed}, expected a whole number from 0 to 2^63 - 1")
+    return seed
+
+
+def check_readings(samples: int, sensors: int, clips: int, *, rate_hz: float) -> None:
+    """Raise a ValueError, before room is made, if more is asked for than a computer's memory is likely to hold."""
+    if samples * sensors * clips > _MOST_READINGS:
+        raise ValueError(
+            f"{samples:,} samples of {sensors * clips} sensors at {rate_hz:g} Hz are asked for, expected at most "
+            f"{_MOST_READINGS:,} samples in all; lower rate_hz, or cut the motion up"
+        )
 
 
 def check_finite(values: Tensor, name: str, *, first_frame: int = 0) -> None:

@@ -10,7 +10,8 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from sim.names import check_name
 
@@ -97,6 +98,39 @@ def flatten(values: Mapping[str, Value], names: FlatNames) -> dict[str, Value]:
 def groups_of(names: FlatNames) -> frozenset[str]:
     """Return the groups that flat names belong to."""
     return frozenset(path.partition(".")[0] for path in names.values())
+
+
+def refuse_nulls(owner: type, given: Mapping[str, object], where: str) -> None:
+    """Refuse null where a constructor expects a value; a YAML's parser may let it through.
+
+    Args:
+        owner: the class.
+        given: its arguments, by name.
+        where: what stands before a name in messages, such as ``data.``.
+
+    Raises:
+        ValueError: an argument is null whose type and whose default are another; names it and its default.
+    """
+    init = inspect.unwrap(owner.__init__)  # type: ignore[misc]  # its signature is all that is looked at
+    try:
+        hints = get_type_hints(init)
+    except (NameError, TypeError):  # of a class of others, whose hints are for a type checker alone
+        return
+    for name, parameter in inspect.signature(init).parameters.items():
+        if name not in given or given[name] is not None or name not in hints or parameter.default is None:
+            continue
+        if not _admits_none(hints[name]):
+            usual = "" if parameter.default is inspect.Parameter.empty else f", which is {parameter.default!r}"
+            kind = getattr(hints[name], "__name__", str(hints[name]))
+            raise ValueError(
+                f"{where}{name} is null, expected {kind}; give a value, or leave it out for the usual one{usual}"
+            )
+
+
+def _admits_none(hint: object) -> bool:
+    if get_origin(hint) in (Union, UnionType):
+        return any(map(_admits_none, get_args(hint)))
+    return hint is None or hint is NoneType or hint is object or hint is Any or isinstance(hint, TypeVar)
 
 
 def plain(options: object) -> dict[str, object]:

@@ -13,6 +13,7 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 
 torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
+os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))  # no run of a test chooses by a clock
 
 
 def _shared() -> Path:

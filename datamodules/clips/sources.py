@@ -19,10 +19,11 @@ from datamodules.clips.labels import ClipLabel, label_of
 from datamodules.clips.mocap_sets import MOCAP_SETS, MocapFile, MocapSet
 from datamodules.clips.motion_pack import PackedClip, list_packed
 from datamodules.clips.spans import RULES_VERSION
+from datamodules.formats.deepmimic import is_deepmimic
 from datamodules.motion_files import known_suffixes, read_motion
 from datamodules.motion_files.folder_rules import PATHS, read_folder_rules
+from datamodules.motion_files.guesses import find_skeleton_json
 from datamodules.motion_files.motion_file import ReadOptions, stem_of, suffix_of
-from datamodules.motion_files.openers import find_skeleton_json, is_deepmimic
 from datamodules.motion_files.plausibility import warn_of
 from datamodules.retargeting.retarget import retarget
 from datamodules.splits import Split

@@ -30,6 +30,10 @@ _TURNS: Final[tuple[str, ...]] = ("rx", "ry", "rz")
 _AXES: Final[frozenset[str]] = frozenset({"xyz", "xzy", "yxz", "yzx", "zxy", "zyx"})
 
 
+_ANGLE: Final = re.compile(r"^\s*:(DEGREES|RADIANS)\s*$", re.IGNORECASE | re.MULTILINE)
+"""Where an .amc states the unit of its own angles."""
+
+
 @dataclass(frozen=True)
 class _Bone:
     """One bone of an ASF file: direction in the rest pose, length, axis frame and degrees of freedom."""
@@ -77,6 +81,8 @@ def read_acclaim(
     rate = fps if fps is not None else _parse_rate(text)
     if rate is None:
         raise ValueError(f"{amc} states no rate (SAMPLES-PER-SECOND), expected one; pass fps=... (CMU: 120)")
+    said = _ANGLE.search(text)
+    degrees = skeleton.degrees if said is None else said[1].upper() == "DEGREES"
     frames, numbers = _parse_amc(text, skeleton, amc)
     frames = frames[drop_first:]
     if not frames:
@@ -89,14 +95,17 @@ def read_acclaim(
             turns = [i for i, channel in enumerate(skeleton.root_order) if channel.startswith("r")]
             moves = [skeleton.root_order.index(f"t{axis}") for axis in "xyz"]
             root = values[:, moves] * scale
-            local[:, joint] = _rotate([skeleton.root_order[i] for i in turns], values[:, turns], skeleton.degrees)
+            local[:, joint] = _rotate([skeleton.root_order[i] for i in turns], values[:, turns], degrees)
         elif name in skeleton.bones and skeleton.bones[name].dof:
             bone = skeleton.bones[name]
             axis = bone.axis.as_matrix()
             values = np.array([frame[name] for frame in frames])
-            local[:, joint] = axis @ _rotate(list(bone.dof), values, skeleton.degrees) @ axis.T
+            local[:, joint] = axis @ _rotate(list(bone.dof), values, degrees) @ axis.T
     rotations, positions = run_forward_kinematics(parents, offsets * scale, local, root)
     notes = judge_numbers(numbers[drop_first:], "frame numbers")
+    if degrees != skeleton.degrees:
+        said_of = "degrees" if degrees else "radians"
+        notes = (*notes, f"the .amc says {said_of}, its .asf the other unit of angles; the .amc's is taken")
     return SkeletonMotion(names, parents, offsets * scale, rotations, positions, rate, notes)
 
 

@@ -115,3 +115,11 @@ def _parse_frames(path: str | Path) -> FloatArray:
 
 def _hinge(angles: FloatArray) -> Rotation:
     return Rotation.from_rotvec(angles[:, None] * np.array([0.0, 0.0, 1.0]))
+
+
+def is_deepmimic(path: Path) -> bool:
+    """Say whether a text is one of DeepMimic's, JSON with frames."""
+    if not path.name.lower().removesuffix(".xz").endswith(".txt"):
+        return False
+    text = read_text(path).lstrip()
+    return text[:1] == "{" and '"Frames"' in text

@@ -76,13 +76,32 @@ def read_joints(
             fps = FEATURE_FPS
         else:
             raise ValueError(f"{path} holds joints {arrays[key].shape} but no frame rate; pass fps=... (--fps 20)")
-    joints = _as_numbers(path, arrays, key) * unit_m
-    if up == "z":
-        joints = joints @ torch.from_numpy(Z_UP_TO_Y_UP).to(joints).mT
+    joints = read_positions(path, arrays, up=up, unit_m=unit_m)
     try:
         return fit_pose(joints, fps=fps, body=body)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def read_positions(path: str | Path, arrays: Arrays, *, up: Up = "y", unit_m: float = 1.0) -> torch.Tensor:
+    """Return joints as the file has them, in metres and Y up ``(T, 22, 3)``.
+
+    Args:
+        path: the file, for messages.
+        arrays: of which :func:`find_joints` knows one.
+        up: the axis that points up in the file.
+        unit_m: metres per unit of the positions.
+
+    Raises:
+        ValueError: they are no numbers, or the joints of most frames lie at one point.
+    """
+    key = find_joints(arrays)
+    joints = _as_numbers(path, arrays, SINGLE if key is None else key) * unit_m
+    if len(joints) and float((joints - joints[:, :1]).abs().amax(dim=(1, 2)).median()) == 0:
+        raise ValueError(
+            f"{path}: all joints lie at one point in most frames, expected a body; look how it was written"
+        )
+    return joints @ torch.from_numpy(Z_UP_TO_Y_UP).to(joints).mT if up == "z" else joints
 
 
 def read_features(path: str | Path, arrays: Arrays, *, fps: float | None = None) -> Motion:

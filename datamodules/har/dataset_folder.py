@@ -56,6 +56,10 @@ def load_dataset(root: str | Path, split: str | None = None, *, numbers: bool = 
 
 def load_window_set(root: str | Path, split: str | None = None) -> WindowSet:
     """Read the same as a :class:`WindowSet`, which also knows classes, channels and the rate; raises as above."""
+    if not isinstance(root, str | Path):
+        raise ValueError(f"root is {root!r}, expected the path of a folder that `imuforge dataset` wrote")
+    if split is not None and not isinstance(split, str):
+        raise ValueError(f"split is {split!r}, expected one of {', '.join(SIDES)}, or none for all")
     folder = Path(root).expanduser()
     if split is not None:
         check_name(split, SIDES, "split")

@@ -41,7 +41,13 @@ def read_motion(path: str | Path, options: ReadOptions | None = None) -> MotionF
         raise ValueError(f"{path} is empty, expected a file of {candidates[0].name}; fetch it again")
     chosen = next((one for one in candidates if one.claims is None or one.claims(path)), candidates[-1])
     chosen.refuse_foreign(path, options)
-    read = chosen.read(path, options)
+    try:
+        read = chosen.read(path, options)
+    except ValueError as error:
+        # What a body is fitted by knows no file.
+        if path.name in str(error):
+            raise
+        raise ValueError(f"{path} cannot be read as {chosen.name}: {' '.join(str(error).split())}") from error
     if options.fps is None:
         check_rate(read.motion.fps, path)
     return read

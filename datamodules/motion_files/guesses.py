@@ -186,3 +186,10 @@ def _are_alike(paths: list[Path]) -> bool:
             ):
                 return False
     return True
+
+
+def find_skeleton_json(path: Path) -> Path | None:
+    """Return the skeleton of a table of exponential maps: in its folder or one of the three above."""
+    return next(
+        (one / "skeleton.json" for one in list(path.resolve().parents)[:4] if (one / "skeleton.json").is_file()), None
+    )

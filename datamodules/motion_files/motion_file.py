@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Final
 
 from datamodules.formats.skeleton import FloatArray, SkeletonMotion, Up
 from datamodules.markers.fit import MarkerFit
@@ -13,6 +14,10 @@ from datamodules.retargeting.rest_pose import align_rest, is_standing, map_joint
 from datamodules.retargeting.retarget import SkeletonMap, put_on_floor, retarget, scale_of_legs
 from sim.body import Body
 from sim.motion import Motion
+
+_MOST_FPS: Final = 1e5
+_MOST_UNIT_M: Final = 1e4
+"""What a rate [Hz] and a unit [m] may be said to be at most, and at least one over it; no recording comes near."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,12 @@ class ReadOptions:
         Raises:
             ValueError: a number is out of range.
         """
-        for name, value in (("fps", self.fps), ("unit_m", self.unit_m)):
+        for name, value, most in (("fps", self.fps, _MOST_FPS), ("unit_m", self.unit_m, _MOST_UNIT_M)):
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} is {value}, expected a positive number (--{name.replace('_', '-')})")
+            if value is not None and not 1 / most <= value <= most:
+                option = f"--{name.replace('_', '-')}"
+                raise ValueError(f"{name} is {value:g}, expected {1 / most:g} to {most:g} ({option}); is it a slip?")
         if self.drop_first < 0:
             raise ValueError(f"drop_first is {self.drop_first}, expected 0 or more frames (--drop-first)")
 

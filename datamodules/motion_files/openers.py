@@ -15,16 +15,30 @@ from datamodules.formats.amass import find_gender, read_amass
 from datamodules.formats.arrays import SINGLE, list_names, read_arrays
 from datamodules.formats.bvh import read_bvh
 from datamodules.formats.c3d import read_c3d
-from datamodules.formats.deepmimic import read_deepmimic
+from datamodules.formats.deepmimic import is_deepmimic, read_deepmimic
 from datamodules.formats.expmap import read_expmap
-from datamodules.formats.joints import find_joints, is_features, read_features, read_joints, refuse_normalised
+from datamodules.formats.joints import (
+    find_joints,
+    is_features,
+    read_features,
+    read_joints,
+    read_positions,
+    refuse_normalised,
+)
 from datamodules.formats.marker_recording import MarkerRecording
 from datamodules.formats.mvnx import read_mvnx
-from datamodules.formats.skeleton import SkeletonMotion, read_text
+from datamodules.formats.skeleton import SkeletonMotion
 from datamodules.formats.trc import read_trc
 from datamodules.markers.fit import fit_markers
 from datamodules.markers.marker_sets import choose_marker_set, read_marker_set
-from datamodules.motion_files.guesses import count_put_in_front, find_asf, guess_unit, scale_skeleton, stands_along_z
+from datamodules.motion_files.guesses import (
+    count_put_in_front,
+    find_asf,
+    find_skeleton_json,
+    guess_unit,
+    scale_skeleton,
+    stands_along_z,
+)
 from datamodules.motion_files.motion_file import (
     MotionFile,
     MotionFormat,
@@ -44,8 +58,11 @@ from datamodules.retargeting.skeleton_maps import (
     XSENS_MVNX,
 )
 from sim.body import Body
+from sim.checks import check_finite, check_rotations
 from sim.conventions import NUM_FEATURES
+from sim.files import named_damage
 from sim.motion import Motion
+from sim.recording_files import is_recording
 
 MOTION_KEYS: Final[frozenset[str]] = frozenset({"rotations", "translation", "fps", "text"})
 """What Motion.save writes."""
@@ -108,25 +125,17 @@ def open_acclaim(path: Path, options: ReadOptions) -> MotionFile:
 
 def open_expmap(path: Path, options: ReadOptions) -> MotionFile:
     """Open a table of exponential maps over the ``skeleton.json`` near it."""
+    if path.suffix.lower() == ".csv" and is_recording(path):
+        raise ValueError(f"{path} is a recording of sensors, expected a motion; sensors cannot be simulated from it")
     skeleton = find_skeleton_json(path)
     if skeleton is None:
-        raise FileNotFoundError(f"{path} needs skeleton.json in its folder or one of the three above; copy it there")
+        raise FileNotFoundError(
+            f"{path} is taken for exponential maps, which need skeleton.json in its folder or one of the three above; "
+            "copy it there, or give a motion file of another format"
+        )
     fps = options.fps if options.fps is not None else CMU_FPS
     source = read_expmap(path, skeleton, fps=fps, drop_first=options.drop_first)
     return move_skeleton(source, CGSPEED, options, format_name="exponential-map CSV", name="cgspeed")
-
-
-def find_skeleton_json(path: Path) -> Path | None:
-    """Return the skeleton of a table of exponential maps: in its folder or one of the three above."""
-    return next(
-        (one / "skeleton.json" for one in list(path.resolve().parents)[:4] if (one / "skeleton.json").is_file()), None
-    )
-
-
-def is_deepmimic(path: Path) -> bool:
-    """Say whether a text is one of DeepMimic's, JSON with frames."""
-    text = read_text(path).lstrip() if suffix_of(path) == ".txt" else ""
-    return text[:1] == "{" and '"Frames"' in text
 
 
 def open_deepmimic(path: Path, options: ReadOptions) -> MotionFile:
@@ -167,8 +176,12 @@ def is_joint_clip(path: Path, options: ReadOptions) -> bool:
 
 def open_saved(path: Path, options: ReadOptions) -> MotionFile:
     """Open what Motion.save wrote."""
+    if options.fps is not None:
+        raise ValueError(f"fps is {options.fps:g}, but {path} is a Motion and carries its own rate; leave --fps out")
     motion = Motion.load(path)
-    motion = motion if options.fps is None else replace(motion, fps=options.fps)
+    with named_damage(path, "look what wrote it"):
+        check_finite(motion.translation.movedim(-2, 0), "translation")
+        check_rotations(motion.rotations, "rotations")
     return _motion_file(_drop_first(motion, path, options), "Motion.save", "SMPL-22", body=options.body)
 
 
@@ -198,7 +211,8 @@ def open_arrays(path: Path, options: ReadOptions) -> MotionFile:
         opened = _motion_file(motion, "HumanML3D features", "HumanML3D's uniform skeleton", body=None)
     elif find_joints(arrays) is not None or not (MOTION_KEYS - {"fps"}) & set(arrays):
         motion = read_joints(path, arrays, fps=options.fps, up=options.up or "y", unit_m=options.unit_m or 1.0)
-        opened = replace(_motion_file(motion, "joint positions", "SMPL-22", body=None), up=options.up or "y")
+        found = read_positions(path, arrays, up=options.up or "y", unit_m=options.unit_m or 1.0).double().numpy()
+        opened = MotionFile(motion, "joint positions", "SMPL-22", found, up=options.up or "y")
     else:
         raise ValueError(f"{path} lacks {sorted(MOTION_KEYS - set(arrays))}; expected a file written by Motion.save")
     return replace(opened, motion=_drop_first(opened.motion, path, options), joints=opened.joints[options.drop_first :])

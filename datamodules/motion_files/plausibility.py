@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.formats.frame_clock import SUSPICIOUS
+from datamodules.motion_files.floor import find_sinking
 from datamodules.motion_files.guesses import LEG_M, count_put_in_front, count_t_pose
 from datamodules.motion_files.motion_file import MotionFile
 from datamodules.retargeting.retarget import LEGS, SIDES
@@ -50,6 +51,9 @@ HELD_S: Final[float] = 0.5
 LEAST_HELD: Final[int] = 3
 """A pose repeated to this [m] between steps that move this fast is held, for half a second at most; that many of them,
 and that share of all frames, are a rate that is not the motion's own."""
+
+FLOORED: Final = ("Motion.save", "HumanML3D features")
+"""Formats whose floor is at y = 0; others are put on it."""
 
 BENT_M: Final[float] = 0.03
 BACKWARDS_SHARE: Final[float] = 0.7
@@ -93,6 +97,8 @@ def judge_motion(read: MotionFile) -> list[str]:
     if not RATES_HZ[0] <= fps <= RATES_HZ[1]:
         found.append(f"{SUSPICIOUS}{fps:.4g} fps, expected {RATES_HZ[0]:g} to {RATES_HZ[1]:g}; pass --fps")
     found += [*_judge_size(joints, read), *_judge_knees(joints), *_judge_front(joints, fps)]
+    if read.format in FLOORED:
+        found += find_sinking(joints)
     if len(joints) > 2:
         found += [
             *find_held(joints, fps),

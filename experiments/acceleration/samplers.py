@@ -22,6 +22,7 @@ import torch
 from rich.console import Console
 
 from experiments.acceleration.judge_samplers import Judged, Side, judge_samplers, load_recorded
+from experiments.pipeline.files import write_text
 from experiments.pipeline.one_line_errors import OneLineArgumentParser, one_line_errors
 from experiments.pipeline.tables import BenchTable, describe_machine
 from lightning_modules.checkpoints import load_prior
@@ -30,6 +31,7 @@ from lightning_modules.metrics.sensor_distributions import DECIDING_PLACEMENTS
 from lightning_modules.metrics.sensor_quantities import DECIDING
 from lightning_modules.sampling.samplers import SAMPLER_NAMES, check_sampler
 from sim.features import DECODERS
+from sim.files import whole_file
 
 ACTIVITIES: Final = ("walking", "running", "jumping", "standing")
 """Those that differ by how people accelerate."""
@@ -79,8 +81,7 @@ def tabulate_samplers(recorded: Side, found: Sequence[Judged], options: argparse
 
 def write_csv(found: Sequence[Judged], path: Path) -> None:
     """Write every ratio of every sampler: by activity, placement and quantity."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["sampler", "calls", *DistributionRow._fields])
         writer.writerows([one.sampler, one.calls, *row] for one in found for row in one.table.rows)
@@ -140,8 +141,7 @@ def main(args: Sequence[str] | None = None) -> int:
     for table in tables:
         table.print(console)
     if options.out is not None:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text("\n".join(table.to_markdown() for table in tables), encoding="utf-8")
+        write_text("\n".join(table.to_markdown() for table in tables), options.out)
         console.print(f"written to {options.out}")
     return 0
 

@@ -21,6 +21,7 @@ from experiments.bench.sampling import JUDGED, guidance_table, sampler_table
 from experiments.bench.start import start_table
 from experiments.bench.training import training_table
 from experiments.bench.window_stream import window_stream_table
+from experiments.pipeline.files import write_text
 from experiments.pipeline.tables import BenchTable, describe_machine
 
 _HEAD = """# Benchmarks of the simulator, of training and of sampling
@@ -70,7 +71,6 @@ def run_command(options: argparse.Namespace) -> int:
         table.print(console)
         tables.append(table)
     head = _HEAD.format(date=datetime.datetime.now(datetime.UTC).date(), machine=describe_machine())
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text("\n".join([head, *(table.to_markdown() for table in tables)]).rstrip() + "\n", encoding="utf-8")
+    write_text("\n".join([head, *(table.to_markdown() for table in tables)]).rstrip() + "\n", out)
     console.print(f"written to {out}")
     return 0

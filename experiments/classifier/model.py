@@ -116,11 +116,20 @@ def load_classifier(path: Path) -> Classifier:
 
 
 def _require(path: Path) -> None:
+    if path.is_dir():
+        raise ValueError(f"classifier {path} is a folder, expected a file; {_say_checkpoint(path)}")
     if not path.is_file():
         raise FileNotFoundError(
             f"classifier {path} not found; give a checkpoint of `lightning fit -c experiments/har.yaml`, or what "
             "`imuforge export` wrote"
         )
+
+
+def _say_checkpoint(folder: Path) -> str:
+    """Say which file of a run's folder is meant."""
+    found = sorted(path for path in folder.rglob("*.ckpt") if path.is_file())
+    best = next((path for path in found if path.stem == "best"), found[-1] if found else None)
+    return f"give {best}" if best else "it holds no checkpoint, give one of `lightning fit -c experiments/har.yaml`"
 
 
 def _run_module(module: nn.Module) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:

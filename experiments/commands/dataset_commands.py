@@ -22,10 +22,17 @@ def add_dataset(parser: OneLineArgumentParser) -> None:
 def _dataset(arguments: argparse.Namespace) -> None:
     from experiments.dataset.command import make_dataset
 
+    named = [arguments.spec, *map(Path, arguments.overrides)]
+    # A key=value may come first; the YAML is what is none, or a file.
+    spec = next((one for one in named if "=" not in str(one) or one.is_file()), None)
+    if spec is None:
+        raise ValueError(
+            f"no YAML among {', '.join(map(str, named))}, expected one; give such as experiments/dataset.yaml"
+        )
     lines = make_dataset(
-        arguments.spec,
+        spec,
         arguments.out,
-        overrides=arguments.overrides,
+        overrides=[str(one) for one in named if one != spec],
         shard=arguments.shard,
         processes=arguments.processes,
         device=arguments.device,

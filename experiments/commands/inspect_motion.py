@@ -16,6 +16,7 @@ from datamodules.motion_files import read_motion
 from datamodules.motion_files.motion_file import MotionFile, ReadOptions, move_skeleton
 from datamodules.motion_files.plausibility import judge_motion, leg_length, say_no_jumps, say_t_pose
 from experiments.bandwidth.spectral_gain import compare_spectrum
+from experiments.pipeline.files import save_picture
 from sim.body import Body
 from sim.conventions import JOINT_INDEX, JOINT_NAMES, PARENTS
 from sim.motion import Motion
@@ -147,8 +148,7 @@ def draw_motion(motion: Motion, path: Path, *, title: str) -> str:
             )
         heights.set(xlabel="time [s]", ylabel="height [m]", xlim=(0, max(times_s[-1], 1e-3)))
         heights.legend(ncols=5, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=110)
+        save_picture(figure, path)
     return f"picture: {path}"
 
 

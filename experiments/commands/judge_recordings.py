@@ -36,6 +36,11 @@ def judge_site(site: SiteHealth) -> list[str]:
             f"{100 * site.repeated / site.samples:.0f}% of samples repeat the one before: the sensor is slower than "
             "its rate, or it froze"
         )
+    if site.frozen_s:
+        warnings.append(
+            f"nothing changes in {len(site.frozen_s)} stretches of a second or more ({sum(site.frozen_s):.1f} s in "
+            "all): the sensor froze, or rows were repeated"
+        )
     return warnings
 
 
@@ -118,6 +123,12 @@ def judge_clock(health: SetHealth, recordings: Recordings) -> list[str]:
     gaps, lost = sum(report.gaps for report in recordings.reports()), sum(r.gap_s for r in recordings.reports())
     if lost > 0.01 * 60 * sum(health.minutes.values()):
         warnings.append(f"{gaps} gaps of {lost:.1f} s in all split the recordings")
+    dead = [report.dead for report in recordings.reports() if report.dead]
+    if dead:
+        warnings.append(
+            f"{sum(dead)} samples of {len(dead)} sources are runs of zeros on all axes of an accelerometer: it was "
+            "silent there, and they count as missing"
+        )
     jitters = [report.jitter_s for report in recordings.reports() if np.isfinite(report.jitter_s)]
     if jitters and np.median(jitters) * nominal > 0.2:
         warnings.append(

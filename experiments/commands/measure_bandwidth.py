@@ -22,6 +22,7 @@ from experiments.bandwidth.spectral_gain import (
     pool,
 )
 from experiments.commands.inspect_motion import read_declared
+from experiments.pipeline.files import write_text
 from experiments.pipeline.tables import BenchTable
 
 PAGE, PICTURE = "bandwidth_table.md", "bandwidth.png"
@@ -33,9 +34,8 @@ def audit_stages(out: Path | None) -> Iterator[str]:
     table = tabulate_curves(curves)
     _print(table)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
         draw_curves(curves, out / PICTURE)
-        (out / PAGE).write_text(table.to_markdown(), encoding="utf-8")
+        write_text(table.to_markdown(), out / PAGE)
         yield f"written: {out / PAGE}, {out / PICTURE}"
 
 

@@ -6,17 +6,20 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 import torch
 
 from datamodules.batches import check_seconds
 from datamodules.motion_files import read_motion
+from datamodules.motion_files.floor import find_sinking
 from datamodules.motion_files.motion_file import ReadOptions
 from datamodules.motion_files.plausibility import warn_of
 from lightning_modules.checkpoints import load_prior
 from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.text.doubts import doubts_about_activities, doubts_about_words
 from sim.body import Body
+from sim.checks import check_rate, check_seed
 from sim.conventions import FEATURE_FPS
 from sim.features import Decoder, features_to_motion
 from sim.imu import simulate
@@ -28,6 +31,9 @@ from sim.sensor_errors import SensorErrors
 _LOGGER = logging.getLogger(__name__)
 
 DEFAULT_PRIOR = "prior"
+
+MOST_STEPS: Final = 1000
+"""Network calls of the longest schedule."""
 
 
 def synthesise(
@@ -78,7 +84,8 @@ def synthesise(
     if options is not None and options != ReadOptions() and motion_path is None:
         raise ValueError("options of a motion file are given with a prompt; give --motion FILE, or leave them out")
     device, worn = SensorErrors.preset(errors), _wear(placements, mounting)
-    _check_request(rate_hz=rate_hz, out=out, motion_out=motion_out, sources=(prompt, motion_path))
+    _check_request(rate_hz=rate_hz, seed=seed, steps=sampling.steps, sources=(prompt, motion_path))
+    _check_files(out, motion_out)
     if motion_path is not None:
         motion = load_motion(motion_path, options)
     else:
@@ -100,18 +107,21 @@ def _wear(placements: Sequence[str], mounting: str | None) -> list[Placement]:
     return worn
 
 
-def _check_request(
-    *, rate_hz: float, out: Path, motion_out: Path | None, sources: tuple[str | None, Path | None]
-) -> None:
+def _check_request(*, rate_hz: float, seed: int, steps: int | None, sources: tuple[str | None, Path | None]) -> None:
     """Refuse what cannot be, before anything is generated."""
-    if not rate_hz > 0:
-        raise ValueError(f"rate is {rate_hz} Hz, expected > 0; give --rate-hz 50 or the like")
+    check_rate(rate_hz, "rate_hz")
+    check_seed(seed)
+    if steps is not None and not 1 <= steps <= MOST_STEPS:
+        raise ValueError(f"steps is {steps}, expected 1 to {MOST_STEPS} network calls")
+    if sources.count(None) != 1:
+        raise ValueError("give a prompt or a motion file, and not both")
+
+
+def _check_files(out: Path, motion_out: Path | None) -> None:
     if out.suffix not in (".parquet", ".csv"):
         raise ValueError(f"{out} ends in {out.suffix!r}, expected .parquet or .csv; rename it")
     if motion_out is not None and motion_out.suffix != ".npz":
         raise ValueError(f"{motion_out} ends in {motion_out.suffix!r}, expected .npz; rename it")
-    if sources.count(None) != 1:
-        raise ValueError("give a prompt or a motion file, and not both")
 
 
 def load_motion(path: Path, options: ReadOptions | None = None) -> Motion:
@@ -142,4 +152,7 @@ def _generate(
         _LOGGER.warning("%s", doubt)
     frames = round(seconds * FEATURE_FPS) + 1
     features = model.generate([prompt], num_frames=frames, seeds=[seed], **asdict(sampling))
-    return features_to_motion(features[0], text=prompt, decoder=decoder, std=model.statistics.std)
+    motion = features_to_motion(features[0], text=prompt, decoder=decoder, std=model.statistics.std)
+    for line in find_sinking(Body.default().joints(motion).double().numpy()):
+        _LOGGER.warning("%r: %s", prompt, line)
+    return motion

@@ -15,10 +15,12 @@ from experiments.dataset.config import NO_CHECK, ActivityConfig, DatasetConfig, 
 from experiments.dataset.judge import RULES
 from experiments.dataset.people import placement_of, read_body
 from experiments.dataset.plan import sides_of
+from experiments.pipeline.ranges import MANY, find_beyond
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.checkpoints import read_stored
 from lightning_modules.sampling.samplers import check_sampler
 from lightning_modules.weights import find_weights
+from sim.checks import MOST_SEED
 from sim.features import DECODERS
 from sim.names import check_name
 
@@ -46,10 +48,23 @@ def find_faults(config: DatasetConfig) -> Iterator[str]:
         yield "activities is empty, expected at least one, such as activities: [walking, sitting]"
     for label, activity in config.activities.items():
         yield from _faults_of_activity(label, activity, config)
+    beyond = list(_faults_of_sizes(config))
+    yield from beyond
+    if beyond:  # the other checks plan with these numbers
+        return
     yield from _faults_of_motion(config)
     yield from _faults_of_people(config)
     yield from _faults_of_sites(config)
     yield from _faults_of_windows(config)
+
+
+def _faults_of_sizes(config: DatasetConfig) -> Iterator[str]:
+    yield from find_beyond(
+        config, {"recordings_each": (-MANY, MANY), "rate_hz": (-math.inf, 1e5), "seed": (-math.inf, MOST_SEED)}
+    )
+    yield from find_beyond(config.people, {"count": (-MANY, MANY)}, "people.")
+    counts = dict.fromkeys(("tries", "of_each"), (-math.inf, MANY))
+    yield from find_beyond(config.motion, {**counts, "steps": (-math.inf, 1000), "guidance": (0, 1000)}, "motion.")
 
 
 def _faults_of_activity(label: str, activity: ActivityConfig, config: DatasetConfig) -> Iterator[str]:
@@ -159,7 +174,7 @@ def _faults_of_windows(config: DatasetConfig) -> Iterator[str]:
         yield f"rate_hz is {config.rate_hz}, expected > 0, such as 50"
     elif windows.seconds * config.rate_hz < 2:
         yield f"windows.seconds is {windows.seconds}, expected at least two samples at {config.rate_hz:g} Hz"
-    if config.cutoff_hz is not None and not config.cutoff_hz > 0:
+    if config.cutoff_hz is not None and not 0 < config.cutoff_hz < math.inf:
         yield f"cutoff_hz is {config.cutoff_hz}, expected > 0, or null"
     if not windows.seconds <= config.motion.seconds:
         yield f"windows.seconds is {windows.seconds}, expected at most motion.seconds, {config.motion.seconds}"

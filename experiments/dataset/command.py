@@ -35,6 +35,7 @@ from experiments.dataset.publish import (
     is_published,
     lock_of,
     publish_part,
+    read_origin,
     read_parts,
     summarise,
     write_tables,
@@ -100,11 +101,11 @@ def make_dataset(
     where = _device(device)
     workers = _processes(processes, where)
     needs = _look_up(config)
-    claim_folder(out, config, needs.of)
+    parts = plan_parts(config)
+    claim_folder(out, config, needs.of, len(parts))
     doubts = _find_doubts(needs, out)
     for doubt in doubts:
         console.print(f"note: {doubt}", soft_wrap=True, highlight=False, markup=False)
-    parts = plan_parts(config)
     mine = [part for part in parts[first::count] if not is_published(out, part)]
     if mine:
         torch.set_num_threads(1)
@@ -112,7 +113,10 @@ def make_dataset(
     with lock_of(out):
         reports = read_parts(out, needs.of)
         weights = {} if needs.weights is None else {"prior": needs.weights}
-        origin = describe_run(weights, total_wall_s=time.perf_counter() - start)
+        # A call that makes nothing says of the folder what the one that made it said.
+        origin = None if mine else read_origin(out, len(reports))
+        if origin is None:
+            origin = describe_run(weights, total_wall_s=time.perf_counter() - start)
         summary = summarise(config, needs.of, reports, len(parts), doubts, origin)
         write_tables(out, config, reports)
         write_json(as_json(summary), out / DATASET)

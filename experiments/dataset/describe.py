@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from experiments.dataset.publish import DATASET, FORMAT, SPEC, Summary
+from experiments.dataset.publish import DATASET, FORMAT, SPEC, Summary, count_made
 from experiments.pipeline.files import read_json
 
 
@@ -24,7 +24,9 @@ def describe_dataset(path: Path) -> list[str]:
         ValueError: what says what is in it is damaged, or of another format.
     """
     if not (path / DATASET).is_file():
-        return [f"{path}: data set that was begun, no part of it finished; run the same command again to go on"]
+        made, total = count_made(path)
+        parts = f"{made} of {total} parts made" if total else f"{made} parts made"
+        return [f"{path}: data set that was begun, {parts}; run the same command again to go on"]
     summary = cast(Summary, read_json(path / DATASET))
     if not isinstance(summary, dict) or summary.get("format") != FORMAT:
         raise ValueError(f"{path / DATASET} is of another format, expected {FORMAT!r}; make the data set anew")

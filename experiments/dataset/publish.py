@@ -19,12 +19,13 @@ from filelock import FileLock
 from datamodules.har.dataset_folder import SIDES
 from datamodules.har.dataset_folder import WINDOWS as WINDOWS_FOLDER
 from experiments.dataset.config import DatasetConfig
-from experiments.dataset.make import RECORDINGS, REPORT, WINDOWS, PartReport
+from experiments.dataset.make import RECORDINGS, REPORT, WINDOWS, MakePart, PartReport
 from experiments.dataset.motions import MOTIONS
 from experiments.dataset.plan import Part
 from experiments.pipeline.code_version import file_hash
 from experiments.pipeline.files import Json, as_json, read_json, write_json, write_text
 from experiments.pipeline.provenance import Provenance
+from experiments.pipeline.tasks import DONE
 from sim.files import whole_file
 
 FORMAT: Final = "imuforge dataset 1"
@@ -77,8 +78,8 @@ def hash_spec(config: DatasetConfig, weights: Path | None, recorded: str) -> str
     return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def claim_folder(out: Path, config: DatasetConfig, of: str) -> None:
-    """Say in a folder which specification it is of, or make sure that it is of this one.
+def claim_folder(out: Path, config: DatasetConfig, of: str, parts: int) -> None:
+    """Say in a folder which specification it is of and how many parts it has, or make sure that it is of this one.
 
     Raises:
         ValueError: it holds a data set of another specification (what differs is named), or something else.
@@ -95,7 +96,7 @@ def claim_folder(out: Path, config: DatasetConfig, of: str) -> None:
         return
     if out.is_dir() and any(entry.name != WORK for entry in out.iterdir()):
         raise ValueError(f"{out} holds something else, expected an empty or a new folder, or one that is to go on")
-    write_json(as_json({"format": FORMAT, "hash": of, "spec": asdict(config)}), path)
+    write_json(as_json({"format": FORMAT, "hash": of, "spec": asdict(config), "parts": parts}), path)
 
 
 def _differences(before: object, now: object, where: str = "") -> list[str]:
@@ -151,6 +152,27 @@ def _copy(source: Path, target: Path) -> None:
             os.link(source, path)
         except OSError:  # another file system, or one without links
             shutil.copyfile(source, path)
+
+
+def read_origin(out: Path, parts: int) -> Provenance | None:
+    """Return where the numbers of a folder come from, as it says itself; None unless it says so of that many parts."""
+    try:
+        summary = cast(Summary, read_json(out / DATASET))
+    except (FileNotFoundError, ValueError):
+        return None
+    sound = isinstance(summary, dict) and summary.get("parts", [0])[0] == parts
+    return summary.get("provenance") if sound else None
+
+
+def count_made(out: Path) -> tuple[int, int]:
+    """Return how many parts of a folder stand there or are made and not yet put there, and how many there are.
+
+    The second is 0 where the folder does not say.
+    """
+    said = cast("Mapping[str, object]", read_json(out / SPEC))
+    total = said.get("parts")
+    made = max(len(list((out / PARTS).glob("*.json"))), len(list((out / WORK / MakePart.stage).glob(f"*/{DONE}"))))
+    return made, total if isinstance(total, int) else 0
 
 
 def read_parts(out: Path, of: str | None = None) -> list[PartReport]:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
 
 from datamodules.clips.sources import list_items
 from datamodules.har.windows.calibration import CALIBRATIONS
 from experiments.har_eval.arm_config import PROTOCOLS, SOURCES, ArmConfig, ComparisonConfig
 from experiments.har_eval.config import GenerationConfig, HarEvalConfig
 from experiments.har_eval.short_forms import RESERVED
-from lightning_modules.packaged_configs import find_config
+from lightning_modules.packaged_configs import FOLDER, find_config
 from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.sampling.samplers import SAMPLER_NAMES
 from lightning_modules.weights import find_weights
 from sim.checks import check_cutoff
 from sim.conventions import FEATURE_FPS
 from sim.features import DECODERS
+from sim.files import read_text_file
 from sim.names import check_name
+
+LAYERS: Final = Path(__file__).parent / "layers"
 
 
 def check_arms(config: HarEvalConfig) -> None:
@@ -86,7 +91,7 @@ def check_sampling(place: str, given: ArmConfig | GenerationConfig) -> None:
     if given.decoder is not None:
         check_name(given.decoder, DECODERS, f"decoder in {place}.decoder")
     if given.steps is not None and given.steps < 1:
-        raise ValueError(f"{place}.steps is {given.steps}, expected at least 1, or null")
+        raise ValueError(f"{place}.steps is {given.steps}, expected 1 or more, or null")
     try:
         SamplingOptions(given.guidance, given.sampler or SAMPLER_NAMES[0], given.steps)
     except ValueError as error:
@@ -187,10 +192,21 @@ def _check_comparisons(config: HarEvalConfig) -> None:
         seen.add(pair)
 
 
+def _require_arm(name: str, place: str, config: HarEvalConfig) -> None:
+    """Refuse a comparison with an arm that is none; a packaged layer that has it is told."""
+    try:
+        check_name(name, tuple(config.arms), f"arm in {place}")
+    except ValueError as error:
+        line = re.compile(rf"^  {re.escape(name)}:", re.MULTILINE)
+        layers = [file.name for file in sorted(LAYERS.glob("*.yaml")) if line.search(read_text_file(file))]
+        has = f"; {FOLDER}/har_eval/layers/{layers[0]} has one of that name: give it with -c" if layers else ""
+        raise ValueError(f"{error}{has}") from None
+
+
 def _check_comparison(place: str, comparison: ComparisonConfig, config: HarEvalConfig) -> None:
     arm, against = comparison.arm, comparison.against
-    check_name(arm, tuple(config.arms), f"arm in {place}.arm")
-    check_name(against, tuple(config.arms), f"arm in {place}.against")
+    for key, name in (("arm", arm), ("against", against)):
+        _require_arm(name, f"{place}.{key}", config)
     if arm == against:
         raise ValueError(
             f"{place} compares {arm!r} with itself, expected another; to see how much is luck, make a second arm of "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
-from datamodules.batches import check_seconds
+from datamodules.batches import LONGEST_S, check_seconds
 from datamodules.clips.sources import list_items
 from datamodules.har.real_module import check_placements
 from datamodules.har.recordings.reading import Reading
@@ -22,11 +23,26 @@ from experiments.har_eval.config import (
 )
 from experiments.har_eval.options import DEFAULT_CONFIG
 from experiments.har_eval.short_forms import spell_out
+from experiments.pipeline.ranges import MANY, find_beyond
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.har_evaluation import CLASSIFIERS
+from sim.checks import check_seed
 from sim.names import check_name
 from sim.placements import PLACEMENT_NAMES
 from sim.placements.mountings import check_mounting
+
+_SET_RANGES: Final = {
+    "rate_hz": (-MANY, 1e4),
+    "window_s": (-MANY, LONGEST_S),
+    "overlap": (0, 0.99),
+    "purity": (0, 1),
+    "turn_about_deg": (-360, 360),
+    "move_along_mm": (-1000, 1000),
+    "around_deg": (0, 360),
+    "train_windows_per_class": (1, 1e9),
+    "turned_copies": (0, 1000),
+    "folds": (-MANY, MANY),
+}
 
 
 def load_config(path: Path | Sequence[Path] = DEFAULT_CONFIG, overrides: Sequence[str] = ()) -> HarEvalConfig:
@@ -45,6 +61,10 @@ def check_config(config: HarEvalConfig) -> None:
     """
     if not config.seeds or len(set(config.seeds)) != len(config.seeds):
         raise ValueError(f"seeds are {config.seeds}, expected at least one and none twice")
+    for seed in config.seeds:
+        check_seed(seed, "one of seeds")
+    for beyond in _find_beyond(config):
+        raise ValueError(beyond)
     check_arms(config)
     recorded = (arm.motion_root for arm in config.arms.values())
     for root in dict.fromkeys((config.fine_tuning.motion_root, config.paired.motion_root, *recorded)):
@@ -68,6 +88,24 @@ def check_config(config: HarEvalConfig) -> None:
             _check_positive(f"classifiers.{name}.{key}", getattr(classifier, key))
         if not 0 <= (share := classifier.val_fraction) < 1:
             raise ValueError(f"classifiers.{name}.val_fraction is {share}, expected a share in [0, 1)")
+
+
+def _find_beyond(config: HarEvalConfig) -> Iterator[str]:
+    """Yield numbers that cannot be meant; what is merely not positive is told by the checks of each part."""
+    yield from find_beyond(config, {"resamples": (-MANY, MANY), "processes": (-MANY, 1024)})
+    yield from find_beyond(config.paired, {"window_s": (0.2, LONGEST_S)}, "paired.")
+    of_all = {"motions_per_activity": (-MANY, MANY), "guidance": (0, 1000), "steps": (1, 1000)}
+    yield from find_beyond(config.generation, of_all, "generation.")
+    spreads = {"along_mm": (0, 1000), "around_deg": (0, 360), "rotation_deg": (0, 360)}
+    counts = dict.fromkeys(("repeats", "mountings"), (-MANY, MANY))
+    yield from find_beyond(config.simulation, {**counts, **spreads}, "simulation.")
+    for name, entry in config.sets.items():
+        yield from find_beyond(entry, _SET_RANGES, f"sets.{name}.")
+    for name, classifier in config.classifiers.items():
+        keys = ("steps", "batch_size", "check_every", "patience")
+        yield from find_beyond(
+            classifier, {**dict.fromkeys(keys, (-MANY, 1e9)), "networks": (-MANY, 100)}, f"classifiers.{name}."
+        )
 
 
 def _check_generation(generation: GenerationConfig) -> None:

@@ -6,13 +6,16 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.har.windows.window_set import WindowSet
 from sim.files import read_text_file, whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
@@ -79,6 +82,12 @@ def write_text(text: str, path: Path) -> None:
     """Write text as UTF-8, whole or not at all."""
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def save_picture(figure: Figure, path: Path, *, dpi: int = 110) -> None:
+    """Write a figure as PNG, whole or not at all."""
+    with whole_file(path) as part:
+        figure.savefig(part, format="png", dpi=dpi)
 
 
 def _finite(value: Json) -> Json:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
@@ -23,6 +24,12 @@ Values: TypeAlias = dict[str, object]
 
 BASED_ON: Final = "based_on"
 """Key by which a YAML file names the one that it is laid over."""
+
+_MOST_FAULTS: Final = 8
+"""Mistakes that one line tells."""
+
+_STEPS: Final = re.compile(r"\[\d+\]|[^.\[\]]+")
+"""Keys and places in ``sites[0].mounting``."""
 
 
 def read_typed(
@@ -44,8 +51,8 @@ def read_typed(
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a key is unknown (named with the nearest valid one), a value is of a wrong type, or a file or an
-            override is no YAML.
+        ValueError: keys are unknown (each named with the nearest valid one) or values of a wrong type, all of them in
+            one line; or a file or an override is no YAML.
     """
     paths = [path] if isinstance(path, Path) else list(path)
     path = find_config(paths[-1])
@@ -55,17 +62,70 @@ def read_typed(
     try:
         # The files for themselves first: an override of one figure is to meet the mapping that a short form stands for.
         written = OmegaConf.merge(read_layers(paths, spell_out=spell_out), _read_overrides(overrides))
-        merged = OmegaConf.merge(OmegaConf.structured(schema), spell_out(_plain(written)))
-        config = OmegaConf.to_object(merged)
+        values = spell_out(_plain(written))
     # "from None", here and below: what OmegaConf says would otherwise stand in for these lines.
-    except ConfigKeyError as error:
-        raise ValueError(_explain_unknown_key(error, path)) from None
     except OmegaConfBaseException as error:
-        first = str(error).splitlines()[0]
-        raise ValueError(f"{error.full_key or path.name}: {first}; see the comments in {path.name}") from None
+        raise ValueError(_explain(error, path)) from None
+    config = _fill_in(schema, values, path)
     if not isinstance(config, schema):
         raise ValueError(f"{path} holds a {type(config).__name__}, expected keys and values")
     return config
+
+
+def _fill_in(schema: type[object], values: Values, path: Path) -> object:
+    """Return values as the schema.
+
+    Raises:
+        ValueError: some do not fit; what the first one hides is found by leaving it out.
+    """
+    faults: list[str] = []
+    while len(faults) < _MOST_FAULTS:
+        try:
+            config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
+        except OmegaConfBaseException as error:
+            faults.append(_explain(error, path))
+            key = str(error.full_key or "")
+            # Within an entry of a list OmegaConf counts keys from the entry.
+            if not (_leave_out(values, key) or any(_leave_out(entry, key) for entry in _entries_of_lists(values))):
+                break
+        else:
+            if not faults:
+                return config
+            break
+    if len(faults) == 1:
+        raise ValueError(faults[0])
+    told = "; ".join(f"({number}) {fault}" for number, fault in enumerate(faults, 1))
+    raise ValueError(f"{path.name} has {len(faults)} mistakes: {told}")
+
+
+def _entries_of_lists(values: object) -> Iterator[object]:
+    if isinstance(values, list):
+        yield from values
+    for inner in values.values() if isinstance(values, dict) else values if isinstance(values, list) else ():
+        yield from _entries_of_lists(inner)
+
+
+def _leave_out(values: object, key: str) -> bool:
+    """Take what ``sites[0].mounting`` names out of plain values; return whether it was there."""
+    parts: list[str | int] = [int(part[1:-1]) if part[0] == "[" else part for part in _STEPS.findall(key)]
+    for part in parts[:-1]:
+        there = part in values if isinstance(values, dict) else isinstance(values, list) and part in range(len(values))
+        if not there:
+            return False
+        values = values[part]  # type: ignore[index]  # a mapping by key, or a list by number
+    last = parts[-1] if parts else ""
+    if isinstance(values, dict):
+        return values.pop(last, values) is not values
+    if isinstance(values, list) and isinstance(last, int) and last < len(values):
+        del values[last]
+        return True
+    return False
+
+
+def _explain(error: OmegaConfBaseException, path: Path) -> str:
+    if isinstance(error, ConfigKeyError):
+        return _explain_unknown_key(error, path)
+    return f"{error.full_key or path.name}: {str(error).splitlines()[0]}; see the comments in {path.name}"
 
 
 def read_layers(paths: Sequence[Path], *, spell_out: Callable[[Values], Values] = dict) -> Values:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from experiments.pipeline.files import write_text
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / "docs" / "decisions"
 INDEX: Final = "index.md"
@@ -51,7 +53,7 @@ def main(args: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
     folder: Path = parser.parse_args(args).folder
-    (folder / INDEX).write_text(list_decisions(folder), encoding="utf-8")
+    write_text(list_decisions(folder), folder / INDEX)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from experiments.pipeline.files import write_text
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 FILE: Final = ROOT / "docs" / "assets" / "data_way.svg"
 
@@ -136,7 +138,7 @@ def main(args: Sequence[str] | None = None) -> None:
         prog="python -m experiments.tools.draw_data_way", description="Draw the picture of docs/architecture.md."
     )
     parser.add_argument("file", nargs="?", type=Path, default=FILE)
-    parser.parse_args(args).file.write_text(draw(), encoding="utf-8")
+    write_text(draw(), parser.parse_args(args).file)
 
 
 if __name__ == "__main__":

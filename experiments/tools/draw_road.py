@@ -16,6 +16,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
+from experiments.pipeline.files import save_picture
 from lightning_modules.checkpoints import load_prior
 from lightning_modules.config_errors import readable_errors
 from sim import Body, ImuRecording, Motion, Placement, simulate
@@ -89,8 +90,7 @@ def draw_road(path: Path, *, weights: str, prompt: str, seed: int) -> None:
     draw_bodies(scene, body, motion, position[:, 0])
     panels = [figure.add_subplot(grid[row, 1]) for row in (0, 1)]
     draw_streams(panels, simulate(motion, body, [watch], rate_hz=100.0))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    save_picture(figure, path)
     plt.close(figure)
 
 

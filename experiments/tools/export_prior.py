@@ -24,6 +24,7 @@ from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from datamodules import MotionDataModule
+from experiments.pipeline.files import write_text
 from experiments.tools.model_card import Run, draw_curves, hours_of, make_card, write_page
 from lightning_modules.callbacks.precision import ChoosePrecision
 from lightning_modules.checkpoints import load_prior, load_vae, save_prior, save_vae
@@ -135,7 +136,7 @@ def export(
     if out is not None:
         metadata = read_metadata(target)
         content = {key: metadata[key] if key == "format" else json.loads(metadata[key]) for key in metadata}
-        (out / CONFIG).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_text(json.dumps(content, indent=1) + "\n", out / CONFIG)
     size = target.stat().st_size
     if size > MAX_BYTES and target.parent.resolve() == ASSETS:
         target.unlink()

@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 from datamodules import MotionDataModule
 from datamodules.clips.cache import CachedClip
 from experiments.pipeline.code_version import file_hash
+from experiments.pipeline.files import save_picture, write_text
 from experiments.pipeline.provenance import describe_run
 from lightning_modules.checkpoints import load_card
 from lightning_modules.weights import Plain, find_weights
@@ -146,7 +147,7 @@ def draw_curves(run: Run, path: Path) -> None:
         axis.plot(steps, values, marker=".")
         axis.axvspan((1 - PLATEAU_SHARE) * steps[-1], steps[-1], alpha=0.1)
         axis.set(xlabel="step", title=name)
-    figure.savefig(path, dpi=110)
+    save_picture(figure, path)
     plt.close(figure)
 
 
@@ -181,7 +182,7 @@ def write_page(name: str, card: dict[str, Plain], path: Path, *, weights: str) -
         f"Constructed, not recorded, at least in part: {', '.join(_lines(data['constructed'])) or 'nothing'}.",
         "\n".join(["| activity | minutes of training clips |", "|---|---|", *minutes]),
     ]
-    path.write_text("\n\n".join(text) + "\n", encoding="utf-8")
+    write_text("\n\n".join(text) + "\n", path)
 
 
 def _tell_start(starts: dict[str, Plain]) -> list[str]:

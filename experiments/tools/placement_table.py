@@ -11,6 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from experiments.pipeline.files import write_text
 from sim.body import Body
 from sim.conventions import NUM_JOINTS
 from sim.motion import Motion
@@ -108,7 +109,7 @@ def main(args: Sequence[str] | None = None) -> None:
         text = page.read_text(encoding="utf-8")
         written = write_anew(text)
         if written != text:
-            page.write_text(written, encoding="utf-8")
+            write_text(written, page)
 
 
 if __name__ == "__main__":

@@ -51,9 +51,9 @@ def joint_magnitudes(
 class AccelerationFigure(Callback):
     """Draws generated against real acceleration of one joint for TensorBoard, and logs how far apart they are.
 
-    After the validation of every n-th epoch the captions of some validation clips, activities in turn, are generated
-    anew, each with its own length and a fixed seed, so that pictures of different epochs compare. The first process
-    draws.
+    After a run's first validation, and after that of every n-th epoch, the captions of some validation clips are
+    generated anew, activities in turn, each with its own length and a fixed seed, so that pictures of different epochs
+    compare. The first process draws.
 
     Args:
         every_n_epochs: epochs from one figure to the next.
@@ -89,6 +89,11 @@ class AccelerationFigure(Callback):
         self.guidance = guidance
         self.decoder: Decoder = decoder
         self._clips: dict[int, list[tuple[Tensor, str]]] = {}
+        self._drawn = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the first time; a run that goes on has its first figure."""
+        self._drawn = trainer.global_step > 0
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the clips of the last epoch."""
@@ -117,6 +122,7 @@ class AccelerationFigure(Callback):
         in_turn = [clip for clips in itertools.zip_longest(*self._clips.values()) for clip in clips if clip is not None]
         if not (self._is_due(trainer) and in_turn and isinstance(pl_module, GeneratesMotion)):
             return
+        self._drawn = True
         real_clips, captions = zip(*in_turn[: self.num_clips], strict=True)
         lengths = [len(features) for features in real_clips]
         generated = pl_module.generate(
@@ -141,7 +147,7 @@ class AccelerationFigure(Callback):
                 logger.experiment.add_figure("generated/acceleration", figure, trainer.global_step)
 
     def _is_due(self, trainer: Trainer) -> bool:
-        due = (trainer.current_epoch + 1) % self.every_n_epochs == 0
+        due = (trainer.current_epoch + 1) % self.every_n_epochs == 0 or not self._drawn
         return due and trainer.is_global_zero and not trainer.sanity_checking and bool(trainer.loggers)
 
 

@@ -11,9 +11,9 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
+from lightning_modules.weights.torch_files import write_torch
 from sim.files import whole_file
 
 LAST: Final = "last"
@@ -40,7 +40,6 @@ class WholeCheckpointIO(TorchCheckpointIO):
 
         Raises:
             OSError: the place cannot be written to.
-            RuntimeError: the disk is full, as torch says it.
         """
         if "://" in str(path) or storage_options is not None:
             super().save_checkpoint(checkpoint, path, storage_options)
@@ -49,7 +48,7 @@ class WholeCheckpointIO(TorchCheckpointIO):
         for left_over in target.parent.glob(f".{target.name}.*.part"):
             left_over.unlink(missing_ok=True)
         with whole_file(target) as part:
-            torch.save(checkpoint, part)
+            write_torch(checkpoint, part)
             _keep_previous(target)
 
     def load_checkpoint(

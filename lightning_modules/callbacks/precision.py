@@ -1,10 +1,11 @@
-"""``trainer.precision: auto``: bfloat16 where the processor gains by it, float32 everywhere else."""
+"""``trainer.precision: auto``: bfloat16 where the processor gains by it, float32 everywhere else; threads likewise."""
 
 from __future__ import annotations
 
 import sys
 from typing import Final, Literal
 
+import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins import MixedPrecision
@@ -19,6 +20,7 @@ from lightning_modules.training.precision import (
     has_bfloat16,
     usual_width,
 )
+from lightning_modules.training.threads import choose_threads
 
 AUTO: Final = "auto"
 
@@ -78,8 +80,24 @@ class ChoosePrecision(Callback):
         return choose_precision(device, width=usual_width(pl_module))
 
 
+class ChooseThreads(Callback):
+    """Takes one thread on a CPU where more of them are slower, and says so (:func:`choose_threads`).
+
+    A run of several processes is left alone.
+    """
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Choose, before the precision is measured."""
+        if trainer.world_size > 1 or trainer.strategy.root_device.type != "cpu":
+            return
+        threads = choose_threads(width=usual_width(pl_module))
+        if threads.reason:
+            torch.set_num_threads(threads.number)
+            sys.stderr.write(f"threads: {threads.number}, {threads.reason}\n")
+
+
 class AutoTrainer(Trainer):
-    """Lightning's Trainer, which also takes ``precision: auto`` (:class:`ChoosePrecision`).
+    """Lightning's Trainer, which takes ``precision: auto`` too (:class:`ChoosePrecision`) and chooses threads on a CPU.
 
     Its checkpoints are written whole or not at all (:class:`WholeCheckpointIO`).
 
@@ -96,10 +114,11 @@ class AutoTrainer(Trainer):
         callbacks: list[Callback] | Callback | None = None,
         **kwargs: object,
     ) -> None:
+        given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or [])
+        given.append(ChooseThreads())
         if precision == AUTO:
-            given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or [])
             super().__init__(precision=None, callbacks=[*given, ChoosePrecision()], **kwargs)  # type: ignore[arg-type]
         else:
-            super().__init__(precision=precision, callbacks=callbacks, **kwargs)  # type: ignore[arg-type]
+            super().__init__(precision=precision, callbacks=given, **kwargs)  # type: ignore[arg-type]
         if type(self.strategy.checkpoint_io) is TorchCheckpointIO:
             self.strategy.checkpoint_io = WholeCheckpointIO()

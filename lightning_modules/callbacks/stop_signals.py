@@ -6,7 +6,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -15,6 +15,7 @@ import torch
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lightning_modules.callbacks.checkpoint_file import LAST
 
@@ -97,3 +98,14 @@ def _find_target(trainer: Trainer) -> Path | None:
     chosen = next((one for one in callbacks if one.save_last or (one.filename or "").startswith(LAST)), callbacks[0])
     folder = Path(chosen.dirpath or Path(trainer.log_dir or trainer.default_root_dir) / "checkpoints")
     return folder / f"{LAST}.ckpt"
+
+
+@contextlib.contextmanager
+def signals_as_exit_codes() -> Iterator[None]:
+    """Leave with 128 + the signal's number; Lightning leaves with 0 after SIGTERM, as if the run were done."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
+    except SIGTERMException:
+        raise SystemExit(128 + signal.SIGTERM) from None

@@ -18,7 +18,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Optimizer
 
-from sim.files import require_space, whole_file
+from lightning_modules.weights.torch_files import save_torch
+from sim.files import require_space
 
 BAD_BATCHES: Final = "bad_batches"
 """Folder below ``default_root_dir`` for batches whose loss or gradients were no numbers."""
@@ -147,8 +148,7 @@ class TrainingHealth(Callback):
         step = trainer.global_step
         path = Path(trainer.default_root_dir) / BAD_BATCHES / f"step-{step}-rank-{trainer.global_rank}.pt"
         content = {"step": step, "loss": self._loss, "gradient_norm": norm, "batch": _plainly(self._batch)}
-        with whole_file(path) as part:
-            torch.save(content, part)
+        save_torch(content, path)
         said = f"loss {self._loss:g}, gradient norm {norm:g} at step {step}; the batch is in {path}"
         if self.skipped >= self.skip:
             raise ValueError(

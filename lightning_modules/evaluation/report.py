@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
+from sim.files import whole_file
+
 CONFIDENCE: Final = 0.95
 
 _LEAST_WIDTH: Final = 110
@@ -127,9 +129,9 @@ class EvaluationReport:
 
     def write(self, folder: Path) -> None:
         """Write ``evaluation.json`` and ``evaluation.md``."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "evaluation.json").write_text(self.to_json(), encoding="utf-8")
-        (folder / "evaluation.md").write_text(self.to_markdown(), encoding="utf-8")
+        for name, text in (("evaluation.json", self.to_json()), ("evaluation.md", self.to_markdown())):
+            with whole_file(folder / name) as part:
+                part.write_text(text, encoding="utf-8")
 
     def _rows(self) -> list[tuple[str, str, str, str]]:
         return [(score.name, _show(score.mean), _show(score.half_width), _show(score.real)) for score in self.scores]

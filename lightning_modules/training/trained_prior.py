@@ -189,7 +189,12 @@ class TrainedPrior(PlainHyperParameters):
         self._log_scores("test")
 
     def _log_scores(self, prefix: str) -> None:
-        scores: dict[str, Tensor] = {f"{prefix}/{name}": value for name, value in self.scores.compute().items()}
+        # The score of an activity without clips is no number, and a curve of it would be empty.
+        scores: dict[str, Tensor] = {
+            f"{prefix}/{name}": value
+            for name, value in self.scores.compute().items()
+            if not (name.rpartition("/")[2] in self.activity_names and bool(value.isnan()))
+        }
         # Metrics have summed over ranks already; averaging equal values only keeps Lightning from warning.
         self.log_dict(scores, sync_dist=True)
         self.scores.reset()

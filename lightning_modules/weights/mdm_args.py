@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.networks.denoiser import ARCHITECTURES
-from sim.files import read_text_file
+from sim.files import read_text_file, whole_file
 
 _LOGGER = logging.getLogger(__name__)
 _Value = TypeVar("_Value", bool, int, float, str)
@@ -99,7 +99,8 @@ def write_mdm_args(path: Path, hyper_parameters: Mapping[str, object]) -> None:
     if arch == "trans_dec_emb_text" and kind == "clip":
         # MDM's first release, which alone trained this architecture, knew no other encoder and had no such key.
         del args["text_encoder_type"]
-    path.write_text(json.dumps(args, indent=2), encoding="utf-8")
+    with whole_file(path) as part:
+        part.write_text(json.dumps(args, indent=2), encoding="utf-8")
 
 
 def read_mdm_statistics(folder: Path) -> tuple[Tensor, Tensor] | None:

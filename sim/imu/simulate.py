@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from sim.body import Body
-from sim.checks import check_finite, check_rate, check_rotations
+from sim.checks import check_finite, check_rate, check_readings, check_rotations
 from sim.imu.readings import PosedSensors, PoseSource, sense
 from sim.motion import Motion
 from sim.placements import Placement, Sites, resolve_all
@@ -241,6 +241,8 @@ def _record(
     sensors: PosedSensors, leading: tuple[int, ...], *, rate_hz: float, cutoff_hz: float | None, names: tuple[str, ...]
 ) -> ImuRecording:
     """Return ideal readings of sensors at ``rate_hz``, with the clips' leading dims back in place."""
+    samples = (sensors.num_frames - 1) * check_rate(rate_hz, "rate_hz") / check_rate(sensors.fps, "fps") + 1
+    check_readings(int(samples), sensors.num_sensors, sensors.num_clips, rate_hz=rate_hz)
     times_s = uniform_times(sensors.num_frames, fps=sensors.fps, rate_hz=rate_hz)
     readings = sense(sensors, times_s, cutoff_hz=cutoff_hz)
     shaped = {name: value.reshape(*leading, *value.shape[1:]) for name, value in readings._asdict().items()}

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 
 from sim.body import Body
+from sim.checks import check_rate, check_seed
 from sim.files import whole_file
 from sim.motion import Motion
 from sim.placements import Placement
@@ -123,6 +124,8 @@ def show(arguments: argparse.Namespace, motion: Motion | None = None) -> list[st
     # What is cheap is checked before joints are fitted.
     placements = [Placement.preset(name) for name in arguments.placements]
     device = SensorErrors.preset(arguments.errors)
+    check_rate(arguments.rate_hz, "rate_hz")
+    check_seed(arguments.seed)
     if motion is None:
         motion = read_clip(arguments.clip, fps=arguments.fps, decoder=arguments.decoder)
     page = write_page(

@@ -120,7 +120,7 @@ def test_show_reads_a_bvh(shared, tmp_path, capsys):
         (["show", "no.bvh"], "motion file no.bvh not found"),
         (["show", "no.npz", "--placements", "wrist"], "unknown placement 'wrist'"),
         (["synth", "--prompt", "x", "--placement", "wrist", "--out", "a.csv"], "unknown placement 'wrist'"),
-        (["synth", "--prompt", "x", "--placement", "waist", "--out", "a.csv", "--rate-hz", "0"], "rate is 0.0 Hz"),
+        (["synth", "--prompt", "x", "--placement", "waist", "--out", "a.csv", "--rate-hz", "0"], "rate_hz is 0.0"),
         (
             ["synth", "--prompt", "x", "--placement", "waist", "--out", "a.csv", "--seconds", "1e9"],
             "seconds is 1000000000.0, expected 1 to 60",

@@ -39,16 +39,19 @@ def test_a_file_of_ones_own_comes_first(
         ("pamap.yaml", "experiments/sets/pamap2.yaml"),
         ("experiments/sets/dsad.yaml", "experiments/sets/dsads.yaml"),
         ("/elsewhere/experiments/har.yaml", "experiments/har.yaml"),
-        ("../pyproject.yaml", "experiments/"),
     ],
 )
 def test_a_file_that_is_nowhere_names_the_nearest(
     given: str, nearest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(
-        FileNotFoundError, match=f"configuration {given} not found; the nearest packaged one is {nearest}"
-    ):
+    with pytest.raises(FileNotFoundError, match=f"configuration {given} not found; .* packaged one is {nearest}"):
+        find_config(given)
+
+
+@pytest.mark.parametrize("given", ["../pyproject.yaml", "mine.yaml", "specs/walking_people.yaml"])
+def test_a_file_of_ones_own_that_is_absent_is_no_packaged_one(given: str) -> None:
+    with pytest.raises(FileNotFoundError, match=r"check the path, .*packaged ones are called experiments/NAME\.yaml"):
         find_config(given)
 
 

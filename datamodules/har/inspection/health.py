@@ -6,7 +6,7 @@ Nothing here trusts the units: rest is found by labels, or by calm relative to t
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,9 @@ REST = ("standing", "sitting", "lying")
 _MIN_CLIP = {"accel": 15.0, "gyro": 3.0}
 """From here on a flat top is the end of a range [m/s^2], [rad/s]."""
 
+_FEWEST_FROZEN = 10
+"""Equal samples that are no coincidence, of a sensor of few samples a second."""
+
 _STILL = {"accel": 10.5, "gyro": 0.5}
 """A flat top below this is a still sensor; between the two, only one that outnumbers what comes near it counts."""
 
@@ -36,6 +39,7 @@ class SiteHealth:
         samples: samples of the accelerometer.
         missing: of them, NaN.
         repeated: of them, equal to the one before.
+        frozen_s: length of each stretch of a second or more in which no sensor of the site changes [s].
         clipped: samples in flat tops at the end of a range, by sensor.
         largest: largest value by sensor [m/s^2], [rad/s].
         rest_norms: median norm of each second of rest [m/s^2].
@@ -49,6 +53,7 @@ class SiteHealth:
     samples: int = 0
     missing: int = 0
     repeated: int = 0
+    frozen_s: list[float] = field(default_factory=list)
     clipped: Counter[str] = field(default_factory=Counter)
     largest: dict[str, float] = field(default_factory=dict)
     rest_norms: list[NDArray[np.float64]] = field(default_factory=list)
@@ -119,6 +124,7 @@ class SetHealth:
             accel = recording.accel[:, index].astype(np.float64)
             gyro = None if recording.gyro is None else recording.gyro[:, index].astype(np.float64)
             _count_samples(site, accel, gyro)
+            site.frozen_s += _find_frozen(accel, gyro, recording.rate_hz)
             site.values.add(accel, gyro, recording.rate_hz)
             _find_rest(site, accel, labels, subject, recording.rate_hz)
             if gyro is not None and recording.gravity_included:
@@ -136,6 +142,15 @@ def _count_samples(site: SiteHealth, accel: NDArray[np.float64], gyro: NDArray[n
         site.largest[kind] = max(site.largest.get(kind, 0.0), largest)
         if largest >= _STILL[kind]:
             site.clipped[kind] += _flat_tops(values, _STILL[kind], _MIN_CLIP[kind])
+
+
+def _find_frozen(accel: NDArray[np.float64], gyro: NDArray[np.float64] | None, rate_hz: float) -> Iterator[float]:
+    """Lengths of stretches of a second or more in which nothing changes, not by a sensor's own noise [s]."""
+    known = gyro is not None and bool(np.isfinite(gyro).any())
+    values = np.concatenate([accel, gyro], axis=1) if gyro is not None and known else accel
+    for a, b in runs_of((np.diff(values, axis=0) == 0).all(axis=1)):
+        if b - a + 1 >= max(rate_hz, _FEWEST_FROZEN):
+            yield (b - a + 1) / rate_hz
 
 
 def _flat_tops(values: NDArray[np.float64], least: float, sure: float) -> int:

@@ -40,6 +40,8 @@ def as_utf8(data: bytes, where: str) -> bytes:
     if data.startswith(_UTF16) or b"\0" in data[:_TOP]:
         raise ValueError(f"{where} is UTF-16 (Excel's 'Unicode text'?), expected UTF-8; save it as CSV UTF-8")
     data = data.removeprefix(_MARK)
+    if b"\n" not in data:
+        data = data.replace(b"\r", b"\n")  # lines of old Macs, which some devices still write
     if data.isascii():
         return data
     try:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.har.parsing.units import unit_factor
 from sim.names import suggest
+
+MOST: Final = 1e5
+"""Rates [Hz] and durations [s] beyond this are slips."""
 
 
 class YamlChecks:
@@ -69,8 +72,8 @@ class YamlChecks:
 
     def _number(self, key: str) -> float:
         value = self._content.get(key)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
-            raise self._error(key, value, "a number above 0")
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= MOST:
+            raise self._error(key, value, f"a number above 0 and at most {MOST:g}")
         return float(value)
 
     def _choice(self, key: str, valid: Sequence[str], default: str | None) -> str:

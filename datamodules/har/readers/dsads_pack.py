@@ -89,7 +89,8 @@ def write_embedded(path: Path, segments: Sequence[Recording], folders: Mapping[s
     """
     planes = {}
     for name, step in (("accel", STEP_ACCEL), ("gyro", STEP_GYRO)):
-        values = np.stack([getattr(each, name) for each in segments])
+        # Seconds in which the units were silent are zeros in the set, and NaN once it has been read.
+        values = np.nan_to_num(np.stack([getattr(each, name) for each in segments]))
         whole = np.rint(values.astype(np.float64) / step)
         if np.abs(whole).max() > np.iinfo(np.int16).max:
             raise ValueError(f"{name} reaches {np.abs(values).max():.1f}, too large for 16 bits in steps of {step}")

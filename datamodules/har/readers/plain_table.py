@@ -66,6 +66,17 @@ class TableFacts:
     gyro_unit: str | None = None
     time_unit: str | None = None
 
+    def __post_init__(self) -> None:
+        """Check the rate.
+
+        Raises:
+            ValueError: no recording of a person has it.
+        """
+        if self.rate_hz is not None and not _SLOWEST_HZ <= self.rate_hz <= _QUICKEST_HZ:
+            raise ValueError(
+                f"rate_hz is {self.rate_hz:g}, expected {_SLOWEST_HZ:g} to {_QUICKEST_HZ:g} samples per second"
+            )
+
 
 def read_plain_table(
     path: Path,
@@ -196,6 +207,8 @@ def _rate(path: Path, clock: str, unit: str, delimiter: str | None, given_hz: fl
         stamps = pd.read_parquet(path, columns=[clock])[clock]
     else:
         stamps = pd.read_csv(path, sep=delimiter, usecols=lambda name: name.strip().strip("\"'") == clock).iloc[:, 0]
+    if not len(stamps):
+        raise ValueError(f"{path} has a header and no samples; fill it or leave it out")
     steps = np.diff(np.sort(pd.to_numeric(stamps, errors="coerce").to_numpy(dtype=np.float64)))
     usual = float(np.median(steps[steps > 0])) * unit_factor(unit, "time") if (steps > 0).any() else 0.0
     if not usual > 0:
@@ -227,7 +240,12 @@ def _check_rates(path: Path, recordings: Sequence[Recording]) -> None:
 
 def _check_gravity(path: Path, recordings: Sequence[Recording]) -> None:
     lengths = np.concatenate([np.linalg.norm(each.accel, axis=-1).ravel() for each in recordings] or [np.zeros(0)])
-    usual = float(np.nanmedian(lengths)) if np.isfinite(lengths).any() else _REST_G[0]
+    if not np.isfinite(lengths).any():
+        raise ValueError(
+            f"accelerations of {path} are zero or missing throughout, expected about 9.81 m/s^2 at rest; look whether "
+            "its columns of the accelerometer are filled"
+        )
+    usual = float(np.nanmedian(lengths))
     if not _REST_G[0] <= usual <= _REST_G[1]:
         hint = "g" if 0.4 < usual < 2.5 else "mg" if 400 < usual < 2500 else "m/s^2 if they are that all the same"
         raise ValueError(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.har.recordings.missing import fill_missing
+from datamodules.har.recordings.missing import fill_missing, find_dead, runs_of
 from datamodules.har.recordings.reading import Reading
 from datamodules.har.recordings.recording import Recording, TimingReport
 from datamodules.har.recordings.stamps import ClockRule, Track
@@ -90,6 +90,7 @@ def record_tracks(
     Raises:
         ValueError: the time stamps cannot be used.
     """
+    tracks, dead = _silence(tracks, facts)
     clocks: dict[int, list[SensorTrack]] = {}
     for track in tracks:
         clocks.setdefault(id(track.time_s), []).append(track)
@@ -99,6 +100,7 @@ def record_tracks(
         for group in groups
     ]
     stretches, report = align_tracks(joined, labels, rule, max_gap_s=reading.max_gap_s, where=facts.source)
+    report = replace(report, dead=dead)
     sites = tuple(dict.fromkeys(track.placement for track in tracks if track.kind == "accel"))
     recordings = []
     for number, stretch in enumerate(stretches):
@@ -155,6 +157,10 @@ def record_even(
     if len(accel) == 0:
         raise ValueError(f"{facts.source} holds no sample, expected some; download it anew")
     max_run = reading.max_run(rate_hz)
+    dead = find_dead(accel) if facts.gravity_included else np.zeros(accel.shape[:-1], dtype=bool)
+    if dead.any():
+        accel = np.where(dead[..., None], np.nan, accel)
+        gyro = None if gyro is None else np.where((dead & (gyro == 0).all(axis=-1))[..., None], np.nan, gyro)
     accel, filled, missing = _mend(accel, max_run)
     if gyro is not None:
         gyro, few, many = _mend(gyro, max_run)
@@ -170,8 +176,30 @@ def record_even(
         placements=tuple(placements),
         mounting=facts.mounting,
         source=facts.source,
-        timing=TimingReport(native_rate_hz=rate_hz, filled=filled, missing=missing),
+        timing=TimingReport(native_rate_hz=rate_hz, filled=filled, missing=missing, dead=int(dead.sum())),
     )
+
+
+def _silence(tracks: Sequence[SensorTrack], facts: RecordingFacts) -> tuple[list[SensorTrack], int]:
+    """Return tracks without samples where a site's accelerometer was silent, and how many those were.
+
+    A gyroscope may well read zero at rest; it is silent where it does while the accelerometer beside it is.
+    """
+    if not facts.gravity_included:
+        return list(tracks), 0
+    dead = [find_dead(track.values) if track.kind == "accel" else np.zeros(0, dtype=bool) for track in tracks]
+    spans: dict[str, list[tuple[float, float]]] = {}
+    for track, found in zip(tracks, dead, strict=True):
+        if found.any():
+            runs = [(track.time_s[a], track.time_s[b - 1]) for a, b in runs_of(found)]
+            spans.setdefault(track.placement, []).extend(runs)
+    living = []
+    for track, found in zip(tracks, dead, strict=True):
+        if track.kind == "gyro" and track.placement in spans:
+            silent = [(track.time_s >= begin) & (track.time_s <= end) for begin, end in spans[track.placement]]
+            found = np.any(silent, axis=0) & (track.values == 0).all(axis=1)
+        living.append(replace(track, values=np.where(found[:, None], np.nan, track.values)) if found.any() else track)
+    return living, sum(int(found.sum()) for found in dead)
 
 
 def _mend(values: NDArray[np.floating], max_run: int) -> tuple[NDArray[np.float64], int, int]:

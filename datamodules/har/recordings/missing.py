@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
+
+FEWEST_DEAD: Final = 3
+"""Samples of exact zeros on all three axes from which on a run of them is a sensor that was silent."""
 
 
 def fill_missing(
@@ -43,6 +48,27 @@ def fill_missing(
         mended[bad, columns] = np.nan
         left += int(bad.sum())
     return mended, filled, left
+
+
+def find_dead(accel: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Say where an accelerometer that carries gravity was silent: runs of exact zeros on all three axes.
+
+    A sensor at rest reads gravity, one in free fall the noise of its axes; programs that pad a file or lose a packet
+    write zeros. Single ones are left to who looks at the set, since a coarse sensor may pass through zero.
+
+    Args:
+        accel: acceleration with gravity ``(T, ..., 3)``, in any unit.
+
+    Returns:
+        Whether each sample is of such a run ``(T, ...)``.
+    """
+    zero = (accel == 0).all(axis=-1)
+    flat = zero.reshape(len(zero), -1)
+    for column in range(flat.shape[1]):
+        if flat[:, column].any():
+            for a, b in runs_of(flat[:, column]):
+                flat[a:b, column] = b - a >= FEWEST_DEAD
+    return flat.reshape(zero.shape)
 
 
 def runs_of(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -41,8 +41,8 @@ class Reading:
     def __post_init__(self) -> None:
         if self.on_bad_file not in ("error", "skip"):
             raise ValueError(f"on_bad_file is {self.on_bad_file!r}, expected error or skip")
-        if not self.max_gap_s >= 0:
-            raise ValueError(f"max_gap_s is {self.max_gap_s}, expected >= 0 seconds")
+        if not 0 <= self.max_gap_s < float("inf"):
+            raise ValueError(f"max_gap_s is {self.max_gap_s}, expected seconds from 0 on")
 
     def max_run(self, rate_hz: float) -> int:
         """Longest run of missing samples to fill at that rate."""

@@ -25,6 +25,7 @@ class TimingReport:
         disordered: samples that came after a later one; sorted.
         filled: missing samples of a sensor that were interpolated, since their run was short.
         missing: missing samples of a sensor that stay NaN.
+        dead: samples in runs of exact zeros, which no accelerometer writes; they are among those missing or filled.
         resampled: whether the samples were interpolated onto an even grid; False leaves values as they were.
     """
 
@@ -37,6 +38,7 @@ class TimingReport:
     disordered: int = 0
     filled: int = 0
     missing: int = 0
+    dead: int = 0
     resampled: bool = False
 
 

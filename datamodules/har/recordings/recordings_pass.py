@@ -60,7 +60,7 @@ class Recordings(Iterator[Recording]):
         gaps = sum(report.gaps for report in reports)
         if gaps:
             lines.append(f"split at {gaps} gaps of {sum(report.gap_s for report in reports):.1f} s in all")
-        for what in ("filled", "missing", "bridged", "duplicates", "disordered"):
+        for what in _WORDS:
             count = sum(int(getattr(report, what)) for report in reports)
             if count:
                 lines.append(f"{count} {_WORDS[what]}")
@@ -82,6 +82,7 @@ class Recordings(Iterator[Recording]):
 
 
 _WORDS = {
+    "dead": "samples of nothing but zeros taken as missing",
     "filled": "missing samples filled",
     "missing": "missing samples left as NaN",
     "bridged": "longer steps interpolated over",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.har.recordings.arrival import spread_arrivals
+
+FASTEST_HZ: Final = 1e5
+"""No recording of a person is faster [Hz]."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class ClockRule:
     backwards: Literal["error", "sort"] = "error"
 
     def __post_init__(self) -> None:
-        if not self.rate_hz > 0:
-            raise ValueError(f"rate_hz is {self.rate_hz}, expected > 0 samples per second")
+        if not 0 < self.rate_hz <= FASTEST_HZ:
+            raise ValueError(f"rate_hz is {self.rate_hz:g}, expected > 0 and at most {FASTEST_HZ:g} samples per second")
 
 
 @dataclass(frozen=True)

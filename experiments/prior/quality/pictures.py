@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from torch import Tensor
 
+from experiments.pipeline.files import save_picture
 from sim.conventions import JOINT_NAMES, PARENTS
 
 NUM_FIGURES: Final = 9
@@ -40,8 +41,7 @@ def draw_contact_sheet(motions: Mapping[str, Tensor], path: Path, *, columns: in
             name = list(motions)[place]
             _draw_row(panel, motions[name].double().numpy(), name)
     figure.tight_layout(pad=0.3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=60)
+    save_picture(figure, path, dpi=60)
     plt.close(figure)
 
 
@@ -81,6 +81,5 @@ def draw_confusion(
         value = shares[row, column]
         colour = "white" if value > 0.6 else "black"
         axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=6, color=colour)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=70)
+    save_picture(figure, path, dpi=70)
     plt.close(figure)

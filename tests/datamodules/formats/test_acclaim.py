@@ -147,3 +147,12 @@ def test_frame_numbers_that_skip_are_told(tmp_path: Path) -> None:
     skipped = AMC + "".join(f"{number}\n{body}" for number in (*range(3, 8), *range(15, 20)))
     (note,) = read(tmp_path, amc=skipped).notes
     assert note.startswith("suspicious: frame numbers skip from 7 to 15")
+
+
+def test_the_motion_states_the_unit_of_its_own_angles(tmp_path: Path) -> None:
+    plain = read(tmp_path)
+    turned = AMC.replace(":DEGREES", ":RADIANS").replace(" 90", f" {np.pi / 2}")
+    radians = read(tmp_path, amc=turned)
+    np.testing.assert_allclose(radians.rotations, plain.rotations, atol=1e-12)
+    assert any("the .amc says radians" in note for note in radians.notes)
+    assert not any("unit of angles" in note for note in plain.notes)

@@ -18,6 +18,7 @@ from datamodules.motion_files.motion_file import ReadOptions, carry_over
 from datamodules.retargeting.retarget import retarget
 from sim import Body, Motion
 from sim.conventions import JOINT_INDEX
+from tests.hostile_samples import write_mvnx
 
 BODY = Body.default()
 
@@ -179,3 +180,26 @@ def test_a_folder_of_humanml3d_is_read_once(tmp_path: Path) -> None:
     (tmp_path / "texts" / "000001.txt").write_text("a man waves.#a/DET#0.0#0.0\n")
     items = list_items(str(tmp_path))
     assert [item.name.split("/", 1)[1] for item in items] == ["new_joint_vecs/000001"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rotations": 1.2}, "rotations holds a matrix that is not a rotation"),
+        ({"translation": np.nan}, "translation has NaN or infinite values from frame 0 on"),
+    ],
+)
+def test_a_saved_motion_that_is_none_is_refused_by_name(tmp_path: Path, changes: dict[str, float], said: str) -> None:
+    path = tmp_path / "m.npz"
+    where = torch.tensor([0.0, 0.9, 0.0]).expand(9, 3)
+    Motion(torch.eye(3).expand(9, 22, 3, 3).clone(), where.clone(), fps=20.0).save(path)
+    arrays = dict(np.load(path))
+    np.savez(path, **{**arrays, **{name: arrays[name] * np.float32(factor) for name, factor in changes.items()}})
+    with pytest.raises(ValueError, match=f"{path} cannot be read .{said}"):
+        read_motion(path)
+
+
+def test_what_a_fit_says_carries_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.mvnx").write_text(write_mvnx(tmp_path).read_text())  # all segments at one point
+    with pytest.raises(ValueError, match=rf"{tmp_path / 'a.mvnx'} cannot be read as Xsens MVNX: "):
+        read_motion(tmp_path / "a.mvnx")

@@ -212,8 +212,8 @@ def test_hapt_shows_the_ranges_of_its_phone():
     assert [line.split(";")[1] for line in wrong] == [" its range ends at 19.7 m/s^2", " its range ends at 10.0 rad/s"]
 
 
-# Each of the five sites of DSADS has rows of zeros: the last second of a05/p1/s01 and the next.
-@pytest.mark.parametrize(("name", "wrong"), [("dsads", 5), ("spsw_har", 1)])
+# Rows of zeros end a05 and a06 of p1: told once, and at each of the five sites as samples that are missing.
+@pytest.mark.parametrize(("name", "wrong"), [("dsads", 6), ("spsw_har", 1)])
 def test_real_downloads(shared, tmp_path, name, wrong):
     with tarfile.open(shared / "data" / "imu" / f"{name}.tar.xz") as archive:
         keep = [m for m in archive if "/s01" in m.name or "/s02" in m.name or m.name.endswith("DATA")]
@@ -249,3 +249,12 @@ def test_no_scale_is_judged_where_the_two_hardly_agree(tmp_path):
     rng = np.random.default_rng(1)
     lines = _inspect(tmp_path, accel, 5 * rng.permutation(gyro), labels)
     assert not any("has to be multiplied" in line for line in lines)
+
+
+def test_sensors_that_were_silent_or_froze_are_named(tmp_path):
+    accel, gyro, labels = _swinging()
+    accel[-60:] = gyro[-60:] = 0.0  # as a file that was padded ends
+    accel[500:600], gyro[500:600] = accel[500], gyro[500]
+    text = "\n".join(_inspect(tmp_path, accel, gyro, labels))
+    assert "! 120 samples of 2 sources are runs of zeros on all axes of an accelerometer" in text
+    assert "! chest: nothing changes in 2 stretches of a second or more (4.0 s in all)" in text

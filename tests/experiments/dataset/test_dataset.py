@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from datamodules import load_recordings
 from datamodules.har import RealIMUDataModule
 from experiments.cli import main
 from experiments.dataset.command import make_dataset, read_shard
+from experiments.dataset.describe import describe_dataset
 from experiments.dataset.make import MakePart
 from experiments.dataset.motions import MakeMotions
 from sim import Motion
@@ -224,3 +226,65 @@ def test_another_specification_is_refused_and_says_what_differs(
 def test_a_share_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected i/n"):
         read_shard(text)
+
+
+def test_a_second_call_that_makes_nothing_leaves_date_and_commit(made: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    shutil.copytree(made, folder)
+    path = folder / "dataset.json"
+    summary = json.loads(path.read_text())
+    summary["provenance"] |= {"created": "2001-01-01T00:00:00+00:00", "git_commit": "abc"}
+    path.write_text(json.dumps(summary))
+    make(folder)
+    assert json.loads(path.read_text())["provenance"] == summary["provenance"]
+    assert "2001-01-01" in (folder / "README.md").read_text()
+
+
+def test_a_folder_that_was_begun_says_how_much_is_made(made: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "begun"
+    shutil.copytree(made, folder)
+    total = len(list((folder / "parts").glob("*.json")))
+    (folder / "dataset.json").unlink()
+    for path in (folder / "parts").glob("*.json"):
+        path.unlink()
+    (line,) = describe_dataset(folder)
+    assert f"data set that was begun, 0 of {total} parts made; run the same command again" in line
+    done = folder / ".work" / "recordings" / "0123" / "stage.json"
+    done.parent.mkdir(parents=True)
+    done.write_text("{}")
+    assert f"1 of {total} parts made" in describe_dataset(folder)[0]
+
+
+@pytest.mark.parametrize("root", [None, 3, ["a"]])
+def test_what_is_no_folder_is_named(root: object) -> None:
+    with pytest.raises(ValueError, match="expected the path of a folder that `imuforge dataset` wrote"):
+        imuforge.load_dataset(root)  # type: ignore[arg-type]
+
+
+def test_an_override_may_stand_before_the_yaml(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["dataset", "people.count=0", str(SPEC), "--out", str(tmp_path / "a")])
+    assert stopped.value.code == 2
+    assert "people.count is 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("people.count=1000000000", "people.count is 1e+09, expected"),
+        ("recordings_each=1000000000", "recordings_each is 1e+09, expected"),
+        ("rate_hz=1e9", "rate_hz is 1e+09, expected"),
+        ("rate_hz=.inf", "rate_hz is inf, expected"),
+        ("motion.seconds=1e9", "motion.seconds is 1000000000.0, expected 1 to 60"),
+        ("motion.steps=1000000", "motion.steps is 1e+06, expected"),
+        ("motion.guidance=.nan", "motion.guidance is nan, expected"),
+        ("seed=99999999999999999999", "seed is 1e+20, expected"),
+        ("windows.seconds=.nan", "windows.seconds is nan, expected"),
+        ("rate_hz=null", "rate_hz: "),
+        ("people.count=null", "people.count: "),
+    ],
+)
+def test_numbers_that_cannot_be_meant_are_told_before_any_work(tmp_path: Path, override: str, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        make(tmp_path / "a", override)
+    assert not (tmp_path / "a").exists()

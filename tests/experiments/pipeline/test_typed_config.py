@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.dataset.config import DatasetConfig
 from experiments.pipeline.typed_config import read_layers, read_typed
 
 
@@ -86,3 +87,15 @@ def test_an_override_that_is_no_yaml_is_named_in_one_line(folder: Path, override
     with pytest.raises(ValueError, match=r"override .* cannot be read") as refused:
         read_typed(Cake, folder / "sponge.yaml", [override])
     assert "\n" not in str(refused.value)
+
+
+def test_all_mistakes_of_keys_and_types_are_told_at_once(tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_text(
+        "people: {cuont: 3, val: much}\nsites: [{presett: left_wrist}, {preset: chest}]\nrate: 50\nseed: null\n"
+    )
+    with pytest.raises(ValueError, match=r"spec.yaml has 5 mistakes: \(1\) ") as caught:
+        read_typed(DatasetConfig, path)
+    for said in ("'people.count'", "people.val: ", "'presett'", "'rate_hz'", "seed: "):
+        assert said in str(caught.value)
+    assert "\n" not in str(caught.value)

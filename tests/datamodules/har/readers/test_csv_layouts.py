@@ -160,3 +160,18 @@ def test_a_pointer_of_git_lfs_is_named(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=rf"{name} is a pointer of Git LFS"):
             read(folder)
         (folder / name).unlink()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_any_machine_ends_them(tmp_path: Path, end: str) -> None:
+    path = write(describe(tmp_path), [HEAD, *rows()])
+    next(tmp_path.glob("*.csv")).write_bytes(end.join([HEAD, *rows()]).encode() + end.encode())
+    np.testing.assert_allclose(read(path), signal(), atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [float("inf"), 1e9, float("nan"), 0])
+@pytest.mark.parametrize("key", ["rate_hz", "max_gap_s"])
+def test_numbers_that_cannot_be_meant_are_named_with_the_yaml(tmp_path: Path, key: str, value: float) -> None:
+    path = write(describe(tmp_path, **{key: value}), [HEAD, *rows()])
+    with pytest.raises(ValueError, match=rf"{key} is .*\.yaml, expected a number above 0 and at most 100000"):
+        read(path)

@@ -145,8 +145,15 @@ def test_nine_activities_of_eight_people_come_with_the_package(embedded: list[Re
         assert recording.gyro is not None
         assert recording.gyro.shape == (125, 5, 3)
         assert (recording.rate_hz, tuple(recording.placements)) == (25.0, PLACEMENTS)
-        assert np.isfinite(recording.accel).all()
-        assert np.isfinite(recording.gyro).all()
+        # In the set the last second of some segments is zeros, of all units: those samples are missing.
+        silent = recording.timing is not None and recording.timing.dead > 0
+        known = slice(0, 100) if silent else slice(None)
+        assert np.isfinite(recording.accel[known]).all()
+        assert np.isfinite(recording.gyro[known]).all()
+        assert not silent or np.isnan(recording.accel[100:]).all()
+    silent = Counter((one.labels, one.subject) for one in embedded if one.timing is not None and one.timing.dead)
+    stairs = dict.fromkeys(product(("walking_upstairs", "walking_downstairs"), ("p1", "p6")), 30)
+    assert silent == stairs | {("jumping", "p6"): 19}
 
 
 def test_embedded_people_stand_in_gravity_and_run_in_si_units(embedded: list[Recording]) -> None:
@@ -154,13 +161,13 @@ def test_embedded_people_stand_in_gravity_and_run_in_si_units(embedded: list[Rec
     turning: dict[str, float] = {}
     for label in ("standing", "sitting", "running", "jumping"):
         mine = [recording for recording in embedded if recording.labels == label]
-        force[label] = float(np.median([np.linalg.norm(each.accel, axis=-1).mean() for each in mine]))
-        turning[label] = float(np.median([np.linalg.norm(each.gyro, axis=-1).mean() for each in mine]))  # type: ignore[arg-type]
+        force[label] = float(np.median([np.nanmean(np.linalg.norm(each.accel, axis=-1)) for each in mine]))
+        turning[label] = float(np.median([np.nanmean(np.linalg.norm(each.gyro, axis=-1)) for each in mine]))  # type: ignore[arg-type]
     assert force["standing"] == pytest.approx(STANDARD_GRAVITY, abs=0.2)
     assert force["sitting"] == pytest.approx(STANDARD_GRAVITY, abs=0.2)
     assert turning["standing"] < 0.1 < 1.0 < turning["running"] < 10.0
     # Somebody who leaves the ground again and again is carried by it the harder while on it.
-    peak = np.median([each.accel[:, 0, 0].max() for each in embedded if each.labels == "jumping"])
+    peak = np.median([np.nanmax(each.accel[:, 0, 0]) for each in embedded if each.labels == "jumping"])
     assert peak > 2 * STANDARD_GRAVITY
 
 
@@ -172,9 +179,9 @@ def test_embedded_people_are_those_of_the_file(shared: Path, embedded: list[Reco
         assert (recording.labels, recording.subject) == (other.labels, other.subject)
         assert recording.gyro is not None
         assert other.gyro is not None
-        # Half a step and what float32 adds.
-        assert np.abs(recording.accel - other.accel).max() <= STEP_ACCEL / 2 + 1e-5
-        assert np.abs(recording.gyro - other.gyro).max() <= STEP_GYRO / 2 + 1e-5
+        # Half a step and what float32 adds; missing at the same places.
+        np.testing.assert_allclose(recording.accel, other.accel, rtol=0, atol=STEP_ACCEL / 2 + 1e-5)
+        np.testing.assert_allclose(recording.gyro, other.gyro, rtol=0, atol=STEP_GYRO / 2 + 1e-5)
     build(shared / EIGHT_PEOPLE, tmp_path / "dsads.npz")
     with np.load(tmp_path / "dsads.npz") as again, np.load(EMBEDDED) as shipped:
         for name in shipped.files:

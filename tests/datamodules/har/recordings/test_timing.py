@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from datamodules.har import load_recordings
-from datamodules.har.recordings.missing import fill_missing
+from datamodules.har.recordings.building import RecordingFacts, SensorTrack, record_even, record_tracks
+from datamodules.har.recordings.missing import fill_missing, find_dead
+from datamodules.har.recordings.reading import Reading
 from datamodules.har.recordings.stamps import ClockRule, Track
 from datamodules.har.recordings.timing import align_tracks
 
@@ -157,3 +159,55 @@ def test_reports_of_one_source_are_counted_each(tmp_path):
     assert len(list(recordings)) == 2
     assert len(recordings.reports()) == 2
     assert "2 longer steps interpolated over" in recordings.summary()
+
+
+def test_runs_of_zeros_are_missing_and_single_ones_are_not():
+    accel = np.random.default_rng(0).normal(size=(100, 2, 3)) + 9.81
+    accel[10] = accel[20:22] = accel[90:] = 0.0
+    accel[40:43, 1] = 0.0
+    found = find_dead(accel)
+    assert np.flatnonzero(found[:, 0]).tolist() == list(range(90, 100))
+    assert np.flatnonzero(found[:, 1]).tolist() == [40, 41, 42, *range(90, 100)]
+
+
+@pytest.mark.parametrize("even", [True, False], ids=["even", "stamped"])
+def test_a_silent_second_is_cut_in_every_way_to_a_recording(even):
+    time_s = np.arange(500) / RATE
+    accel, gyro = _signal(time_s) + 0.01, _signal(time_s)
+    gyro[50:53] = 0.0  # a gyroscope at rest may read zero
+    accel[100:105] = gyro[100:105] = 0.0  # short: bridged
+    accel[450:] = gyro[450:] = 0.0
+    facts, reading = RecordingFacts("s1", "s1/1", "", "a.csv"), Reading()
+    if even:
+        made = record_even(
+            accel[:, None], gyro[:, None], "walking", facts, placements=["chest"], rate_hz=RATE, reading=reading
+        )
+    else:
+        tracks = [SensorTrack("chest", "accel", time_s, accel), SensorTrack("chest", "gyro", time_s, gyro)]
+        (made,) = record_tracks(tracks, "walking", facts, ClockRule(RATE), reading)
+    for values in (made.accel, made.gyro):
+        assert np.isnan(values[450:]).all()
+        assert np.isfinite(values[:450]).all()
+    np.testing.assert_array_equal(made.gyro[50:53], 0.0)
+    # Between samples 99 and 105: what is bridged has zeros nowhere.
+    np.testing.assert_allclose(made.accel[100:105, 0, 2], 9.82, atol=1e-5)
+    assert (made.timing.dead, made.timing.filled, made.timing.missing) == (55, 10, 100)
+
+
+def test_zeros_of_a_sensor_without_gravity_are_values():
+    accel = np.zeros((100, 1, 3))
+    facts = RecordingFacts("s1", "s1/1", "", "a.csv", gravity_included=False)
+    made = record_even(accel, None, "standing", facts, placements=["chest"], rate_hz=RATE, reading=Reading())
+    np.testing.assert_array_equal(made.accel, 0.0)
+
+
+@pytest.mark.parametrize("rate_hz", [0.0, float("inf"), float("nan"), 1e9])
+def test_no_grid_is_made_for_a_rate_that_none_has(rate_hz):
+    with pytest.raises(ValueError, match=r"rate_hz is .*expected > 0 and at most 100000"):
+        ClockRule(rate_hz)
+
+
+@pytest.mark.parametrize("max_gap_s", [-1.0, float("inf"), float("nan")])
+def test_gaps_to_bridge_are_finite(max_gap_s):
+    with pytest.raises(ValueError, match=r"max_gap_s is .*expected seconds from 0 on"):
+        Reading(max_gap_s=max_gap_s)
