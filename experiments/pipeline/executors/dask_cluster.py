@@ -33,7 +33,7 @@ ANSWER_S: Final = 5
 """How long a scheduler is waited for [s]."""
 
 WORKERS_S: Final = 30
-"""How long the first worker of a scheduler that runs is waited for [s]; those that SLURM starts, as long as it takes."""
+"""How long the first worker of a scheduler that runs is waited for [s]; SLURM's, as long as it takes."""
 
 _SETTINGS: Final = {
     "distributed.admin.large-graph-warning-threshold": "4GB",  # files that are sent along are meant to be
@@ -63,6 +63,9 @@ def dask_workers(config: ExecutorConfig, *, cache: Path, console: Console) -> It
         except BaseException:
             workers.cancel()
             raise
+        finally:
+            with suppress(OSError, TimeoutError):  # the scheduler may be gone
+                client.unsubscribe_topic("all")
 
 
 class DaskWorkers(Workers):
@@ -198,7 +201,8 @@ def _slurm_cluster(options: dict[str, Any], jobs: int) -> Iterator[object]:
     from dask_jobqueue import SLURMCluster
 
     try:
-        cluster = SLURMCluster(**{"processes": options["cores"], **options})
+        scheduler = {"dashboard_address": ":0"}  # any port: another run may have the usual one
+        cluster = SLURMCluster(**{"processes": options["cores"], "scheduler_options": scheduler, **options})
         cluster.job_script()
     except (TypeError, ValueError) as error:
         told = " ".join(str(error).split())
