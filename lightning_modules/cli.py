@@ -44,6 +44,7 @@ from lightning_modules.callbacks.run_folder import (
     list_checkpoint_folders,
     refuse_foreign_checkpoint,
 )
+from lightning_modules.callbacks.shard_writer import ShardWriter
 from lightning_modules.callbacks.stop_signals import StopSignals, signals_as_exit_codes
 from lightning_modules.callbacks.training_health import TrainingHealth
 from lightning_modules.config_errors import OUR_PACKAGES, explain_parser_error, print_error, readable_errors
@@ -74,6 +75,7 @@ SHORT_NAMES: Final = (
     MotionWriter,
     PromptDataModule,
     RealIMUDataModule,
+    ShardWriter,
     TrainingHealth,
     VirtualIMUDataModule,
 )

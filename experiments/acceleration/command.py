@@ -22,6 +22,7 @@ from experiments.acceleration.options import parse_options
 from experiments.acceleration.page import Part, write_page
 from experiments.acceleration.plan import CONTINUED, ORIGINAL, Arm, plan_measure
 from experiments.acceleration.summarise import Groups
+from experiments.pipeline.executors import open_workers
 from experiments.pipeline.one_line_errors import one_line_errors
 from experiments.pipeline.runner import Runner
 from experiments.pipeline.tasks import Cache
@@ -56,11 +57,14 @@ def run_experiment(config: AccelerationConfig, *, console: Console) -> Path:
     groups = Groups(config.still_m_s2, config.high_m_s2)
     folder = Path(config.output)
     folder.mkdir(parents=True, exist_ok=True)
-    parts = [_run_from(start, config, groups, folder, console=console) for start in config.originals]
+    cache = Path(config.cache)
+    with open_workers(config.executor, cache=cache, processes=config.processes, console=console) as workers:
+        runner = Runner(Cache(cache), workers, console=console)
+        parts = [_run_from(start, config, groups, folder, runner) for start in config.originals]
     return write_page(config, parts, groups=groups, folder=folder)
 
 
-def _run_from(start: str, config: AccelerationConfig, groups: Groups, folder: Path, *, console: Console) -> Part:
+def _run_from(start: str, config: AccelerationConfig, groups: Groups, folder: Path, runner: Runner) -> Part:
     """Sweep, choose and repeat the arms that start from one of the originals."""
     losses = {name: arm for name, arm in config.arms.items() if arm.starts is None or start in arm.starts}
     arms = [Arm(name, weight) for name, arm in losses.items() for weight in arm.weights]
@@ -69,13 +73,11 @@ def _run_from(start: str, config: AccelerationConfig, groups: Groups, folder: Pa
     chosen = arms
     if len(arms) > len(losses):
         swept = measure_arms(
-            config, [*references, *arms], start=start, seeds=config.sweep_seeds, split="val", console=console
+            config, [*references, *arms], start=start, seeds=config.sweep_seeds, split="val", runner=runner
         )
         rows = [summarise_run(arm, runs, groups) for arm, runs in swept.items()]
         chosen = choose_weights(rows, losses, config)
-    tested = measure_arms(
-        config, [*references, *chosen], start=start, seeds=config.seeds, split="test", console=console
-    )
+    tested = measure_arms(config, [*references, *chosen], start=start, seeds=config.seeds, split="test", runner=runner)
     pictures = draw_results(tested, rows, groups, folder, suffix=f"_{start}" if len(config.originals) > 1 else "")
     return Part(start, rows, chosen, tested, pictures)
 
@@ -94,7 +96,7 @@ def measure_arms(
     start: str,
     seeds: Sequence[int],
     split: Split,
-    console: Console,
+    runner: Runner,
 ) -> dict[Arm, list[Measured]]:
     """Train and measure arms, once a seed; the original once."""
     tasks = {
@@ -102,8 +104,8 @@ def measure_arms(
         for arm in arms
         for seed in (seeds[:1] if arm.name == ORIGINAL else seeds)
     }
-    cache = Cache(Path(config.cache))
-    Runner(cache, processes=config.processes, console=console).run(list(tasks.values()))
+    runner.run(list(tasks.values()))
     return {
-        arm: [read_measured(cache.folder(task)) for (owner, _), task in tasks.items() if owner == arm] for arm in arms
+        arm: [read_measured(runner.cache.folder(task)) for (owner, _), task in tasks.items() if owner == arm]
+        for arm in arms
     }

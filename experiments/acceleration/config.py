@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from experiments.pipeline.executor_config import ExecutorConfig, check_executor, spell_out_executor
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.metrics.sensor_distributions import DECIDING_PLACEMENTS
 from lightning_modules.objective import check_loss_names
@@ -57,6 +58,7 @@ class AccelerationConfig:
         placements: presets at which generated and recorded motion is simulated and compared.
         resamples: bootstrap resamples behind each interval.
         processes: tasks run at the same time.
+        executor: what runs them, in place of processes of this machine.
         output: folder of the results.
         cache: folder of stage results.
     """
@@ -80,6 +82,7 @@ class AccelerationConfig:
     placements: list[str] = field(default_factory=lambda: list(DECIDING_PLACEMENTS))
     resamples: int = 2000
     processes: int = 2
+    executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     output: str = "runs/acceleration"
     cache: str = "runs/cache"
 
@@ -91,7 +94,8 @@ def load_acceleration_config(path: Path, overrides: list[str]) -> AccelerationCo
         FileNotFoundError: the file, or a folder or YAML that it names, does not exist.
         ValueError: a key is unknown, or a value is of a wrong type or out of range.
     """
-    config = read_typed(AccelerationConfig, path, overrides)
+    config = read_typed(AccelerationConfig, path, overrides, spell_out=spell_out_executor)
+    check_executor(config.executor)
     check_loss_names(name for name, arm in config.arms.items() if arm.weighs is None)
     if not config.originals:
         raise ValueError("originals is empty, expected weights by name, such as {prior: prior}")

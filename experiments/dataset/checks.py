@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from datamodules.batches import check_seconds
@@ -11,10 +12,11 @@ from datamodules.clips.sources import list_items
 from datamodules.har.activities import normalise
 from datamodules.har.streams import checked_channels
 from datamodules.motion_files.joint_files import PROMPTS, list_joint_files
-from experiments.dataset.config import NO_CHECK, ActivityConfig, DatasetConfig, spell_out
+from experiments.dataset.config import NO_CHECK, ActivityConfig, DatasetConfig, DatasetSpec, spell_out
 from experiments.dataset.judge import RULES
 from experiments.dataset.people import placement_of, read_body
 from experiments.dataset.plan import sides_of
+from experiments.pipeline.executor_config import ExecutorConfig, check_executor
 from experiments.pipeline.ranges import MANY, find_beyond
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.checkpoints import read_stored
@@ -26,20 +28,27 @@ from sim.names import check_name
 
 
 def load_spec(path: Path, overrides: Sequence[str] = ()) -> DatasetConfig:
+    """Return the data set of :func:`load_spec_and_executor`; raises as that."""
+    return load_spec_and_executor(path, overrides)[0]
+
+
+def load_spec_and_executor(path: Path, overrides: Sequence[str] = ()) -> tuple[DatasetConfig, ExecutorConfig]:
     """Read YAML, apply ``key=value`` overrides, and check all of it.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: something in it cannot be; all such things in one line, with the nearest names.
     """
-    config = read_typed(DatasetConfig, path, overrides, spell_out=spell_out)
+    spec = read_typed(DatasetSpec, path, overrides, spell_out=spell_out)
+    check_executor(spec.executor)
+    config = DatasetConfig(**{entry.name: getattr(spec, entry.name) for entry in fields(DatasetConfig)})
     faults = list(find_faults(config))
     if len(faults) > 1:
         told = "; ".join(f"({number}) {fault}" for number, fault in enumerate(faults, 1))
         raise ValueError(f"{path} has {len(faults)} mistakes: {told}")
     if faults:
         raise ValueError(f"{path}: {faults[0]}")
-    return config
+    return config, spec.executor
 
 
 def find_faults(config: DatasetConfig) -> Iterator[str]:

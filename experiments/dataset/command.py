@@ -21,7 +21,7 @@ from rich.console import Console
 from datamodules.clips.sources import list_items
 from datamodules.motion_files.joint_files import PROMPTS
 from experiments.dataset.card import write_card
-from experiments.dataset.checks import known_activities, load_spec
+from experiments.dataset.checks import known_activities, load_spec_and_executor
 from experiments.dataset.config import DatasetConfig, PeopleConfig
 from experiments.dataset.describe import say_summary
 from experiments.dataset.make import MakePart, read_part
@@ -43,6 +43,7 @@ from experiments.dataset.publish import (
 from experiments.dataset.wording import Saying, doubts_about, sayings_of
 from experiments.har_eval.plan import resolve_device
 from experiments.pipeline.code_version import file_hash
+from experiments.pipeline.executors import Workers, open_workers
 from experiments.pipeline.files import as_json, write_json
 from experiments.pipeline.provenance import describe_commit, describe_run
 from experiments.pipeline.runner import Runner
@@ -82,7 +83,8 @@ def make_dataset(
         out: folder of the data set.
         overrides: ``key=value`` in place of what the YAML says.
         shard: ``i/n``, the i-th of n shares of the parts; all of them if None.
-        processes: parts that are made at the same time; None takes one for each core, or one with a GPU.
+        processes: parts that are made at the same time where ``executor`` is local; None takes one for each core, or
+            one with a GPU.
         device: ``cpu``, ``cuda`` or ``auto``.
         console: where progress and doubts go.
 
@@ -97,7 +99,7 @@ def make_dataset(
     console = Console(stderr=True) if console is None else console
     start = time.perf_counter()
     first, count = read_shard(shard)
-    config = load_spec(spec, overrides)
+    config, executor = load_spec_and_executor(spec, overrides)
     where = _device(device)
     workers = _processes(processes, where)
     needs = _look_up(config)
@@ -109,7 +111,9 @@ def make_dataset(
     mine = [part for part in parts[first::count] if not is_published(out, part)]
     if mine:
         torch.set_num_threads(1)
-        _run(mine, needs, out, where=where, workers=workers, console=console)
+        at_once = min(workers, len(mine))
+        with open_workers(executor, cache=out / WORK, processes=at_once, console=console) as opened:
+            _run(mine, needs, out, where=where, workers=opened, console=console)
     with lock_of(out):
         reports = read_parts(out, needs.of)
         weights = {} if needs.weights is None else {"prior": needs.weights}
@@ -197,7 +201,7 @@ def _digest_folders(config: DatasetConfig) -> str:
     return "\n".join(lines)
 
 
-def _run(mine: Sequence[Part], needs: _Needs, out: Path, *, where: str, workers: int, console: Console) -> None:
+def _run(mine: Sequence[Part], needs: _Needs, out: Path, *, where: str, workers: Workers, console: Console) -> None:
     motions_alone = replace(
         needs.config, people=PeopleConfig(needs.config.people.count, needs.config.people.val, needs.config.people.test)
     )
@@ -209,7 +213,7 @@ def _run(mine: Sequence[Part], needs: _Needs, out: Path, *, where: str, workers:
         )
         tasks.append(MakePart(needs.config, part, motions, needs.of))
     cache = Cache(out / WORK)
-    outcomes = Runner(cache, processes=min(workers, len(tasks)), console=console).run(tasks)
+    outcomes = Runner(cache, workers, console=console).run(tasks)
     console.print(_say_rates(outcomes), soft_wrap=True, highlight=False)
     commit = describe_commit()
     with lock_of(out):

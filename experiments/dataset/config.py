@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from experiments.har_eval.config import ErrorsConfig
+from experiments.pipeline.executor_config import ExecutorConfig, spell_out_executor
 from experiments.pipeline.typed_config import Values
 
 NO_CHECK: Final = "none"
@@ -164,15 +165,27 @@ class DatasetConfig:
         return self.activities[label].motions is None and self.motion.folder is None
 
 
+@dataclass(frozen=True)
+class DatasetSpec(DatasetConfig):
+    """What a YAML may say: a data set, and where it is made, which is no part of it.
+
+    Attributes:
+        executor: what makes the parts, in place of processes of this machine.
+    """
+
+    executor: ExecutorConfig = field(default_factory=ExecutorConfig)
+
+
 def spell_out(values: Values) -> Values:
     """Return the content of a YAML in the form of :class:`DatasetConfig`; what is so stays so.
 
     * ``activities: [walking, sitting]`` becomes ``{walking: {}, sitting: {}}``; so does ``walking: null``.
     * ``walking: [a person walks.]`` becomes ``walking: {prompts: [...]}``.
     * ``sites: left_wrist`` and ``- left_wrist`` become ``- {preset: left_wrist}``; ``devices`` likewise.
+    * ``executor: NAME`` becomes ``{kind: NAME}``.
     * one ``mountings``, ``tell`` or ``prompts`` may be written without a list.
     """
-    spelt = dict(values)
+    spelt = spell_out_executor(dict(values))
     activities = spelt.get("activities")
     if isinstance(activities, list):
         activities = {str(name): None for name in activities}

@@ -23,6 +23,7 @@ from experiments.har_eval.config import (
 )
 from experiments.har_eval.options import DEFAULT_CONFIG
 from experiments.har_eval.short_forms import spell_out
+from experiments.pipeline.executor_config import check_executor
 from experiments.pipeline.ranges import MANY, find_beyond
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.har_evaluation import CLASSIFIERS
@@ -74,6 +75,7 @@ def check_config(config: HarEvalConfig) -> None:
     _check_simulation(config.simulation)
     _check_positive("resamples", config.resamples)
     _check_positive("processes", config.processes)
+    check_executor(config.executor)
     check_name(config.device, ("auto", "cpu", "cuda"), "device")
     if not config.sets or not config.classifiers:
         raise ValueError(f"{len(config.sets)} sets and {len(config.classifiers)} classifiers, expected one of each")

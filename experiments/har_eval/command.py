@@ -24,6 +24,7 @@ from experiments.har_eval.plan import make_plan
 from experiments.har_eval.report.text import describe_score, state_findings
 from experiments.har_eval.report.write import check_installed, write_report
 from experiments.har_eval.results import PICTURES, RESULTS, HarEvalResults, as_json
+from experiments.pipeline.executors import open_workers
 from experiments.pipeline.files import write_json
 from experiments.pipeline.one_line_errors import one_line_errors
 from experiments.pipeline.runner import Runner
@@ -65,9 +66,10 @@ def run_experiment(config: HarEvalConfig, *, console: Console | None = None) -> 
     console = Console(stderr=True) if console is None else console
     check_installed()
     torch.set_num_threads(1)
-    start = time.perf_counter()
-    plan = make_plan(config)
-    outcomes = Runner(Cache(Path(config.cache)), processes=config.processes, console=console).run(plan.tasks())
+    start, cache = time.perf_counter(), Path(config.cache)
+    with open_workers(config.executor, cache=cache, processes=config.processes, console=console) as workers:
+        plan = make_plan(config)
+        outcomes = Runner(Cache(cache), workers, console=console).run(plan.tasks())
     folder = Path(config.output) / run_id(config, plan)
     folder.mkdir(parents=True, exist_ok=True)
     results = collect_results(config, plan, outcomes, total_wall_s=time.perf_counter() - start)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from experiments.har_eval.arm_config import ArmConfig, ComparisonConfig, FineTuningConfig
+from experiments.pipeline.executor_config import ExecutorConfig
 from lightning_modules.har.budget import TrainingBudget
 from sim.sensor_errors import SensorErrors, make_errors
 
@@ -231,6 +232,7 @@ class HarEvalConfig:
         classifiers: by name, of :data:`lightning_modules.har_evaluation.CLASSIFIERS`.
         resamples: bootstrap resamples behind each interval.
         processes: tasks run at the same time.
+        executor: what runs them, in place of processes of this machine.
         device: where motions are generated: ``cpu``, ``cuda`` or ``auto``.
         output: folder of finished runs.
         cache: folder of stage results.
@@ -249,6 +251,7 @@ class HarEvalConfig:
     classifiers: dict[str, ClassifierConfig] = field(default_factory=dict)
     resamples: int = 2000
     processes: int = 2
+    executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     device: str = "auto"
     output: str = "runs/har_eval"
     cache: str = "runs/cache"

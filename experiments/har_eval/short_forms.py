@@ -13,6 +13,7 @@ from typing import Final
 
 from experiments.arms.prompts import spell_out_prompts
 from experiments.har_eval.arm_config import FineTuningConfig
+from experiments.pipeline.executor_config import spell_out_executor
 from experiments.pipeline.typed_config import Values
 from sim.names import check_name
 
@@ -30,6 +31,7 @@ def spell_out(values: Values) -> Values:
     """Return the content of a YAML, overrides applied, in the form of :class:`HarEvalConfig`; what is so stays so.
 
     * ``simulation.errors: NAME``, and that of an entry of ``sets``, becomes ``{preset: NAME}``.
+    * ``executor: NAME`` becomes ``{kind: NAME}``.
     * ``arms.NAME: null`` (or ``false``) leaves the arm out; so does ``null`` an entry of ``sets`` or a classifier.
     * ``packaged`` among the prompts of an activity stands for the packaged sentences, which an activity without prompts
       gets by itself (:mod:`experiments.arms.prompts`).
@@ -38,7 +40,7 @@ def spell_out(values: Values) -> Values:
     Raises:
         ValueError: an older form cannot be turned into the present one; says what to write.
     """
-    spelt = dict(values)
+    spelt = dict(spell_out_executor(values))
     if "simulation" in spelt:
         spelt["simulation"] = _spell_out_errors(spelt["simulation"])
     if isinstance(spelt.get("arms"), dict):

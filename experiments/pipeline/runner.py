@@ -1,22 +1,27 @@
-"""Run a graph of tasks in a few processes, with a progress bar per stage and without redoing what is cached."""
+"""Run a graph of tasks on any executor, with a progress bar per stage and without redoing what is cached."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from experiments.pipeline.tasks import Cache, Inputs, Outcome, StageError, Task, execute, in_order, task_key, upstream
+from experiments.pipeline.executors import Workers, in_this_process
+from experiments.pipeline.tasks import Cache, Inputs, Outcome, Task, in_order, task_key, upstream
+
+
+class _Waiting(NamedTuple):
+    """A task that is to be done, where its result goes, what it reads, and the keys of what has to be there first."""
+
+    key: str
+    task: Task
+    folder: Path
+    inputs: Inputs
+    parents: set[str]
 
 
 class Runner:
@@ -24,15 +29,14 @@ class Runner:
 
     Args:
         cache: where results lie.
-        processes: how many tasks run at the same time; 1 runs them in this process.
+        workers: what runs tasks (:func:`experiments.pipeline.executors.open_workers`, or any executor in
+            :class:`experiments.pipeline.executors.Workers`); None runs them in this process.
         console: where progress goes; a bar per stage on a terminal, a line per task elsewhere.
     """
 
-    def __init__(self, cache: Cache, *, processes: int = 1, console: Console | None = None) -> None:
-        if processes < 1:
-            raise ValueError(f"processes is {processes}, expected at least 1")
+    def __init__(self, cache: Cache, workers: Workers | None = None, *, console: Console | None = None) -> None:
         self.cache = cache
-        self.processes = processes
+        self.workers = workers
         self.console = console if console is not None else Console(stderr=True)
 
     def run(self, targets: Sequence[Task]) -> dict[str, Outcome]:
@@ -42,13 +46,14 @@ class Runner:
             The outcome of every task by its key (:func:`experiments.pipeline.tasks.task_key`).
 
         Raises:
-            StageError: a task failed, or a worker process died; finished results are kept.
+            experiments.pipeline.tasks.StageError: a task failed, or the process that ran it was lost; finished results
+                are kept.
         """
         ordered = in_order(targets)
         display = _Display(self.console, [task for _, task in ordered])
         outcomes: dict[str, Outcome] = {}
         folders = {key: self.cache.root / task.stage / key for key, task in ordered}
-        waiting: list[tuple[str, Task, Inputs, set[str]]] = []
+        waiting: list[_Waiting] = []
         for key, task in ordered:
             found = self.cache.lookup(task)
             if found is not None:
@@ -58,88 +63,33 @@ class Runner:
             # By key and not by equality: what stands in `ordered` may differ in fields that do not count, as a name.
             parents = [(parent, task_key(parent)) for parent in upstream(task)]
             inputs = Inputs([(parent, folders[parent_key]) for parent, parent_key in parents])
-            waiting.append((key, task, inputs, {parent_key for _, parent_key in parents}))
+            waiting.append(_Waiting(key, task, folders[key], inputs, {parent_key for _, parent_key in parents}))
         with display:
-            if self.processes == 1:
-                for key, task, inputs, _ in waiting:
-                    display.started(task)
-                    outcomes[key] = Outcome(folders[key], execute(task, folders[key], inputs), cached=False)
-                    display.finished(task, outcomes[key])
-            elif waiting:
-                self._run_parallel(waiting, folders, outcomes, display)
+            if self.workers is not None:
+                _run_on(self.workers, waiting, outcomes, display)
+            else:
+                with in_this_process() as here:
+                    _run_on(here, waiting, outcomes, display)
         return outcomes
 
-    def _run_parallel(
-        self,
-        waiting: list[tuple[str, Task, Inputs, set[str]]],
-        folders: dict[str, Path],
-        outcomes: dict[str, Outcome],
-        display: _Display,
-    ) -> None:
-        running: dict[Future[float], tuple[str, Task]] = {}
-        context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
-        with ProcessPoolExecutor(self.processes, mp_context=context, initializer=_start_worker) as pool:
-            try:
-                while waiting or running:
-                    # No more are handed out than can run, so that the display names what is really being done.
-                    ready = [item for item in waiting if item[3] <= outcomes.keys()][: self.processes - len(running)]
-                    for item in ready:
-                        waiting.remove(item)
-                        key, task, inputs, _ = item
-                        display.started(task)
-                        with _deaf_to_interrupts():
-                            running[pool.submit(execute, task, folders[key], inputs)] = (key, task)
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        key, task = running.pop(future)
-                        outcomes[key] = Outcome(folders[key], _result(future, task), cached=False)
-                        display.finished(task, outcomes[key])
-            except BaseException as error:
-                pool.shutdown(wait=False, cancel_futures=True)
-                if isinstance(error, KeyboardInterrupt):
-                    # What they were at is made anew; nobody who interrupts wants to wait for it.
-                    for worker in set(multiprocessing.active_children()) - others:
-                        worker.terminate()
-                raise
 
-
-def _result(future: Future[float], task: Task) -> float:
+def _run_on(workers: Workers, waiting: list[_Waiting], outcomes: dict[str, Outcome], display: _Display) -> None:
+    running: dict[Future[Any], _Waiting] = {}
     try:
-        return future.result()
-    except BrokenProcessPool as error:
-        raise StageError(
-            f"{task.stage_title} ({task.title}) lost its process, perhaps to a lack of memory; "
-            "run the same command again to go on, with processes=1 if it repeats"
-        ) from error
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Start workers that never hear of Ctrl-C, not even while they import: each would print a traceback of its own.
-
-    A process begins with the signals blocked that its parent has blocked; what comes meanwhile waits for this one.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
+        while waiting or running:
+            ready = [item for item in waiting if item.parents <= outcomes.keys()]
+            for item in ready if workers.at_once is None else ready[: workers.at_once - len(running)]:
+                waiting.remove(item)
+                display.started(item.task, named=workers.at_once is not None)
+                running[workers.submit(item.task, item.folder, item.inputs)] = item
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                item = running.pop(future)
+                wall_s = workers.finish(future, item.task, item.folder)
+                outcomes[item.key] = Outcome(item.folder, wall_s, cached=False)
+                display.finished(item.task, outcomes[item.key])
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start_worker() -> None:
-    torch.set_num_threads(1)
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def leave_with_parent() -> None:
-        # A worker would otherwise wait for ever on its queue after the main process was killed.
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=leave_with_parent, daemon=True).start()
+        for future in running:
+            future.cancel()
 
 
 class _Display:
@@ -170,9 +120,12 @@ class _Display:
     def __exit__(self, *exception: object) -> None:
         self.progress.stop()
 
-    def started(self, task: Task) -> None:
-        self.running[task.stage].append(task.title)
+    def started(self, task: Task, *, named: bool) -> None:
+        """Show that a task was handed out; by name where that means that it is being done."""
         self.progress.start_task(self.bars[task.stage])
+        if not named:
+            return
+        self.running[task.stage].append(task.title)
         self._show(task)
         if not self.console.is_terminal:
             self.console.print(f"{task.stage_title}: {task.title} ...", highlight=False, soft_wrap=True)

@@ -25,6 +25,7 @@ from experiments.acceleration.denoisers.plan import (
 )
 from experiments.acceleration.measure import read_measured
 from experiments.acceleration.options import parse_options
+from experiments.pipeline.executors import open_workers
 from experiments.pipeline.one_line_errors import one_line_errors
 from experiments.pipeline.runner import Runner
 from experiments.pipeline.tasks import Cache
@@ -58,6 +59,12 @@ def run_comparison(config: DenoisersConfig, *, console: Console) -> Path:
         experiments.pipeline.tasks.StageError: a task failed; what is finished stays in the cache.
     """
     torch.set_num_threads(1)
+    cache = Path(config.cache)
+    with open_workers(config.executor, cache=cache, processes=config.processes, console=console) as workers:
+        return _compare(config, Runner(Cache(cache), workers, console=console), console=console)
+
+
+def _compare(config: DenoisersConfig, runner: Runner, *, console: Console) -> Path:
     budgets = plan_budgets(config)
     for name, budget in budgets.items():
         console.print(f"{name}: {budget.steps} steps of {budget.cost.flops / 1e9:.1f} GFLOP", highlight=False)
@@ -71,9 +78,7 @@ def run_comparison(config: DenoisersConfig, *, console: Console) -> Path:
         else [plan_measure(config, name, find_weights(str(arm.init_from)))]
         for name, arm in config.arms.items()
     }
-    scaled = plan_input(config)
-    cache = Cache(Path(config.cache))
-    runner = Runner(cache, processes=config.processes, console=console)
+    scaled, cache = plan_input(config), runner.cache
     runner.run([scaled, *(task for tasks in measures.values() for task in tasks)])
     denoisers = [
         Denoiser(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from experiments.pipeline.executor_config import ExecutorConfig, check_executor, spell_out_executor
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.metrics.sensor_distributions import DECIDING_PLACEMENTS
 from lightning_modules.packaged_configs import find_config
@@ -51,6 +52,7 @@ class DenoisersConfig:
         placements: presets at which generated and recorded motion is simulated and compared.
         resamples: bootstrap resamples behind each interval.
         processes: tasks run at the same time.
+        executor: what runs them, in place of processes of this machine.
         output: folder of the results.
         cache: folder of stage results.
     """
@@ -72,6 +74,7 @@ class DenoisersConfig:
     placements: list[str] = field(default_factory=lambda: list(DECIDING_PLACEMENTS))
     resamples: int = 2000
     processes: int = 2
+    executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     output: str = "runs/denoisers"
     cache: str = "runs/cache"
 
@@ -83,7 +86,8 @@ def load_denoisers_config(path: Path, overrides: list[str]) -> DenoisersConfig:
         FileNotFoundError: the file, or a folder, weights or YAML that it names, does not exist.
         ValueError: a key is unknown, or a value is of a wrong type or out of range.
     """
-    config = read_typed(DenoisersConfig, path, overrides)
+    config = read_typed(DenoisersConfig, path, overrides, spell_out=spell_out_executor)
+    check_executor(config.executor)
     check_name(config.reference, [name for name, arm in config.arms.items() if arm.trained], "trained arm (reference)")
     check_sampler(config.sampler)
     VirtualSensors(placements=tuple(config.placements))  # refuses names that it does not know

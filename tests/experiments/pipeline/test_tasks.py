@@ -198,6 +198,8 @@ import signal
 import sys
 from pathlib import Path
 from rich.console import Console
+from experiments.pipeline.executor_config import ExecutorConfig
+from experiments.pipeline.executors import open_workers
 from experiments.pipeline.one_line_errors import one_line_errors
 from experiments.pipeline.runner import Runner
 from experiments.pipeline.tasks import Cache
@@ -206,8 +208,9 @@ from slow_tasks import Slow
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background inherits deaf ears
     tasks = [Slow(number) for number in range(4)]
-    runner = Runner(Cache(Path(sys.argv[1])), processes=int(sys.argv[2]), console=Console(quiet=True))
-    with one_line_errors():
+    cache, count = Path(sys.argv[1]), int(sys.argv[2])
+    with one_line_errors(), open_workers(ExecutorConfig(), cache=cache, processes=count) as workers:
+        runner = Runner(Cache(cache), workers, console=Console(quiet=True))
         print(sum(outcome.cached for outcome in runner.run(tasks).values()))
 """
 
