@@ -21,7 +21,7 @@ from datamodules.motion_files import known_suffixes
 from experiments.studio.guard import Guard
 from experiments.studio.jobs import BusyError, Job, Workbench
 from experiments.studio.motions import START, KeptMotion, Motions
-from experiments.studio.page import render_studio
+from experiments.studio.page import render_gone, render_studio
 from experiments.studio.spec import slug, write_spec
 from experiments.studio.wearing import Told, Wearing, remember, settle
 from sim.body import Body
@@ -73,7 +73,10 @@ def _add_pages(app: FastAPI, motions: Motions) -> None:
 
     @app.get("/motions/{name}")
     def page(name: str) -> HTMLResponse:
-        return HTMLResponse(render_studio(motions.find(name)))
+        try:
+            return HTMLResponse(render_studio(motions.find(name)))
+        except FileNotFoundError as error:
+            return HTMLResponse(render_gone(str(error)), 404)
 
 
 def _add_jobs(app: FastAPI, motions: Motions, bench: Workbench) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from datamodules.clips.embedded import load_embedded
+from datamodules.clips.motion_pack import list_packed
 from datamodules.motion_files import read_motion
 from datamodules.motion_files.motion_file import ReadOptions
 from datamodules.motion_files.plausibility import judge_motion
@@ -35,6 +35,7 @@ FEWEST_FRAMES: Final = 4
 KEPT: Final = 12
 SAMPLING: Final = SamplingOptions(sampler="dpm++", steps=20)
 START: Final = "start"
+START_CLIP: Final = "cmu_expmap8/train/walking_extra/walking_28"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +85,7 @@ class Motions:
         """
         with self._lock:
             if name not in self._kept and name == START:
-                clip = load_embedded()[0]
+                clip = next(one for one in list_packed() if one.name == START_CLIP).load()
                 self._kept[START] = KeptMotion(START, clip.motion, "a recorded walk", activity=clip.activity)
             if name not in self._kept:
                 raise FileNotFoundError(f"this motion is not kept any more (the last {KEPT} are); make it anew")

@@ -49,5 +49,10 @@ def render_studio(kept: KeptMotion) -> str:
     return render_page(kept.drawn, title=kept.title, additions=additions)
 
 
+def render_gone(line: str) -> str:
+    """Return a page that says in one line what is not there."""
+    return Template(_asset("gone.html")).substitute(line=escape(line))
+
+
 def _asset(name: str) -> str:
     return resources.files("experiments.studio").joinpath(name).read_text(encoding="utf-8")

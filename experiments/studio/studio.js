@@ -280,7 +280,8 @@ const studio = (() => {
     for (const id of ["prompt", "seconds", "seed", "label"]) byId(id).value = told[id];
     addOptions("mounting", told.mountings, "along the bone");
     addOptions("add", told.presets);
-    addOptions("device", told.devices);
+    addOptions("device", told.devices.filter((name) => name !== "none"));
+    byId("device").prepend(new Option("ideal", "none"));
     byId("make").addEventListener("submit", make);
     byId("open").addEventListener("submit", open);
     byId("site-name").addEventListener("change", rename);
