@@ -31,8 +31,7 @@ def run_studio(*, port: int, browser: bool = True, prior: str = "prior") -> None
 
     Raises:
         FileNotFoundError: the weights are missing.
-        ModuleNotFoundError: the extra ``studio`` is not installed.
-        ValueError: the port is taken or none, or the weights are none.
+        ValueError: the extra ``studio`` is not installed, the port is taken or none, or the weights are none.
     """
     require_packages()
     listener = listen(port)
@@ -68,14 +67,11 @@ def require_packages() -> None:
     """Make sure that what the page needs is installed.
 
     Raises:
-        ModuleNotFoundError: it is not.
+        ValueError: it is not.
     """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        raise ModuleNotFoundError(
-            f"{', '.join(missing)} not installed, expected for the studio; pip install 'imuforge[studio]'",
-            name=missing[0],
-        )
+        raise ValueError(f"{', '.join(missing)} not installed, expected for the studio; pip install 'imuforge[studio]'")
 
 
 def listen(port: int) -> socket.socket:

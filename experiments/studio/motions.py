@@ -149,7 +149,7 @@ class Motions:
     def _keep(self, job: Job, made: KeptMotion) -> str:
         job.say("drawing the body")
         made = replace(made, name=secrets.token_urlsafe(9))
-        made.drawn.accel.any()
+        _ = made.drawn  # here, where it is waited for, and not when the page is asked for
         with self._lock:
             self._kept[made.name] = made
             while len(self._kept) > KEPT:

@@ -306,16 +306,16 @@ const studio = (() => {
     window.addEventListener("keydown", nudge, true);
   }
 
+  // The sensors of before come along to another motion, once the page stands.
+  function comeAlong() {
+    if (document.body.dataset.ready !== "yes") return setTimeout(comeAlong, POLL_MS / 6);
+    const kept = recall();
+    return kept?.sites?.length ? change(kept) : fillControls();
+  }
+
   wire();
   fillControls();
-  const kept = recall();
-  if (kept?.sites?.length) {
-    const ready = setInterval(() => {
-      if (document.body.dataset.ready !== "yes") return;
-      clearInterval(ready);
-      change(kept);
-    }, 50);
-  }
+  comeAlong();
   return { state, change, put, picker };
 })();
 window.show.studio = studio;
