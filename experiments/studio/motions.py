@@ -99,7 +99,7 @@ class Motions:
             job.say("loading the weights")
             self._model = load_prior(self.prior)
         model = self._model
-        job.say("reading the sentence")
+        job.say("reading the sentence, for which the text encoder is loaded once")
         notes = tuple(find_doubts(prompt, model))
         spoken = model.texts.find_activities([prompt])[0] if model.texts.activities else None
         job.say(f"generating {seconds:g} s of motion", 0.0)

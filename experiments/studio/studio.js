@@ -304,6 +304,8 @@ const studio = (() => {
     for (const type of ["touchstart", "touchmove", "mousedown", "mousemove"])
       on(type, (event) => { if (state.drag) { event.preventDefault(); event.stopPropagation(); } }, false);
     window.addEventListener("keydown", nudge, true);
+    // A line or a bar above takes room from the scene, of which plotly hears nothing.
+    new ResizeObserver(() => document.body.dataset.ready === "yes" && Plotly.Plots.resize(scene.element)).observe(scene.element);
   }
 
   // The sensors of before come along to another motion, once the page stands.
