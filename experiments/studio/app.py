@@ -49,19 +49,20 @@ class Keeping(Wearing):
     label: str = ""
 
 
-def make_app(*, port: int, prior: str) -> FastAPI:
+def make_app(*, port: int, prior: str, bench: Workbench | None = None) -> FastAPI:
     """Return the server's application.
 
     Args:
         port: that it is reached by; requests for other hosts are refused.
         prior: weights that sentences are given to.
+        bench: what makes motions; one of its own if None.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard, port=port, most_bytes=MOST_UPLOAD_BYTES)
     _add_errors(app)
-    motions, bench, turn = Motions(prior), Workbench(), threading.Lock()
+    motions, turn = Motions(prior), threading.Lock()
     _add_pages(app, motions)
-    _add_jobs(app, motions, bench)
+    _add_jobs(app, motions, bench or Workbench())
     _add_readings(app, motions, turn)
     return app
 

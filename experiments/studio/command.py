@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import socket
+import sys
 import threading
 import webbrowser
 from importlib.util import find_spec
@@ -42,11 +43,13 @@ def run_studio(*, port: int, browser: bool = True, prior: str = "prior") -> None
     import uvicorn
 
     from experiments.studio.app import make_app
+    from experiments.studio.jobs import Workbench
 
+    bench = Workbench()
     address = f"http://{HOST}:{listener.getsockname()[1]}"
     server = uvicorn.Server(
         uvicorn.Config(
-            make_app(port=listener.getsockname()[1], prior=prior),
+            make_app(port=listener.getsockname()[1], prior=prior, bench=bench),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -61,6 +64,9 @@ def run_studio(*, port: int, browser: bool = True, prior: str = "prior") -> None
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn ends in order, and hands the signal on
         server.run(sockets=[listener])
     print_line("studio ended; what was not saved is gone")
+    if bench.is_busy:  # Python would end a thread that is inside torch by aborting
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def require_packages() -> None:

@@ -101,6 +101,11 @@ class Workbench:
         threading.Thread(target=run, daemon=True, name="studio job").start()
         return job
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job is running."""
+        return self._free.locked()
+
     def find(self, name: str) -> Job | None:
         """Return a job by its name."""
         return self._jobs.get(name)

@@ -207,7 +207,7 @@ const studio = (() => {
     state.drag = { view, sensor, pointer: event.pointerId, hit: null, from: pointIn(event), moved: false };
     scene.element.setPointerCapture?.(event.pointerId);
     scene.element.classList.add("dragging");
-    if (sensor !== player.state.sensor) player.choose(sensor).then(fillControls);
+    if (sensor !== player.state.sensor) player.choose(sensor);
   }
 
   function move(event) {
@@ -295,7 +295,7 @@ const studio = (() => {
       if (preset) change({ sites: [...state.sites, { preset, name: null, triangle: [], barycentric: [], mounting: null }], sensor: state.sites.length });
     });
     document.querySelectorAll("[data-save]").forEach((button) => button.addEventListener("click", () => save(button.dataset.save)));
-    byId("sensors").addEventListener("click", fillControls);
+    byId("sensors").addEventListener("change", fillControls);
     const on = (type, listener, passive = true) => scene.element.addEventListener(type, listener, { capture: true, passive });
     on("pointerdown", begin, false);
     on("pointermove", move);

@@ -55,6 +55,7 @@ const player = (() => {
   async function choose(sensor) {
     state.sensor = sensor;
     press(byId("sensors"), sensor);
+    byId("sensors").dispatchEvent(new Event("change"));
     await scene.choose(sensor);
     await curves.choose(sensor);
     return render(true);

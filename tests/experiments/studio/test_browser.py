@@ -146,6 +146,10 @@ def test_sensors_are_added_turned_renamed_and_removed(browser, served, downloads
         "left wrist",
         "head",
     ]
+    # The controls are those of the chosen sensor, however it was chosen.
+    for sensor, name in ((0, "left_wrist"), (1, "head")):
+        browser.run(f"show.player.choose({sensor}).then(() => null)")
+        assert browser.run("document.getElementById('site-name').value") == name
     before = reads(browser)
     set_field(browser, "site-name", "my_forehead")
     browser.wait(f"Number(document.body.dataset.read ?? 0) > {before}")

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +40,7 @@ ROOT Hips
 MOTION
 Frames: 2
 """
+ROOT = Path(__file__).resolve().parents[3]
 WRIST = {"preset": "left_wrist"}
 
 
@@ -292,3 +299,30 @@ def test_a_missing_extra_is_one_line(capsys, monkeypatch):
         main(["studio", "--no-browser"])
     assert left.value.code == 2
     assert "pip install 'imuforge[studio]'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as a signal")
+def test_ctrl_c_ends_it_in_one_line_while_a_motion_is_made(client, plain_prior, tmp_path):
+    words = [sys.executable, "-m", "experiments.cli", "studio", "--port", "0", "--no-browser"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [*words, "--prior", str(plain_prior)],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        address = process.stdout.readline().split()[2].rstrip(",")
+        body = json.dumps({"prompt": "a person walks", "seconds": 60, "seed": 0}).encode()
+        headers = {"content-type": "application/json", "x-imuforge-studio": "1"}
+        request = urllib.request.Request(f"{address}/motions", body, headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            assert "job" in json.load(answer)
+        process.send_signal(signal.SIGINT)
+        said, complaints = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, complaints) == (0, "")
+    assert said == "studio ended; what was not saved is gone\n"
