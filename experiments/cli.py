@@ -19,6 +19,7 @@ from experiments.commands.recording_commands import add_recording_inspection
 from experiments.commands.table_names import decoder_names, motion_suffixes, sampler_names, sensor_names
 from experiments.pipeline.one_line_errors import OneLineArgumentParser, one_line_errors, print_line
 from experiments.pipeline.own_packages import require_own_packages
+from experiments.studio.options import add_studio
 
 LIGHTNING_COMMANDS = ("fit", "validate", "test", "predict")
 
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     add_arguments(page, kinds=f"{KINDS}; or any of {', '.join(motion_suffixes())}")
     add_reader_options(page, without=("fps", "body"))
     page.set_defaults(command=_show)
+    add_studio(commands.add_parser("studio", help="serve a page on this machine where sensors are dragged on a body"))
     report = commands.add_parser("report", help="write report.html of a finished har_eval run again")
     report.add_argument("run", type=Path, help="folder of the run, or its results.json")
     report.set_defaults(command=_report)

@@ -69,6 +69,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("acceleration", "har_eval", "prior"),
         ("dataset",),
         ("commands",),
+        ("studio",),
         ("cli",),
     ),
 }

@@ -41,6 +41,7 @@ def run(code: str) -> tuple[str, list[str]]:
         ("experiments.cli", ["sinth"], 2, "invalid choice: 'sinth'"),
         ("experiments.cli", ["synth", "--help"], 0, "smartphone"),
         ("experiments.cli", ["show", "--help"], 0, ".mvnx"),
+        ("experiments.cli", ["studio", "--help"], 0, "7861"),
         ("experiments.cli", ["report", "--help"], 0, "results.json"),
         ("experiments.cli", ["inspect", "--help"], 0, "path"),
         ("experiments.cli", ["motions", "inspect", "--help"], 0, ".bvh"),

@@ -16,6 +16,7 @@ from datamodules.motion_files.floor import find_sinking
 from datamodules.motion_files.motion_file import ReadOptions
 from datamodules.motion_files.plausibility import warn_of
 from lightning_modules.checkpoints import load_prior
+from lightning_modules.sampling.motion_generator import MotionGenerator
 from lightning_modules.sampling.normalised import SamplingOptions
 from lightning_modules.text.doubts import doubts_about_activities, doubts_about_words
 from sim.body import Body
@@ -144,12 +145,33 @@ def load_motion(path: Path, options: ReadOptions | None = None) -> Motion:
 def _generate(
     prompt: str, *, seconds: float, prior: str, seed: int, sampling: SamplingOptions, decoder: Decoder
 ) -> Motion:
+    check_prompt(prompt, seconds)
+    model = load_prior(prior)
+    for doubt in find_doubts(prompt, model):
+        _LOGGER.warning("%s", doubt)
+    return generate_motion(prompt, model, seconds=seconds, seed=seed, sampling=sampling, decoder=decoder)
+
+
+def check_prompt(prompt: str, seconds: float) -> None:
+    """Refuse what nobody can be asked to generate.
+
+    Raises:
+        ValueError: the sentence is blank, or the length is not 1 to 60 s.
+    """
     if not prompt.strip():
         raise ValueError('the prompt is blank, expected words; give --prompt "a person walks"')
     check_seconds(seconds)
-    model = load_prior(prior)
-    for doubt in (*doubts_about_words([prompt], model.texts), *doubts_about_activities([prompt], model.texts)):
-        _LOGGER.warning("%s", doubt)
+
+
+def find_doubts(prompt: str, model: MotionGenerator) -> list[str]:
+    """Say what sounds wrong about a sentence to the weights that it is for, a line each."""
+    return [*doubts_about_words([prompt], model.texts), *doubts_about_activities([prompt], model.texts)]
+
+
+def generate_motion(
+    prompt: str, model: MotionGenerator, *, seconds: float, seed: int, sampling: SamplingOptions, decoder: Decoder
+) -> Motion:
+    """Return the motion ``(T, 22, 3, 3)`` at 20 fps that weights make of a sentence, as ``synth`` does."""
     frames = round(seconds * FEATURE_FPS) + 1
     features = model.generate([prompt], num_frames=frames, seeds=[seed], **asdict(sampling))
     motion = features_to_motion(features[0], text=prompt, decoder=decoder, std=model.statistics.std)

@@ -20,7 +20,7 @@ function fillTable(frame, sample, sensor) {
 const curves = (() => {
   const element = document.getElementById("curves"), cursor = document.getElementById("cursor");
   const margin = { l: 54, r: 10, t: 8, b: 36 };
-  const times = Float64Array.from({ length: clip.numSamples }, (_, sample) => timeOfSample(sample));
+  const times = () => Float64Array.from({ length: clip.numSamples }, (_, sample) => timeOfSample(sample));
   const whole = [clip.firstTime, clip.lastTime > clip.firstTime ? clip.lastTime : clip.firstTime + 1];
 
   const component = (quantity, sensor, axis) =>
@@ -92,7 +92,7 @@ const curves = (() => {
   return {
     async start(sensor, onSeek, onZoom) {
       const traces = values(sensor).map((y, n) => ({
-        type: "scatter", mode: clip.numSamples > 1 ? "lines" : "markers", x: times, y, yaxis: n < 3 ? "y" : "y2", hoverinfo: "skip",
+        type: "scatter", mode: clip.numSamples > 1 ? "lines" : "markers", x: times(), y, yaxis: n < 3 ? "y" : "y2", hoverinfo: "skip",
         line: { color: css(AXIS_NAMES[n % 3]), width: 1.4 },
       }));
       await Plotly.newPlot(element, traces, layout(), { displayModeBar: false, responsive: true, doubleClick: false });
@@ -102,7 +102,7 @@ const curves = (() => {
     },
     choose(sensor) {
       const y = values(sensor);
-      return Plotly.update(element, { y }, ranges(y));
+      return Plotly.update(element, { x: y.map(times), y }, ranges(y));
     },
     placeCursor,
   };

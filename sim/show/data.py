@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 import numpy as np
@@ -140,6 +140,57 @@ def gather(
         ValueError: as :func:`sim.imu.simulate`; the stretch is outside of the clip; or too many samples for a page.
     """
     start, end, notes = stretch.limits(motion.duration_s)
+    drawn_fps, slower = _drawn_fps(motion.fps, end - start)
+    frames = _within(start, end, drawn_fps)
+    with torch.no_grad():
+        skin = coarsen_skin(body)
+        joint_poses = _joint_poses(motion, body, drawn_fps, frames, cutoff_hz)
+    if body.model.pose_directions is not None:
+        slower = (*slower, "the drawn skin leaves out SMPL's pose blend shapes; sensors and readings have them")
+    none = np.zeros((0, 0, 3), dtype=np.float32)
+    bare = ShownClip(
+        skin=skin,
+        joint_poses=joint_poses,
+        pelvis_rest=_float32(body.rest_joints[0]),
+        sensor_poses=none,
+        accel=none,
+        gyro=none,
+        names=(),
+        drawn_fps=drawn_fps,
+        first_frame=frames.start,
+        rate_hz=rate_hz,
+        first_sample=0,
+        source_fps=motion.fps,
+        floor_m=_floor(skin, joint_poses),
+        notes=(*notes, *slower),
+    )
+    return with_sensors(
+        bare,
+        motion,
+        body,
+        placements,
+        rate_hz=rate_hz,
+        stretch=stretch,
+        errors=errors,
+        generator=generator,
+        cutoff_hz=cutoff_hz,
+    )
+
+
+def with_sensors(
+    clip: ShownClip,
+    motion: Motion,
+    body: Body,
+    placements: Sequence[Placement],
+    *,
+    rate_hz: float,
+    stretch: TimeSpan,
+    errors: SensorErrors | None = None,
+    generator: torch.Generator | None = None,
+    cutoff_hz: float | None = None,
+) -> ShownClip:
+    """Return a clip with other sensors; arguments and errors as for :func:`gather`, by which the clip was made."""
+    start, end, _ = stretch.limits(motion.duration_s)
     if (end - start) * rate_hz > MAX_SAMPLES:
         raise ValueError(
             f"{end - start:g} s at {rate_hz:g} Hz are {(end - start) * rate_hz:,.0f} samples, expected up to "
@@ -149,28 +200,16 @@ def gather(
         recording = simulate(
             motion, body, placements, rate_hz=rate_hz, errors=errors, generator=generator, cutoff_hz=cutoff_hz
         )
-        drawn_fps, slower = _drawn_fps(motion.fps, end - start)
-        poses = simulate(motion, body, placements, rate_hz=drawn_fps, cutoff_hz=cutoff_hz)
-        samples, frames = _within(start, end, rate_hz), _within(start, end, drawn_fps)
-        skin = coarsen_skin(body)
-        joint_poses = _joint_poses(motion, body, drawn_fps, frames, cutoff_hz)
-    if body.model.pose_directions is not None:
-        slower = (*slower, "the drawn skin leaves out SMPL's pose blend shapes; sensors and readings have them")
-    return ShownClip(
-        skin=skin,
-        joint_poses=joint_poses,
-        pelvis_rest=_float32(body.rest_joints[0]),
-        sensor_poses=_sensor_poses(poses)[frames],
+        poses = simulate(motion, body, placements, rate_hz=clip.drawn_fps, cutoff_hz=cutoff_hz)
+    samples = _within(start, end, rate_hz)
+    return replace(
+        clip,
+        sensor_poses=_sensor_poses(poses)[clip.first_frame : clip.first_frame + len(clip.joint_poses)],
         accel=_float32(recording.accel)[samples],
         gyro=_float32(recording.gyro)[samples],
         names=recording.names,
-        drawn_fps=drawn_fps,
-        first_frame=frames.start,
         rate_hz=rate_hz,
         first_sample=samples.start,
-        source_fps=motion.fps,
-        floor_m=_floor(skin, joint_poses),
-        notes=(*notes, *slower),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from string import Template
@@ -15,18 +16,45 @@ from sim.show.data import PackedArray, ShownClip, pack
 SCRIPTS = ("data.js", "words.js", "scene.js", "curves.js", "player.js")
 """Our scripts in the order in which they build on each other."""
 
+START = "player.start();"
+"""What is run when all scripts are there."""
 
-def render_page(clip: ShownClip, *, title: str) -> str:
+
+@dataclass(frozen=True)
+class Additions:
+    """What another program adds to the page, as HTML, CSS and JavaScript that stand in it unchanged.
+
+    Attributes:
+        above: HTML between the heading and the scene.
+        beside: HTML at the head of the readings.
+        style: CSS after ours.
+        script: JavaScript before the page starts to play, in one scope with ours.
+    """
+
+    above: str = ""
+    beside: str = ""
+    style: str = ""
+    script: str = ""
+
+
+def render_page(clip: ShownClip, *, title: str, additions: Additions | None = None) -> str:
     """Return the whole page.
+
+    Args:
+        clip: what is shown.
+        title: its heading.
+        additions: what stands in it besides.
 
     Raises:
         ModuleNotFoundError: plotly is not installed.
     """
-    script = _plotly_script()
-    ours = "\n".join(_asset(name) for name in SCRIPTS)
+    script, more = _plotly_script(), additions or Additions()
+    ours = "\n".join([*map(_asset, SCRIPTS), more.script, START])
     return Template(_asset("page.html")).substitute(
         title=escape(title),
-        style=_asset("page.css"),
+        style=_asset("page.css") + more.style,
+        above=more.above,
+        beside=more.beside,
         notes="".join(f"<li>{escape(_capitalise(note))}.</li>" for note in clip.notes),
         source_fps=f"{clip.source_fps:g}",
         bandwidth=f"{clip.source_fps / 2:g}",

@@ -55,6 +55,7 @@ const player = (() => {
   async function choose(sensor) {
     state.sensor = sensor;
     press(byId("sensors"), sensor);
+    byId("sensors").dispatchEvent(new Event("change"));
     await scene.choose(sensor);
     await curves.choose(sensor);
     return render(true);
@@ -74,8 +75,13 @@ const player = (() => {
     });
   }
 
-  function wire() {
+  function listSensors() {
+    byId("sensors").replaceChildren();
     addButtons(byId("sensors"), clip.names.map((name) => name.replaceAll("_", " ")), choose);
+  }
+
+  function wire() {
+    listSensors();
     addButtons(byId("speeds"), SPEEDS.map((speed) => `${speed}×`), (index) => setSpeed(SPEEDS[index]));
     byId("seek").max = clip.numFrames - 1;
     byId("seek").addEventListener("input", (event) => seek(timeOfFrame(Number(event.target.value))));
@@ -83,10 +89,12 @@ const player = (() => {
     byId("follow").addEventListener("change", (event) => scene.follow(event.target.checked, state.frame));
     byId("glass").addEventListener("change", (event) => scene.glass(event.target.checked));
     byId("home").addEventListener("click", () => scene.home());
-    // A button that keeps the focus would answer the space bar as well.
-    document.addEventListener("click", ({ target }) => target.matches("button, input[type=checkbox]") && target.blur());
+    // A button that keeps the focus would answer the space bar as well; who presses keys (detail 0) keeps it.
+    document.addEventListener("click", ({ target, detail }) => detail > 0 && target.matches("button, input[type=checkbox]") && target.blur());
     document.addEventListener("keydown", (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+      if (event.target.matches("input:not([type=range]):not([type=checkbox]), select, textarea, summary")) return;
+      if (event.key === " " && event.target.matches("button, input[type=checkbox]")) return;
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (event.key === " ") play(!state.playing);
       else if (step) { play(false); seek(timeOfFrame(state.frame + step)); }
@@ -117,9 +125,15 @@ const player = (() => {
     requestAnimationFrame(tick);
   }
 
-  return { state, seek, choose, play, start };
+  // After other sensors came into `clip`: their buttons, names and readings.
+  async function changeSensors() {
+    listSensors();
+    await scene.changeSensors();
+    return choose(Math.min(state.sensor, clip.numSensors - 1));
+  }
+
+  return { state, seek, choose, play, start, changeSensors };
 })();
 
 // For tests and the browser's console: the moving parts by name.
 window.show = { clip, player, scene, skin, frameAt, sampleAt, sensorPose, reading, directionInWords };
-player.start();

@@ -169,6 +169,12 @@ const scene = (() => {
       });
     },
     draw: (frame) => restyle(moved(frame)),
+    origin,
+    changeSensors() {
+      chosen = Math.min(chosen, clip.numSensors - 1);
+      const text = [clip.names.flatMap((name) => [name, ""]), clip.names.flatMap((name) => [name.replaceAll("_", " "), ""])];
+      return Plotly.restyle(element, { text }, [TRACE.sensors, TRACE.names]);
+    },
     choose(sensor) {
       chosen = sensor;
       return Plotly.restyle(element, { "textfont.color": [nameColours()] }, [TRACE.names]);

@@ -1,0 +1,1 @@
+"""``imuforge studio``: a page on this machine where sensors are dragged over the skin of a moving body."""
