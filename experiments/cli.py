@@ -136,6 +136,8 @@ def _synth(arguments: argparse.Namespace) -> None:
         add_to_manifest(arguments.out, label=arguments.label, subject=arguments.subject)
     count = recording.accel.shape[-3]
     print_line(f"{arguments.out}: {count} samples at {recording.rate_hz:g} Hz of {', '.join(recording.names)}")
+    if recording.licence is not None:
+        print_line(f"terms of the motion: {recording.licence}")
 
 
 _GENERATION = {
@@ -161,8 +163,8 @@ def _settle_generation(arguments: argparse.Namespace) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> None:
+    from datamodules.motion_files.clip_files import is_joint_clip, is_saved_motion
     from datamodules.motion_files.motion_file import ReadOptions
-    from datamodules.motion_files.openers import is_joint_clip, is_saved_motion
     from experiments.commands.synth import load_motion
     from sim.show import show
 

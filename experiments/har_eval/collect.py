@@ -12,6 +12,7 @@ from typing import cast
 import numpy as np
 
 from datamodules.har.registry import READERS
+from datamodules.motion_files import terms_of_folder
 from experiments.har_eval.config import HarEvalConfig
 from experiments.har_eval.fidelity import collect_fidelity
 from experiments.har_eval.paired_table import tabulate_errors
@@ -157,6 +158,7 @@ def _describe_arm(name: str, config: HarEvalConfig) -> ArmEntry:
         "trained_here": config.trains(name),
         "decoder": config.decodes(name) if arm.kind == "prior" else None,
         "licence": arm.licence,
+        "found_terms": [] if arm.generated is None else terms_of_folder(Path(arm.generated).expanduser()),
         "people": arm.people,
         "protocol": arm.protocol,
         "calibrate": list(arm.calibrate),

@@ -52,7 +52,8 @@ def _limits_of_arms(results: HarEvalResults) -> list[str]:
             for arm in arms_of_kind(results, "recorded")
         ),
         *(
-            f"{name_arm(results, arm['name'])}: motions that something else generated; their terms: {arm['licence']}"
+            f"{name_arm(results, arm['name'])}: motions that something else generated; their terms: "
+            + "; what is known of the files: ".join([arm["licence"], *arm.get("found_terms", [])])
             for arm in results["arms"]
             if arm.get("licence")
         ),
