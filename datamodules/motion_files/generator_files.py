@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from datamodules.formats.amass import RATE_KEYS, read_amass
+from datamodules.formats.amass import RATE_KEYS, dress, read_amass
 from datamodules.formats.arrays import last_width, list_names, read_arrays
 from datamodules.formats.features201 import FPS as HY_FPS
 from datamodules.formats.features201 import LATENT, read_features201
@@ -58,7 +58,10 @@ def open_hy_motion(path: Path, options: ReadOptions) -> MotionFile:
     stated = options.fps if options.fps is not None or any(key in arrays for key in RATE_KEYS) else HY_FPS
     up, unit_m = options.up or "y", options.unit_m or 1.0
     motion = read_amass(path, arrays, body=options.body, fps=stated, up=up, unit_m=unit_m)
-    opened = _stand(motion, path, options, "HY-Motion", f"smoothed by HY-Motion's own decoder: {SMOOTHS}")
+    dressed = None if options.body is None else dress(options.body, arrays)
+    opened = _stand(
+        motion, path, replace(options, body=dressed), "HY-Motion", f"smoothed by HY-Motion's own decoder: {SMOOTHS}"
+    )
     note = () if stated != HY_FPS or options.fps is not None else (f"states no rate; HY-Motion's {HY_FPS:g} fps taken",)
     return replace(opened, up=up, notes=(*opened.notes, *note))
 

@@ -70,6 +70,7 @@ class MotionFile:
         notes: what was assumed, and what the file contradicts, in words.
         fit: the body fitted to markers, if there were any.
         up: the axis of the file that was taken to point up; None where the format leaves no choice.
+        body: whose motion it is, in the file's shape; None where no body was given.
     """
 
     motion: Motion
@@ -79,6 +80,7 @@ class MotionFile:
     notes: tuple[str, ...] = ()
     fit: MarkerFit | None = None
     up: Up | None = None
+    body: Body | None = None
 
 
 @dataclass(frozen=True)
@@ -190,4 +192,4 @@ def drop_first(motion: Dropped, path: Path, options: ReadOptions) -> Dropped:
 def open_motion(motion: Motion, format_name: str, skeleton: str, *, body: Body | None) -> MotionFile:
     """Return a motion of SMPL's joints as a file that was read, its joints those of a body; None is the default one."""
     joints = (body if body is not None else Body.default()).joints(motion)
-    return MotionFile(motion, format_name, skeleton, joints.double().numpy())
+    return MotionFile(motion, format_name, skeleton, joints.double().numpy(), body=body)

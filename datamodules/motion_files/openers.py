@@ -9,7 +9,7 @@ from typing import Final
 
 from datamodules.formats.acclaim import read_acclaim, read_rate
 from datamodules.formats.amass import KEYS as AMASS_KEYS
-from datamodules.formats.amass import find_gender, read_amass
+from datamodules.formats.amass import dress, find_gender, read_amass
 from datamodules.formats.arrays import last_width, list_names, read_arrays
 from datamodules.formats.bvh import read_bvh
 from datamodules.formats.c3d import read_c3d
@@ -158,7 +158,8 @@ def open_amass(path: Path, options: ReadOptions) -> MotionFile:
     unit_m = options.unit_m or 1.0
     motion = read_amass(path, arrays, body=options.body, fps=options.fps, up=up, unit_m=unit_m)
     motion, gender = drop_first(motion, path, options), find_gender(arrays)
-    opened = replace(open_motion(motion, "AMASS", "SMPL-H", body=options.body), up=up)
+    dressed = None if options.body is None else dress(options.body, arrays)
+    opened = replace(open_motion(motion, "AMASS", "SMPL-H", body=dressed), up=up)
     if options.body is not None:
         note = f"the file's subject is {gender}; the body given should be, too" if gender else ""
         return replace(opened, notes=(note,) if note else ())

@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import Final
 
 from experiments.arms.prompts import spell_out_prompts
+from experiments.arms.wearing import BODY, SENSOR_ERRORS, move_into, rename, spell_out_errors
 from experiments.har_eval.arm_config import FineTuningConfig
 from experiments.pipeline.typed_config import Values
 from sim.names import check_name
@@ -29,6 +30,8 @@ RESERVED: Final = (*SETTINGS, *MOVED)
 def spell_out(values: Values) -> Values:
     """Return the content of a YAML, overrides applied, in the form of :class:`HarEvalConfig`; what is so stays so.
 
+    * ``body`` and ``sensor_errors`` at the top become ``simulation.body`` and ``simulation.errors``; ``sensor_errors``
+      of an entry of ``sets`` its ``errors``.
     * ``simulation.errors: NAME``, and that of an entry of ``sets``, becomes ``{preset: NAME}``.
     * ``arms.NAME: null`` (or ``false``) leaves the arm out; so does ``null`` an entry of ``sets`` or a classifier.
     * ``packaged`` among the prompts of an activity stands for the packaged sentences, which an activity without prompts
@@ -39,22 +42,32 @@ def spell_out(values: Values) -> Values:
         ValueError: an older form cannot be turned into the present one; says what to write.
     """
     spelt = dict(values)
+    move_into(spelt, BODY, "simulation", BODY)
+    move_into(spelt, SENSOR_ERRORS, "simulation", "errors")
     if "simulation" in spelt:
-        spelt["simulation"] = _spell_out_errors(spelt["simulation"])
+        spelt["simulation"] = _spell_out_errors(spelt["simulation"], "simulation.")
     if isinstance(spelt.get("arms"), dict):
         _spell_out_arms(spelt)
     for part in ("sets", "classifiers"):
         entries = spelt.get(part)
         if isinstance(entries, dict):
-            spelt[part] = {name: _spell_out_errors(entry) for name, entry in entries.items() if entry is not None}
+            spelt[part] = {
+                name: _spell_out_errors(entry, f"{part}.{name}.")
+                for name, entry in entries.items()
+                if entry is not None
+            }
     _spell_out_prompts(spelt)
     return spelt
 
 
-def _spell_out_errors(entry: object) -> object:
-    if isinstance(entry, dict) and isinstance(entry.get("errors"), str):
-        return {**entry, "errors": {"preset": entry["errors"]}}
-    return entry
+def _spell_out_errors(entry: object, where: str) -> object:
+    if not isinstance(entry, dict):
+        return entry
+    spelt = dict(entry)
+    rename(spelt, SENSOR_ERRORS, "errors", where)
+    if "errors" in spelt:
+        spelt["errors"] = spell_out_errors(spelt["errors"])
+    return spelt
 
 
 def _spell_out_prompts(values: Values) -> None:
