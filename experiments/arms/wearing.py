@@ -66,38 +66,24 @@ def spell_out_errors(entry: object) -> object:
     return {"preset": entry} if isinstance(entry, str) else entry
 
 
-def rename(values: Values, word: str, to: str, where: str = "") -> None:
-    """Put what is said under one of the shared words where a configuration keeps it.
+def rename(values: Values, word: str, to: str) -> None:
+    """Put what is said under one of the shared words where a configuration keeps it; the shared word counts.
 
     Args:
         values: a part of a YAML, which is changed.
         word: :data:`BODY` or :data:`SENSOR_ERRORS`.
         to: what the part calls it.
-        where: its place in the file, for the message.
-
-    Raises:
-        ValueError: both are said, and differ.
     """
-    if word not in values:
-        return
-    said = values.pop(word)
-    if values.get(to) not in (None, said):
-        raise ValueError(
-            f"{where}{word} is {said!r} and {where}{to} {values[to]!r}, which mean the same; leave one out"
-        )
-    values[to] = said
+    if word in values:
+        values[to] = values.pop(word)
 
 
 def move_into(values: Values, word: str, part: str, to: str) -> None:
-    """Put what is said at the top under a shared word into the part that keeps it; raises as :func:`rename`."""
+    """Put what is said at the top under a shared word into the part that keeps it."""
     if word not in values:
         return
     inner = values.get(part)
-    held: Values = dict(inner) if isinstance(inner, Mapping) else {}
-    held[word] = values.pop(word)
-    if word != to:
-        rename(held, word, to, f"{part}.")
-    values[part] = held
+    values[part] = {**(inner if isinstance(inner, Mapping) else {}), to: values.pop(word)}
 
 
 @lru_cache(maxsize=2)

@@ -114,8 +114,8 @@ class SetConfig:
         folds: groups that people are dealt into by ``kfold``, by each seed anew.
         fold: the one person (in natural order) or group that is tested, from 0; null tests everybody in turn.
         test_people: who is tested with ``split: subjects``, as the set names them.
-        worn: sensors that are worn all at once, by placement, and how each is; a window then holds the channels of all,
-            real and virtual alike. Empty for one sensor at a time.
+        worn: sensors that are worn all at once, by placement, and how each is (or a list of them); a window then holds
+            the channels of all, real and virtual alike. Empty for one sensor at a time.
         label_map: the set's label -> class.
         channels: which of ``accel``, ``gyro``, ``linear_accel``.
         rate_hz: samples per second of the windows [Hz].
