@@ -19,6 +19,7 @@ from experiments.har_eval.results import HarEvalResults, read_results
 from sim.conventions import STANDARD_GRAVITY
 from tests.cc0_as_smpl import cc0_as_smpl
 
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "cookbook" / "published_sets.md"
 PEOPLE = ("1", "2", "3")
 SECONDS = 12
 SHAKING = {"standing": 0.1, "walking": 2.0}
@@ -81,22 +82,14 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def write_experiment(path: Path, sets: dict[str, Path], cache_dir: Path) -> Path:
-    """What a user would write: two sets, each with its split, sites and rate; recorded clips against real people."""
-    shared = {"split": "loso", "classes": list(SHAKING), "window_s": 2.56, "channels": ["accel", "gyro"]}
-
-    sites = ["right_wrist", "chest"]
-    at_once = {"placements": sites, "recorded_at": sites, "worn": {"right_wrist": {"around_deg": 5.0}, "chest": {}}}
-    experiment = {
-        "body": None,
-        "sensor_errors": "smartphone",
+    """The page's YAML, without the prior and the network, at its smallest."""
+    experiment = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1])
+    experiment["arms"].pop("prior")
+    experiment.pop("primary")
+    experiment |= {
         "seeds": [0],
-        "arms": {"clips": {"recorded": True}, "real": {"real_people": True}},
         "generation": {"motions_per_activity": 2, "seconds": 4.0},
         "simulation": {"repeats": 1, "mountings": 1},
-        "sets": {
-            "pamap2": {**shared, **at_once, "rate_hz": 50.0},
-            "realworld2016": {**shared, "worn": ["waist", "left_thigh"], "rate_hz": 25.0, "sensor_errors": "bmi270"},
-        },
         "roots": {name: str(root) for name, root in sets.items()},
         "classifiers": {"forest": {}},
         "resamples": 20,
@@ -132,6 +125,16 @@ def test_two_sites_are_worn_at_once_and_everybody_is_left_out_once(experiment: P
         assert set(entry["confusion_by_subject"]) == people
     real = {entry["set"]: entry["macro_f1"] for entry in results["scores"] if entry["arm"] == "real"}
     assert real == {"pamap2": 1.0, "realworld2016": 1.0}  # shaking is shaking, whoever wears the sensor
+
+
+def test_the_page_itself_is_sound(sets: dict[str, Path], tmp_path: Path) -> None:
+    said = re.search(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert said is not None
+    (tmp_path / "mine.yaml").write_text(said[1], encoding="utf-8")
+    config = load_config(tmp_path / "mine.yaml", [f"roots.{name}={root}" for name, root in sets.items()])
+    assert (
+        list(config.sets["realworld2016"].worn) == config.sets["realworld2016"].recorded_at == ["waist", "left_thigh"]
+    )
 
 
 def test_one_fold_and_named_people_are_tested_alone(experiment: Path, sets: dict[str, Path]) -> None:
