@@ -158,11 +158,15 @@ def _describe_arm(name: str, config: HarEvalConfig) -> ArmEntry:
         "trained_here": config.trains(name),
         "decoder": config.decodes(name) if arm.kind == "prior" else None,
         "licence": arm.licence,
-        "found_terms": [] if arm.generated is None else terms_of_folder(Path(arm.generated).expanduser()),
+        "found_terms": _find_terms(arm.generated or arm.motion_root or config.fine_tuning.motion_root),
         "people": arm.people,
         "protocol": arm.protocol,
         "calibrate": list(arm.calibrate),
     }
+
+
+def _find_terms(folder: str | None) -> list[str]:
+    return [] if folder is None else terms_of_folder(Path(folder).expanduser())
 
 
 def _describe_set(name: str, config: HarEvalConfig, folder: Path) -> SetEntry:

@@ -58,6 +58,11 @@ def _limits_of_arms(results: HarEvalResults) -> list[str]:
             if arm.get("licence")
         ),
         *(
+            f"{name_arm(results, arm['name'])}: what is known of the terms of its motion files: {'; '.join(terms)}"
+            for arm in results["arms"]
+            if (terms := arm.get("found_terms")) and not arm.get("licence") and arm["kind"] == "recorded"
+        ),
+        *(
             f"{name_arm(results, arm['name'])}: virtual windows are calibrated ({join(arm['calibrate'])}) by training "
             "people, never by who is tested: the run ends where somebody is on both sides. Distances and the embedding "
             "are of windows before that."
