@@ -13,14 +13,17 @@ from torch.utils.data import DataLoader
 
 from datamodules.clips import Clip
 from datamodules.feature_statistics import measure_statistics
+from datamodules.motion_files.folder_rules import read_folder_rules
 from datamodules.motion_files.joint_files import (
     JointFile,
     UpAxis,
     list_joint_files,
     read_joints,
+    read_other,
     read_rate,
     resample_joints,
 )
+from datamodules.motion_files.terms import join_terms
 from datamodules.motion_windows import (
     EpochSampler,
     FixedWindows,
@@ -34,8 +37,10 @@ from datamodules.motion_windows import (
 )
 from datamodules.splits import Split
 from datamodules.training_position import find_position
+from sim.body import Body
 from sim.conventions import FEATURE_FPS, MIRROR
 from sim.features import joints_to_features
+from sim.motion import Motion
 from sim.pose_fit import fit_pose
 
 
@@ -51,6 +56,8 @@ class GeneratedClip:
         mirrored: features of the mirror image ``(N, 263)``; the same as ``features`` where none was asked for.
         joints: positions ``(T, 22, 3)`` [m] at the file's rate, Y up.
         fps: the file's rate [Hz].
+        motion: with the rotations that the file tells; None where it tells positions alone.
+        licence: what is known of its terms.
     """
 
     name: str
@@ -60,6 +67,8 @@ class GeneratedClip:
     mirrored: NDArray[np.float32]
     joints: Tensor
     fps: float
+    motion: Motion | None = None
+    licence: str = ""
 
     @property
     def seconds(self) -> float:
@@ -68,9 +77,11 @@ class GeneratedClip:
 
 
 class GeneratedMotionDataModule(LightningDataModule):
-    """A folder of ``(T, 22, 3)`` joint files with prompts beside them, whoever made them.
+    """A folder of generated motions with prompts beside them, whoever made them.
 
-    Files are ``.npy``, or ``.npz`` with the key ``joints``: world positions of SMPL's first 22 joints in metres.
+    Files are ``.npy``, or ``.npz`` with the key ``joints``: world positions ``(T, 22, 3)`` of SMPL's first 22 joints in
+    metres; or of a generator's own form, which is told by what they hold (docs/motion_files.md: HumanML3D's 263 numbers
+    a frame, MotionStreamer's 272, HY-Motion's 201 and SMPL-H, AMASS, Kimodo, ``Motion.save``), or ``.bvh``.
     Prompts are in ``prompts.csv`` (columns ``file``, ``text`` and, if wanted, ``activity``) or in ``<name>.txt``.
     Positions are brought to 20 fps through splines and turned into HumanML3D features; a frame is lost at either end,
     to the features' steps and to the jerk of the heading that they start with.
@@ -83,8 +94,8 @@ class GeneratedMotionDataModule(LightningDataModule):
 
     Args:
         root: the folder.
-        fps: frame rate of the files [Hz]; an ``.npz`` that states its own under ``fps`` keeps that.
-        up: axis of the files that points up, ``y`` or ``z``.
+        fps: frame rate of joint positions [Hz]; an ``.npz`` that states its own under ``fps`` keeps that.
+        up: axis of joint positions that points up, ``y`` or ``z``.
         window_s: length of a window [s]; shorter motions are padded with zeros. None takes the longest motion's, so
             that every motion is one window.
         batch_size: windows in a batch.
@@ -137,6 +148,7 @@ class GeneratedMotionDataModule(LightningDataModule):
         )
         self._reference = reference
         self._clips: list[GeneratedClip] = []
+        self._licence: str | None = None
         self.save_hyperparameters(ignore=["reference"])
 
     def prepare_data(self) -> None:
@@ -147,6 +159,7 @@ class GeneratedMotionDataModule(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Read all files; the stage makes no difference."""
         if not self._clips:
+            self._licence = read_folder_rules(self._root).licence
             self._clips = [self._read(file) for file in list_joint_files(self._root)]
             self.activities = sorted({clip.activity for clip in self._clips})
         if self._reference is not None:
@@ -157,10 +170,11 @@ class GeneratedMotionDataModule(LightningDataModule):
         return [
             Clip(
                 clip.name,
-                fit_pose(clip.joints, fps=clip.fps),
+                clip.motion if clip.motion is not None else fit_pose(clip.joints, fps=clip.fps),
                 clip.activity,
                 clip.captions,
                 str(self._root),
+                licence=clip.licence,
                 ships=False,
             )
             for clip in self._side(split)
@@ -214,13 +228,18 @@ class GeneratedMotionDataModule(LightningDataModule):
         return max(len(clip.features) for clip in self._clips)
 
     def _read(self, file: JointFile) -> GeneratedClip:
-        fps = read_rate(file.path, self._fps)
-        joints = read_joints(file.path, fps=fps, up=self._up, texts=file.texts)
+        motion = read_other(file.path)
+        if motion is None:
+            fps = read_rate(file.path, self._fps)
+            joints = read_joints(file.path, fps=fps, up=self._up, texts=file.texts)
+        else:
+            fps, joints = motion.fps, Body.default().joints(motion).double()
         mirrored = joints[:, list(MIRROR)] * joints.new_tensor([-1.0, 1.0, 1.0]) if self._mirror else joints
         features, other = (
             joints_to_features(resample_joints(side, fps=fps))[1:].float().numpy() for side in (joints, mirrored)
         )
-        return GeneratedClip(file.path.stem, file.activity, file.texts, features, other, joints, fps)
+        licence = join_terms([self._licence, None if motion is None else motion.licence]) or ""
+        return GeneratedClip(file.path.stem, file.activity, file.texts, features, other, joints, fps, motion, licence)
 
     def _side(self, split: Split) -> list[GeneratedClip]:
         if not self._clips:

@@ -107,7 +107,13 @@ def _add_synth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subject", help="virtual wearer, for --label (default: virtual)")
     parser.add_argument("--rate-hz", type=float, default=50.0, help="samples per second (default 50)")
     parser.add_argument("--out", type=Path, required=True, help="recording to write: .parquet or .csv")
-    parser.add_argument("--errors", default="none", help=f"sensor preset: {', '.join(sensor_names())} (default none)")
+    parser.add_argument(
+        "--sensor-errors",
+        "--errors",
+        default="none",
+        help=f"device: {', '.join(sensor_names())} (default none), or a YAML of figures",
+    )
+    parser.add_argument("--body", type=Path, help="SMPL model of who wears the sensors (default: the built-in body)")
     parser.add_argument(
         "--mounting", action="append", help="how every box is turned: x_up_z_out or the like, or a device (smartwatch)"
     )
@@ -124,12 +130,13 @@ def _add_synth(parser: argparse.ArgumentParser) -> None:
         choices=decoder_names(),
         help="joints of a generated motion: by positions and steps (consistent, default) or by positions alone",
     )
-    add_reader_options(parser)
+    add_reader_options(parser, without=("body",))
     parser.set_defaults(command=_synth)
 
 
 def _synth(arguments: argparse.Namespace) -> None:
     from datamodules.har.streams.manifest import add_to_manifest
+    from experiments.arms.wearing import read_errors
     from experiments.commands.synth import synthesise
     from lightning_modules.sampling.normalised import SamplingOptions
 
@@ -137,12 +144,13 @@ def _synth(arguments: argparse.Namespace) -> None:
     recording = synthesise(
         prompt=arguments.prompt,
         motion_path=arguments.motion,
-        options=read_options(arguments, body=arguments.body),
+        options=read_options(arguments),
+        body=arguments.body,
         placements=arguments.placement,
         rate_hz=arguments.rate_hz,
         seconds=arguments.seconds,
         prior=arguments.prior,
-        errors=arguments.errors,
+        sensor_errors=read_errors(arguments.sensor_errors),
         mounting=None if arguments.mounting is None else arguments.mounting[0],
         cutoff_hz=arguments.cutoff_hz,
         motion_out=arguments.motion_out,
@@ -157,6 +165,8 @@ def _synth(arguments: argparse.Namespace) -> None:
         )
     count = recording.accel.shape[-3]
     print_line(f"{arguments.out}: {count} samples at {recording.rate_hz:g} Hz of {', '.join(recording.names)}")
+    if recording.licence is not None:
+        print_line(f"terms of the motion: {recording.licence}")
 
 
 _GENERATION = {
@@ -189,8 +199,8 @@ def _settle_generation(arguments: argparse.Namespace) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> None:
+    from datamodules.motion_files.clip_files import is_joint_clip, is_saved_motion
     from datamodules.motion_files.motion_file import ReadOptions
-    from datamodules.motion_files.openers import is_joint_clip, is_saved_motion
     from experiments.commands.synth import load_motion
     from sim.show import show
 

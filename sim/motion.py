@@ -27,6 +27,7 @@ class Motion:
         text: a caption, one per batch element, or None.
         decoder: how joints were decoded from HumanML3D features, one of ``sim.features.DECODERS``; None where they
             were not.
+        licence: what is known of the terms that it comes under, in words; None where nothing is.
 
     Raises:
         ValueError: shapes do not fit together, or ``fps`` is not a positive number.
@@ -43,6 +44,7 @@ class Motion:
     fps: float
     text: str | Sequence[str] | None = None
     decoder: str | None = None
+    licence: str | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("rotations", self.rotations), ("translation", self.translation)):
@@ -97,7 +99,7 @@ class Motion:
         return replace(self, rotations=rotations, translation=self.translation * sign)
 
     def save(self, path: str | Path) -> None:
-        """Write the motion to an ``.npz`` file (rotations, translation [m], fps [Hz], text, decoder)."""
+        """Write the motion to an ``.npz`` file (rotations, translation [m], fps [Hz], text, decoder, licence)."""
         text = self.text if self.text is None or isinstance(self.text, str) else list(self.text)
         with whole_file(Path(path)) as part, part.open("wb") as file:
             np.savez_compressed(
@@ -107,6 +109,7 @@ class Motion:
                 fps=np.float64(self.fps),
                 text=np.array(json.dumps(text)),
                 decoder=np.array(json.dumps(self.decoder)),
+                licence=np.array(json.dumps(self.licence)),
             )
 
     @classmethod
@@ -132,4 +135,5 @@ class Motion:
                 text=json.loads(str(data["text"])),
                 # Files of before there was a choice do not say.
                 decoder=json.loads(str(data["decoder"])) if "decoder" in data.files else None,
+                licence=json.loads(str(data["licence"])) if "licence" in data.files else None,
             )

@@ -43,6 +43,7 @@ class ImuRecording:
         names: the S sensors' names.
         placements: for each sensor what :meth:`sim.placements.Placement.describe` says of it, or nothing at all.
         decoder: of the motion that was simulated, see :class:`sim.motion.Motion`; None where there was none.
+        licence: of the motion that was simulated, likewise.
 
     Raises:
         ValueError: shapes do not go together, the rate is not positive, or placements are not one for each sensor.
@@ -66,6 +67,7 @@ class ImuRecording:
     names: tuple[str, ...]
     placements: tuple[Mapping[str, object], ...] = ()
     decoder: str | None = None
+    licence: str | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.accel.shape)
@@ -173,6 +175,7 @@ class ImuRecording:
             "units": dict(UNITS),
             "frame": FRAME,
             "decoder": self.decoder,
+            "licence": self.licence,
         }
         if metadata["dtype"] not in DTYPES:
             raise ValueError(f"the recording is {metadata['dtype']}, expected float32 or float64; convert it first")
@@ -225,6 +228,7 @@ class ImuRecording:
             # Files of before placements were written have none.
             placements=tuple(metadata.get("placements") or ()),
             decoder=metadata.get("decoder"),
+            licence=metadata.get("licence"),
         )
 
 

@@ -59,6 +59,7 @@ class Metadata(TypedDict):
     units: dict[str, str]
     frame: str
     decoder: NotRequired[str | None]
+    licence: NotRequired[str | None]
 
 
 def check_suffix(path: Path) -> None:

@@ -33,6 +33,7 @@ from datamodules.har.readers.csv_folder import read_csv_folder
 from datamodules.har.recordings.reading import Reading
 from datamodules.humanml3d.files import read_features
 from datamodules.markers.marker_sets import read_marker_set
+from datamodules.motion_files import read_motion
 from datamodules.motion_files.folder_rules import read_folder_rules
 from datamodules.motion_files.joint_files import read_joints
 from lightning_modules.weights.read import load_plainly, read_metadata
@@ -238,6 +239,14 @@ def write_safetensors(folder: Path) -> Path:
 
 AMASS = {"poses": np.zeros((3, 156)), "trans": np.zeros((3, 3)), "mocap_framerate": np.array(60.0)}
 STANDING = np.repeat(Body.default().rest_joints[None, :22].numpy(), 40, axis=0)
+UPRIGHT = np.tile([1.0, 0, 0, 0, 1.0, 0], 22)
+STREAMED = np.tile([0, 0, *UPRIGHT[:6], *STANDING[0].reshape(-1), *np.zeros(66), *UPRIGHT], (4, 1))
+HY_MOTION = np.tile([0, 0.9, 0, *np.tile([1.0, 0, 0, 1.0, 0, 0], 22), *np.zeros(66)], (4, 1))
+KIMODO = {
+    "posed_joints": STANDING[:4],
+    "root_positions": STANDING[:4, 0],
+    **{name: np.tile(np.eye(3), (4, 22, 1, 1)) for name in ("global_rot_mats", "local_rot_mats")},
+}
 
 PARSERS: dict[str, Parser] = {
     "bvh": Parser(text("a.bvh", BVH), lambda path: read_bvh(path, unit_m=0.01)),
@@ -264,6 +273,10 @@ PARSERS: dict[str, Parser] = {
     "shown joints": Parser(arrays("a.npy", values=STANDING), lambda path: read_clip(path, fps=20.0)),
     "joints": Parser(arrays("a.npz", joints=STANDING), lambda path: read_joints(path, fps=20.0, up="y")),
     "humanml3d": Parser(arrays("a.npy", values=np.ones((4, 263), np.float32)), read_features),
+    "motionstreamer": Parser(arrays("a.npy", values=STREAMED), read_motion),
+    "hy-motion": Parser(arrays("a.npy", values=HY_MOTION), read_motion),
+    "hy-motion.npz": Parser(arrays("a.npz", **{**AMASS, "Rh": np.zeros((3, 3))}), read_motion),
+    "kimodo": Parser(arrays("a.npz", **KIMODO), read_motion),
     "recording.csv": Parser(recording("a.csv"), ImuRecording.load),
     "recording.parquet": Parser(recording("a.parquet"), ImuRecording.load),
     "csv set": Parser(write_csv_set, read_csv_set),

@@ -20,11 +20,12 @@ from datamodules.clips.mocap_sets import MOCAP_SETS, MocapFile, MocapSet
 from datamodules.clips.motion_pack import PackedClip, list_packed
 from datamodules.clips.spans import RULES_VERSION
 from datamodules.formats.deepmimic import is_deepmimic
-from datamodules.motion_files import known_suffixes, read_motion
+from datamodules.motion_files import known_suffixes, read_motion, terms_of
 from datamodules.motion_files.folder_rules import PATHS, read_folder_rules
 from datamodules.motion_files.guesses import find_skeleton_json
 from datamodules.motion_files.motion_file import ReadOptions, stem_of, suffix_of
 from datamodules.motion_files.plausibility import warn_of
+from datamodules.motion_files.terms import join_terms
 from datamodules.retargeting.retarget import retarget
 from datamodules.splits import Split
 from sim.files import is_hidden, list_files
@@ -172,6 +173,7 @@ def _folder_items(root: Path) -> Iterator[SourceItem]:
         named = (path.parent.name if path.parent != root else name.rstrip("0123456789_- ")) or "motion"
         activity = rule.activity or named
         sentences, said = rules.paraphrases.get(activity), captions.find(path)
+        terms = join_terms([rules.licence, terms_of(path)])
 
         def load(
             path: Path = path,
@@ -180,19 +182,28 @@ def _folder_items(root: Path) -> Iterator[SourceItem]:
             options: ReadOptions = rule.options,
             sentences: tuple[str, ...] | None = sentences,
             said: tuple[str, ...] = said,
+            terms: str | None = terms,
         ) -> list[Clip]:
             read = read_motion(path, options)
             warn_of(read, path)
-            motion = read.motion
+            motion = replace(read.motion, licence=terms)
             text = [motion.text] if isinstance(motion.text, str) else list(motion.text or [])
             captions = caption_clip(activity, sentences=sentences, extra=[*text, *said])
-            return [Clip(name, motion, activity, captions, str(root), ships=False)]
+            return [Clip(name, motion, activity, captions, str(root), licence=terms or "", ships=False)]
 
         stat = path.stat()
         used = [one for one in (getattr(rule.options, name) for name in PATHS) if one is not None]
         dates = [f"{one.stat().st_size} {one.stat().st_mtime_ns}" for one in used]
         key = _hash(
-            path.resolve(), stat.st_size, stat.st_mtime_ns, *said, activity, rule.options, *dates, *(sentences or ())
+            path.resolve(),
+            stat.st_size,
+            stat.st_mtime_ns,
+            *said,
+            activity,
+            rule.options,
+            *dates,
+            *(sentences or ()),
+            *([terms] if terms else []),
         )
         yield SourceItem(f"{root.name or root.resolve().name}/{name}", key, name, None, load)
 

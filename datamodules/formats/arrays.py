@@ -20,6 +20,7 @@ WANTED: Final[frozenset[str]] = frozenset(
     {
         *("poses", "root_orient", "pose_body", "trans", "betas", "mocap_framerate", "mocap_frame_rate"),
         *("joints", "rotations", "translation", "fps", "text"),
+        *("posed_joints", "global_rot_mats", "local_rot_mats", "root_positions", "latent_denorm", "Rh"),
     }
 )
 """Arrays that readers ask for; these must not be objects, others (AMASS's tables of marker names) are left out then."""
@@ -85,6 +86,39 @@ def read_number(path: str | Path, arrays: Arrays, key: str, meaning: str) -> flo
     if value.size != 1 or value.dtype.kind not in "fiu" or not 0 < float(value.reshape(-1)[0]) < np.inf:
         raise ValueError(f"{path}: {key} is {value.tolist()!r}, expected one positive number: {meaning}")
     return float(value.reshape(-1)[0])
+
+
+def finite_frames(path: str | Path, arrays: Arrays, width: int) -> NDArray[np.float64]:
+    """Return the one array as frames of a motion ``(T, width)``, float64.
+
+    Raises:
+        ValueError: it is no motion of that width, or a number is not finite.
+    """
+    values = next(iter(arrays.values()))
+    values = values[0] if values.ndim == 3 and len(values) == 1 else values
+    if values.ndim != 2 or values.shape[1] != width or len(values) < 1 or values.dtype.kind not in "fiu":
+        raise ValueError(
+            f"{path} holds {values.dtype} {values.shape}, expected numbers (T, {width}) of one motion; write each "
+            "motion to a file of its own"
+        )
+    bad = int((~np.isfinite(values)).any(axis=1).sum())
+    if bad:
+        raise ValueError(f"{path}: {bad} of {len(values)} frames are not finite, expected numbers; generate it again")
+    return values.astype(np.float64)
+
+
+def last_width(path: Path) -> int | None:
+    """Return the length of the last axis of an ``.npy`` file that holds frames ``(T, N)`` or ``(1, T, N)``.
+
+    None where it holds something else, or is damaged, which who reads it says.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception:  # numpy and zipfile raise anything over a damaged file
+        return None
+    if not isinstance(array, np.ndarray) or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[0] != 1):
+        return None
+    return int(array.shape[-1])
 
 
 def _take(path: Path, name: str, archive: np.lib.npyio.NpzFile) -> NDArray[np.generic] | None:

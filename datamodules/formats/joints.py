@@ -23,8 +23,11 @@ from sim.motion import Motion
 from sim.pose_fit import fit_pose
 
 _OFTEN: Final[float] = 0.2
-_OFF: Final[float] = 0.25
-"""Share of frames with the pelvis below the floor, and mean error of the length of rotations, that no person has."""
+_LOW_CONTACT: Final[float] = -0.3
+"""Share of frames with the pelvis below the floor, or of contacts below this number, that no features have."""
+
+SIX_OFF: Final[float] = 0.25
+"""Mean error of the length of the six numbers of a rotation, as a share of it, beyond which they are none."""
 
 HUMANML3D_FOLDERS: Final[tuple[str, ...]] = ("new_joint_vecs", "new_joints")
 """Folders of HumanML3D: features, and joints at 20 fps."""
@@ -34,11 +37,6 @@ def find_joints(arrays: Arrays) -> str | None:
     """Return the key of the array of joints ``(T, 22, 3)``, or None."""
     found = [key for key, value in arrays.items() if value.ndim == 3 and value.shape[1:] == (NUM_JOINTS, 3)]
     return "joints" if "joints" in found else found[0] if len(found) == 1 else None
-
-
-def is_features(arrays: Arrays) -> bool:
-    """Say whether an .npy file holds HumanML3D features."""
-    return SINGLE in arrays and arrays[SINGLE].ndim == 2 and arrays[SINGLE].shape[1] == NUM_FEATURES
 
 
 def read_joints(
@@ -117,7 +115,7 @@ def read_features(path: str | Path, arrays: Arrays, *, fps: float | None = None)
     Raises:
         ValueError: a feature is not finite.
     """
-    features = _as_numbers(path, arrays, SINGLE)
+    features = _as_numbers(path, arrays, SINGLE).reshape(-1, NUM_FEATURES)
     bad = int((~features.isfinite()).any(dim=1).sum())
     if bad or len(features) < 1:
         raise ValueError(f"{path}: {bad} of {len(features)} frames are not finite, expected at least one and no NaN")
@@ -128,8 +126,8 @@ def read_features(path: str | Path, arrays: Arrays, *, fps: float | None = None)
 def refuse_normalised(features: NDArray[np.floating], path: object) -> None:
     """Refuse features that have had their mean taken off and been divided by their deviation.
 
-    Of recorded ones the pelvis is above the floor, and the six numbers of each rotation have length 1.4; normalised
-    they have neither.
+    Of recorded ones the pelvis is above the floor, contacts are 0 or 1, and the six numbers of each rotation have
+    length 1.4; normalised they are otherwise.
 
     Args:
         features: ``(T, 263)``.
@@ -139,12 +137,22 @@ def refuse_normalised(features: NDArray[np.floating], path: object) -> None:
         ValueError: they are normalised.
     """
     height = features[:, FEATURE_SLICES.root_height][:, 0]
-    length = np.linalg.norm(features[:, FEATURE_SLICES.rotations].reshape(len(features), -1, 6), axis=-1)
-    if (height < 0).mean() > _OFTEN and np.abs(length / np.sqrt(2) - 1).mean() > _OFF:
-        raise ValueError(
-            f"{path} holds features whose pelvis is below the floor in {(height < 0).mean():.0%} of frames and whose "
-            "rotations are none: normalised ones, expected metres; multiply by Std.npy and add Mean.npy first"
+    contacts = features[:, FEATURE_SLICES.foot_contacts]
+    below, odd = (height < 0).mean(), (contacts < _LOW_CONTACT).mean()
+    six = features[:, FEATURE_SLICES.rotations].reshape(len(features), -1, 6)
+    if max(below, odd) > _OFTEN and length_error(six) > SIX_OFF:
+        what = (
+            f"pelvis is below the floor in {below:.0%} of frames" if below > _OFTEN else "feet's contacts are below 0"
         )
+        raise ValueError(
+            f"{path} holds features whose {what} and whose rotations are none: normalised ones, expected "
+            "metres; multiply by Std.npy and add Mean.npy first"
+        )
+
+
+def length_error(six: NDArray[np.floating]) -> float:
+    """Return how far six numbers of rotations ``(..., 6)`` are on the average from their length, as a share."""
+    return float(np.abs(np.linalg.norm(six, axis=-1) / np.sqrt(2) - 1).mean())
 
 
 def _as_numbers(path: str | Path, arrays: Arrays, key: str) -> torch.Tensor:

@@ -95,6 +95,22 @@ def run_forward_kinematics(
     return rotations, positions
 
 
+def measure_offsets(parents: tuple[int, ...], rotations: FloatArray, positions: FloatArray) -> FloatArray:
+    """Return the rest position of each joint relative to its parent ``(J, 3)``, the median over frames; 0 of the root.
+
+    Args:
+        parents: parent of each joint, -1 at the root.
+        rotations: global rotation of each joint, rest to world ``(T, J, 3, 3)``.
+        positions: world position of each joint ``(T, J, 3)``.
+    """
+    offsets = np.zeros((len(parents), 3))
+    for joint, parent in enumerate(parents):
+        if parent >= 0:
+            step = positions[:, joint] - positions[:, parent]
+            offsets[joint] = np.median((step[:, None] @ rotations[:, parent])[:, 0], axis=0)
+    return offsets
+
+
 def read_text(path: str | Path) -> str:
     """Read a text file, decompressing ``.xz``.
 

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from datamodules.formats.joints import refuse_normalised
 from datamodules.splits import Split
 from sim.conventions import FEATURE_FPS, NUM_FEATURES
 from sim.files import is_hidden, named_damage, read_text_file, refuse_declared, refuse_pointer_file
@@ -161,7 +162,7 @@ def read_features(path: Path) -> NDArray[np.float32]:
     """Read features ``(T, 263)`` of a motion at 20 fps.
 
     Raises:
-        ValueError: the file is damaged, of another shape, or holds values that are not finite.
+        ValueError: the file is damaged, of another shape, or holds values that are not finite or normalised ones.
     """
     refuse_pointer_file(path)
     refuse_declared(path)
@@ -182,6 +183,7 @@ def read_features(path: Path) -> NDArray[np.float32]:
             f"{path} has values that are not finite in {bad} of {len(features)} frames, expected none; "
             "make the features again, or take the motion's name out of the split lists"
         )
+    refuse_normalised(features, path)
     return features.astype(np.float32, copy=False)
 
 

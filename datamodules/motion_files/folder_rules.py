@@ -5,6 +5,7 @@ files:
   - {match: "*.trc", markers: my_markers.yaml, static: static.trc}
 paraphrases:
   juggling: [a person juggles., someone is juggling.]
+licence: our laboratory's, for research
 """
 
 from __future__ import annotations
@@ -48,10 +49,12 @@ class FolderRules:
     Attributes:
         files: rules in order; the first that fits a file holds.
         paraphrases: sentences of an activity, in place of the packaged ones.
+        licence: terms of all files, in words; None where nothing is said.
     """
 
     files: tuple[FileRule, ...] = ()
     paraphrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    licence: str | None = None
 
     def find(self, inside: str) -> FileRule:
         """Return the rule of a file by its path within the folder; one that says nothing where none fits."""
@@ -74,13 +77,17 @@ def read_folder_rules(root: str | Path) -> FolderRules:
     if not path.is_file():
         return FolderRules()
     table = parse_yaml(read_text_file(path), path)
-    if not isinstance(table, dict) or set(table) - {"files", "paraphrases"}:
-        raise ValueError(f"{path} holds {table!r:.80}, expected tables 'files' and 'paraphrases' only")
+    if not isinstance(table, dict) or set(table) - {"files", "paraphrases", "licence"}:
+        raise ValueError(f"{path} holds {table!r:.80}, expected 'files', 'paraphrases' and 'licence' only")
+    licence = table.get("licence")
+    if licence is not None and (not isinstance(licence, str) or not licence.strip()):
+        raise ValueError(f"{path}: licence is {licence!r:.80}, expected the terms of its files in words")
     entries, sentences = table.get("files") or [], table.get("paraphrases") or {}
     if not isinstance(entries, list) or not isinstance(sentences, dict):
         raise ValueError(f"{path}: expected a list under 'files' and sentences by activity under 'paraphrases'")
     paraphrases = {str(name): _read_sentences(path, str(name), value) for name, value in sentences.items()}
-    return FolderRules(tuple(_read_rule(path, number, one) for number, one in enumerate(entries, 1)), paraphrases)
+    files = tuple(_read_rule(path, number, one) for number, one in enumerate(entries, 1))
+    return FolderRules(files, paraphrases, licence)
 
 
 def _read_sentences(path: Path, activity: str, value: object) -> tuple[str, ...]:

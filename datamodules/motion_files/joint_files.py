@@ -1,4 +1,4 @@
-"""Joint positions and prompts from a folder: the output of any text-to-motion generator."""
+"""Motions and prompts from a folder: the output of any text-to-motion generator, as joints or in a form of its own."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ import torch
 from torch import Tensor
 
 from datamodules.formats.arrays import list_names, read_number
+from datamodules.motion_files.formats import find_format, read_motion
+from datamodules.motion_files.openers import JOINTS
 from sim.conventions import FEATURE_FPS, JOINT_INDEX, NUM_JOINTS
 from sim.files import is_hidden, read_text_file, refuse_declared, refuse_pointer_file
+from sim.motion import Motion
 from sim.trajectory import sample_position, uniform_times
 
 logger = logging.getLogger(__name__)
 
 PROMPTS: Final = "prompts.csv"
 """Table of the prompts, with columns ``file`` and ``text`` and, if wanted, ``activity``."""
+
+SUFFIXES: Final = (".npy", ".npz", ".bvh")
+STATISTICS: Final = ("Mean.npy", "Std.npy")
 
 UpAxis = Literal["y", "z"]
 
@@ -66,18 +72,25 @@ def list_joint_files(root: Path) -> list[JointFile]:
     (of HumanML3D's ``caption#tokens#start#end`` the caption).
 
     Raises:
-        FileNotFoundError: there is no such folder, it has no ``.npy`` or ``.npz``, or a file has no prompt.
+        FileNotFoundError: there is no such folder, it has no motion file, or a file has no prompt.
         ValueError: the table lacks a column, names a file that is not there, or a prompt is blank.
     """
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is not a folder; give one of (T, {NUM_JOINTS}, 3) joint files with prompts")
-    paths = sorted(path for path in root.iterdir() if path.suffix in (".npy", ".npz") and not is_hidden(path.name))
+    paths = sorted(
+        path
+        for path in root.iterdir()
+        if path.suffix in SUFFIXES and path.name not in STATISTICS and not is_hidden(path.name)
+    )
     if not paths:
-        raise FileNotFoundError(f"{root} has no .npy or .npz file, expected joints (T, {NUM_JOINTS}, 3) in each")
+        raise FileNotFoundError(
+            f"{root} has no .npy, .npz or .bvh file, expected joints (T, {NUM_JOINTS}, 3) or another form that "
+            "docs/motion_files.md names in each"
+        )
     names = [path.stem for path in paths]
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{root} has {twice} as .npy and as .npz, expected each motion once; remove one")
+        raise ValueError(f"{root} has {twice} in two forms, expected each motion once; remove one")
     if (root / PROMPTS).is_file():
         return _join_table(paths, root / PROMPTS)
     return [JointFile(path, _read_texts(path.with_suffix(".txt")), "generated") for path in paths]
@@ -102,6 +115,20 @@ def read_rate(path: Path, fps: float) -> float:
     if stated != fps:
         logger.info("%s says fps = %g, which is taken in place of %g", path, stated, fps)
     return stated
+
+
+def read_other(path: Path) -> Motion | None:
+    """Read a generated motion that is in a form of its own; None of joint positions, which :func:`read_joints` reads.
+
+    Raises:
+        ValueError: as :func:`datamodules.motion_files.read_motion`; or it is too short.
+    """
+    if find_format(path).name == JOINTS:
+        return None
+    motion = read_motion(path).motion
+    if motion.duration_s < MIN_SECONDS:
+        raise ValueError(f"{path} has {motion.duration_s:.2f} s, expected at least {MIN_SECONDS:g} s; leave it out")
+    return motion
 
 
 def read_joints(path: Path, *, fps: float, up: UpAxis, texts: Sequence[str] = ()) -> Tensor:

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from datamodules.formats.skeleton import FloatArray, SkeletonMotion, Up
 from datamodules.markers.fit import MarkerFit
+from datamodules.motion_files.terms import Terms, says_nothing
 from datamodules.retargeting.rest_pose import align_rest, is_standing, map_joints, turn_up
 from datamodules.retargeting.retarget import SkeletonMap, put_on_floor, retarget, scale_of_legs
 from sim.body import Body
@@ -18,6 +19,7 @@ from sim.motion import Motion
 _MOST_FPS: Final = 1e5
 _MOST_UNIT_M: Final = 1e4
 """What a rate [Hz] and a unit [m] may be said to be at most, and at least one over it; no recording comes near."""
+Dropped = TypeVar("Dropped", Motion, SkeletonMotion)
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class MotionFile:
         notes: what was assumed, and what the file contradicts, in words.
         fit: the body fitted to markers, if there were any.
         up: the axis of the file that was taken to point up; None where the format leaves no choice.
+        body: whose motion it is, in the file's shape; None where no body was given.
     """
 
     motion: Motion
@@ -83,6 +86,7 @@ class MotionFile:
     notes: tuple[str, ...] = ()
     fit: MarkerFit | None = None
     up: Up | None = None
+    body: Body | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ class MotionFormat:
         read: reads a file.
         claims: whether a file with that suffix is of this format; None is always.
         takes: what can be said of such a file besides ``fps`` and ``drop_first`` (:class:`ReadOptions`).
+        terms: what is known of the terms that a file comes under (:mod:`datamodules.motion_files.terms`).
     """
 
     name: str
@@ -102,6 +107,7 @@ class MotionFormat:
     read: Callable[[Path, ReadOptions], MotionFile]
     claims: Callable[[Path], bool] | None = field(default=None)
     takes: frozenset[str] = frozenset()
+    terms: Terms = says_nothing
 
     def refuse_foreign(self, path: Path, options: ReadOptions) -> None:
         """Refuse options that say nothing of a file of this format.
@@ -173,3 +179,23 @@ def carry_over(motion: Motion, source: Body, target: Body) -> Motion:
     """Move another body as one body moves: the path is scaled by the ratio of leg lengths, and stands on y = 0."""
     scale = scale_of_legs(target.rest_joints.double().numpy()) / scale_of_legs(source.rest_joints.double().numpy())
     return put_on_floor(replace(motion, translation=motion.translation * scale), body=target)
+
+
+def drop_first(motion: Dropped, path: Path, options: ReadOptions) -> Dropped:
+    """Leave out the frames at the beginning that are not wanted.
+
+    Raises:
+        ValueError: nothing would be left.
+    """
+    count = motion.num_frames if isinstance(motion, Motion) else len(motion.positions)
+    if options.drop_first >= count:
+        raise ValueError(
+            f"{path} has {count} frames, none left after the first {options.drop_first} were dropped; drop fewer"
+        )
+    return motion.frames(options.drop_first)
+
+
+def open_motion(motion: Motion, format_name: str, skeleton: str, *, body: Body | None) -> MotionFile:
+    """Return a motion of SMPL's joints as a file that was read, its joints those of a body; None is the default one."""
+    joints = (body if body is not None else Body.default()).joints(motion)
+    return MotionFile(motion, format_name, skeleton, joints.double().numpy(), body=body)

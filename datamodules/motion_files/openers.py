@@ -5,32 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeVar
-
-import numpy as np
+from typing import Final
 
 from datamodules.formats.acclaim import read_acclaim, read_rate
 from datamodules.formats.amass import KEYS as AMASS_KEYS
-from datamodules.formats.amass import find_gender, read_amass
-from datamodules.formats.arrays import SINGLE, list_names, read_arrays
+from datamodules.formats.amass import dress, find_gender, read_amass
+from datamodules.formats.arrays import last_width, list_names, read_arrays
 from datamodules.formats.bvh import read_bvh
 from datamodules.formats.c3d import read_c3d
 from datamodules.formats.deepmimic import is_deepmimic, read_deepmimic
 from datamodules.formats.expmap import read_expmap
-from datamodules.formats.joints import (
-    find_joints,
-    is_features,
-    read_features,
-    read_joints,
-    read_positions,
-    refuse_normalised,
-)
+from datamodules.formats.joints import find_joints, read_features, read_joints, read_positions
+from datamodules.formats.kimodo import KEYS as KIMODO_KEYS
 from datamodules.formats.marker_recording import MarkerRecording
 from datamodules.formats.mvnx import read_mvnx
 from datamodules.formats.skeleton import SkeletonMotion
 from datamodules.formats.trc import read_trc
 from datamodules.markers.fit import fit_markers
 from datamodules.markers.marker_sets import choose_marker_set, read_marker_set
+from datamodules.motion_files import generator_files as other
+from datamodules.motion_files import terms
 from datamodules.motion_files.guesses import (
     count_put_in_front,
     find_asf,
@@ -44,7 +38,9 @@ from datamodules.motion_files.motion_file import (
     MotionFormat,
     ReadOptions,
     carry_over,
+    drop_first,
     move_skeleton,
+    open_motion,
     suffix_of,
 )
 from datamodules.retargeting.find_map import find_map, strip_prefix
@@ -67,7 +63,7 @@ from sim.recording_files import is_recording
 MOTION_KEYS: Final[frozenset[str]] = frozenset({"rotations", "translation", "fps", "text"})
 """What Motion.save writes."""
 
-_Dropped = TypeVar("_Dropped", Motion, SkeletonMotion)
+JOINTS: Final = "joint positions"
 
 CMU_FPS: Final[float] = 120.0
 """What an .amc is taken to have where nothing is said: CMU's rate."""
@@ -140,38 +136,15 @@ def open_expmap(path: Path, options: ReadOptions) -> MotionFile:
 
 def open_deepmimic(path: Path, options: ReadOptions) -> MotionFile:
     """Open DeepMimic's text."""
-    source = _drop_first(read_deepmimic(path), path, options)
+    source = drop_first(read_deepmimic(path), path, options)
     source = source if options.fps is None else replace(source, fps=options.fps)
     return move_skeleton(source, DEEPMIMIC, options, format_name="DeepMimic", name="DeepMimic")
 
 
 def open_mvnx(path: Path, options: ReadOptions) -> MotionFile:
     """Open Xsens's .mvnx."""
-    source = _drop_first(read_mvnx(path, fps=options.fps), path, options)
+    source = drop_first(read_mvnx(path, fps=options.fps), path, options)
     return move_skeleton(source, XSENS_MVNX, options, format_name="Xsens MVNX", name="Xsens MVN segments")
-
-
-def is_saved_motion(path: Path) -> bool:
-    """Say whether an archive, or a file that is no whole one, is for Motion.load to read."""
-    names = list_names(path)
-    return not names or names >= MOTION_KEYS or not any(keys <= names for keys in (*AMASS_KEYS, {"joints"}))
-
-
-def is_joint_clip(path: Path, options: ReadOptions) -> bool:
-    """Say whether an .npy holds the joints of one clip whose rate is given; no batch of them, and no features.
-
-    Raises:
-        ValueError: it holds normalised features.
-    """
-    if path.suffix != ".npy" or not path.is_file():
-        return False
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError):
-        return False
-    if array.ndim > 1 and array.shape[-1] == NUM_FEATURES and array.dtype.kind in "fiu" and array.size:
-        refuse_normalised(array.reshape(-1, NUM_FEATURES), path)
-    return options.fps is not None and find_joints({SINGLE: array}) is not None
 
 
 def open_saved(path: Path, options: ReadOptions) -> MotionFile:
@@ -182,7 +155,7 @@ def open_saved(path: Path, options: ReadOptions) -> MotionFile:
     with named_damage(path, "look what wrote it"):
         check_finite(motion.translation.movedim(-2, 0), "translation")
         check_rotations(motion.rotations, "rotations")
-    return _motion_file(_drop_first(motion, path, options), "Motion.save", "SMPL-22", body=options.body)
+    return open_motion(drop_first(motion, path, options), "Motion.save", "SMPL-22", body=options.body)
 
 
 def open_amass(path: Path, options: ReadOptions) -> MotionFile:
@@ -190,8 +163,9 @@ def open_amass(path: Path, options: ReadOptions) -> MotionFile:
     arrays, up = read_arrays(path), options.up or "z"
     unit_m = options.unit_m or 1.0
     motion = read_amass(path, arrays, body=options.body, fps=options.fps, up=up, unit_m=unit_m)
-    motion, gender = _drop_first(motion, path, options), find_gender(arrays)
-    opened = replace(_motion_file(motion, "AMASS", "SMPL-H", body=options.body), up=up)
+    motion, gender = drop_first(motion, path, options), find_gender(arrays)
+    dressed = None if options.body is None else dress(options.body, arrays)
+    opened = replace(open_motion(motion, "AMASS", "SMPL-H", body=dressed), up=up)
     if options.body is not None:
         note = f"the file's subject is {gender}; the body given should be, too" if gender else ""
         return replace(opened, notes=(note,) if note else ())
@@ -200,36 +174,28 @@ def open_amass(path: Path, options: ReadOptions) -> MotionFile:
     return replace(opened, motion=put_on_floor(motion), notes=(note,))
 
 
+def open_features(path: Path, options: ReadOptions) -> MotionFile:
+    """Open HumanML3D features."""
+    motion = read_features(path, read_arrays(path), fps=options.fps)
+    motion = drop_first(motion, path, options)
+    return open_motion(motion, "HumanML3D features", "HumanML3D's uniform skeleton", body=None)
+
+
+def is_263(path: Path) -> bool:
+    """Say whether a file holds HumanML3D features."""
+    return path.suffix == ".npy" and last_width(path) == NUM_FEATURES
+
+
 def open_arrays(path: Path, options: ReadOptions) -> MotionFile:
-    """Open joint positions or HumanML3D features."""
+    """Open joint positions."""
     arrays = read_arrays(path)
-    if is_features(arrays):
-        refuse = [name for name in ("up", "unit_m") if getattr(options, name) is not None]
-        if refuse:
-            raise ValueError(f"{path} holds features, which have Y up and metres; leave out {', '.join(refuse)}")
-        motion = read_features(path, arrays, fps=options.fps)
-        opened = _motion_file(motion, "HumanML3D features", "HumanML3D's uniform skeleton", body=None)
-    elif find_joints(arrays) is not None or not (MOTION_KEYS - {"fps"}) & set(arrays):
+    if find_joints(arrays) is not None or not (MOTION_KEYS - {"fps"}) & set(arrays):
         motion = read_joints(path, arrays, fps=options.fps, up=options.up or "y", unit_m=options.unit_m or 1.0)
         found = read_positions(path, arrays, up=options.up or "y", unit_m=options.unit_m or 1.0).double().numpy()
-        opened = MotionFile(motion, "joint positions", "SMPL-22", found, up=options.up or "y")
+        opened = MotionFile(motion, JOINTS, "SMPL-22", found, up=options.up or "y")
     else:
         raise ValueError(f"{path} lacks {sorted(MOTION_KEYS - set(arrays))}; expected a file written by Motion.save")
-    return replace(opened, motion=_drop_first(opened.motion, path, options), joints=opened.joints[options.drop_first :])
-
-
-def _drop_first(motion: _Dropped, path: Path, options: ReadOptions) -> _Dropped:
-    count = motion.num_frames if isinstance(motion, Motion) else len(motion.positions)
-    if options.drop_first >= count:
-        raise ValueError(
-            f"{path} has {count} frames, none left after the first {options.drop_first} were dropped; drop fewer"
-        )
-    return motion.frames(options.drop_first)
-
-
-def _motion_file(motion: Motion, format_name: str, skeleton: str, *, body: Body | None) -> MotionFile:
-    joints = (body if body is not None else Body.default()).joints(motion)
-    return MotionFile(motion, format_name, skeleton, joints.double().numpy())
+    return replace(opened, motion=drop_first(opened.motion, path, options), joints=opened.joints[options.drop_first :])
 
 
 def open_markers(reader: Callable[..., MarkerRecording], name: str) -> Callable[[Path, ReadOptions], MotionFile]:
@@ -280,14 +246,31 @@ def holds(*alternatives: frozenset[str]) -> Callable[[Path], bool]:
 
 
 _SKELETON: Final = frozenset({"unit_m", "up", "skeleton"})
+_AMASS: Final = frozenset({"body", "up", "unit_m"})
 _MARKERS: Final = frozenset({"unit_m", "up", "markers", "static"})
 
 FORMATS: Final[tuple[MotionFormat, ...]] = (
     MotionFormat("BVH", (".bvh",), open_bvh, takes=_SKELETON),
     MotionFormat("Acclaim AMC", (".amc",), open_acclaim, takes=_SKELETON | {"asf"}),
-    MotionFormat("Motion.save", (".npz",), open_saved, holds(MOTION_KEYS), takes=frozenset({"body"})),
-    MotionFormat("AMASS", (".npz",), open_amass, holds(*AMASS_KEYS), takes=frozenset({"body", "up", "unit_m"})),
-    MotionFormat("joints or features", (".npz", ".npy"), open_arrays, takes=frozenset({"up", "unit_m"})),
+    MotionFormat("Motion.save", (".npz",), open_saved, holds(MOTION_KEYS), frozenset({"body"}), terms.saved_terms),
+    MotionFormat(
+        "HY-Motion", (".npz",), other.open_hy_motion, other.is_hy_motion, _AMASS, terms.always(terms.HY_MOTION)
+    ),
+    MotionFormat("AMASS", (".npz",), open_amass, holds(*AMASS_KEYS), _AMASS, terms.always(terms.AMASS)),
+    MotionFormat("Kimodo archive", (".npz",), other.open_kimodo, holds(KIMODO_KEYS), terms=terms.kimodo_terms),
+    MotionFormat(
+        "HY-Motion features",
+        (".npy", ".npz"),
+        other.open_201,
+        other.is_201,
+        frozenset({"body"}),
+        terms.always(terms.HY_MOTION),
+    ),
+    MotionFormat(
+        "MotionStreamer features", (".npy",), other.open_272, other.is_272, terms=terms.always(terms.MOTIONSTREAMER)
+    ),
+    MotionFormat("HumanML3D features", (".npy",), open_features, is_263, terms=terms.always(terms.HUMANML3D)),
+    MotionFormat(JOINTS, (".npz", ".npy"), open_arrays, takes=frozenset({"up", "unit_m"})),
     MotionFormat("Xsens MVNX", (".mvnx",), open_mvnx),
     MotionFormat("TRC markers", (".trc",), open_markers(read_trc, "TRC markers"), takes=_MARKERS),
     MotionFormat("C3D markers", (".c3d",), open_markers(read_c3d, "C3D markers"), takes=_MARKERS),

@@ -203,6 +203,16 @@ SNU_AMC = rename_joints(SNU, {"Hips": "root"})
 """Seoul National University's .asf skeletons."""
 
 
+SOMA = _make_map(
+    ("Hips", "Spine1", "Spine2", "Chest", ("Neck1", "Neck2"), "Head"),
+    ("{}Leg", "{}Shin", "{}Foot", "{}ToeBase", "{}Shoulder", "{}Arm", "{}ForeArm", "{}Hand"),
+    ("{}Leg", "{}Shin", "{}Foot", "{}ToeBase", "{}Shoulder", "{}Arm", "{}ForeArm", "{}Hand"),
+    sides=("Left", "Right"),
+    forearm_twist="{}Hand",
+)
+"""NVIDIA's SOMA, of 77 joints or 30, as Kimodo writes it."""
+
+
 def _declare_frames(
     skeleton: SkeletonMap,
     trunk: Turns,
@@ -260,6 +270,7 @@ BVH_MAPS: Final = {
     "LAFAN1": LAFAN1,
     "Xsens": XSENS,
     "SNU": SNU,
+    "SOMA": SOMA,
 }
 """Maps that a BVH file of unknown origin is tried on, by name."""
 

@@ -73,7 +73,7 @@ def humanml3d_table(num_motions: int = NUM_MOTIONS) -> BenchTable:
 def write_made_up_set(root: Path, num_motions: int) -> int:
     """Write a set in the published layout; returns its frames in all."""
     generator = np.random.default_rng(0)
-    noise = generator.normal(size=(200, NUM_FEATURES)).astype(np.float32)
+    noise = generator.uniform(size=(200, NUM_FEATURES)).astype(np.float32)
     lengths = generator.integers(40, 200, size=num_motions)
     names = [f"{number:06}" for number in range(num_motions)]
     for folder in ("new_joint_vecs", "texts"):

@@ -70,6 +70,7 @@ def inspect_motion(path: Path, options: ReadOptions) -> tuple[MotionFile, list[s
         lines += [*_describe_speed(joints, fps), *say_no_jumps(joints, fps), *_describe_spectrum(joints, fps)]
     judged = judge_motion(read)
     lines += [rules] if rules else []
+    lines += [f"terms: {read.motion.licence}"] if read.motion.licence else []
     return read, [*lines, *judged, *say_t_pose(joints), *(note for note in read.notes if note not in judged)]
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from datamodules.motion_files import known_suffixes
 from datamodules.motion_files.motion_file import ReadOptions, suffix_of
+from experiments.bandwidth.spectral_gain import compare_spectrum
 from experiments.classifier.model import load_classifier
 from experiments.commands.synth import load_motion
 from experiments.dataset.describe import describe_dataset, is_dataset
@@ -84,8 +85,11 @@ def _describe_motion(path: Path, motion: Motion) -> list[str]:
             f"speed of the pelvis over ground {float(ground.mean()):.2f} m/s; joints: speed up to "
             f"{float(step.max()):.2f} m/s, acceleration up to {float(bend.max()):.1f} m/s^2"
         )
+        single = joints.reshape(-1, *joints.shape[-3:])[0].double().numpy()
+        compared = compare_spectrum(single, motion.fps)
+        lines.append(compared if isinstance(compared, str) else compared.describe())
     lines.append(f"lowest joint {float(joints[..., 1].min()):+.3f} m, highest {float(joints[..., 1].max()):+.3f} m")
-    return lines
+    return [*lines, *_describe_terms(motion.licence)]
 
 
 def _describe_recording(path: Path, recording: ImuRecording) -> list[str]:
@@ -95,7 +99,7 @@ def _describe_recording(path: Path, recording: ImuRecording) -> list[str]:
         f"{path}: recording, {samples} samples at {recording.rate_hz:g} Hz, {(samples - 1) / recording.rate_hz:.2f} s, "
         f"{len(recording.names)} sensors{batch}"
     ]
-    lines += _describe_decoder(recording.decoder)
+    lines += [*_describe_decoder(recording.decoder), *_describe_terms(recording.licence)]
     for index, name in enumerate(recording.names):
         accel, gyro = (
             torch.linalg.vector_norm(value[..., index, :], dim=-1) for value in (recording.accel, recording.gyro)
@@ -111,6 +115,10 @@ def _describe_recording(path: Path, recording: ImuRecording) -> list[str]:
 
 def _describe_decoder(decoder: str | None) -> list[str]:
     return [] if decoder is None else [f"decoded from features: {decoder}"]
+
+
+def _describe_terms(licence: str | None) -> list[str]:
+    return [] if licence is None else [f"terms of the motion: {licence}"]
 
 
 def _largest(values: Tensor) -> float:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
 import torch
 
 from datamodules.batches import check_seconds
-from datamodules.motion_files import read_motion
+from datamodules.motion_files import find_format, read_motion
 from datamodules.motion_files.floor import find_sinking
 from datamodules.motion_files.motion_file import ReadOptions
 from datamodules.motion_files.plausibility import warn_of
+from experiments.arms.wearing import ErrorsConfig, read_body
 from lightning_modules.checkpoints import load_prior
 from lightning_modules.sampling.motion_generator import MotionGenerator
 from lightning_modules.sampling.normalised import SamplingOptions
@@ -27,7 +28,6 @@ from sim.imu import simulate
 from sim.motion import Motion
 from sim.placements import Placement
 from sim.recording import ImuRecording
-from sim.sensor_errors import SensorErrors
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -47,7 +47,8 @@ def synthesise(
     options: ReadOptions | None = None,
     seconds: float = 4.0,
     prior: str = DEFAULT_PRIOR,
-    errors: str = "none",
+    sensor_errors: ErrorsConfig | None = None,
+    body: Path | None = None,
     mounting: str | None = None,
     cutoff_hz: float | None = None,
     motion_out: Path | None = None,
@@ -66,7 +67,9 @@ def synthesise(
         options: what the motion file does not say of itself.
         seconds: length of a generated motion, 1 to 60 [s].
         prior: packaged weights, a file, a folder or ``hf:owner/name``.
-        errors: sensor preset.
+        sensor_errors: of the device; None for none.
+        body: an SMPL model whose body wears the sensors, in the shape that an AMASS file tells; None takes the built-in
+            one.
         mounting: how every box is turned (:mod:`sim.placements.mountings`); None leaves it along the bone.
         cutoff_hz: smoothing of the motion [Hz], see :func:`sim.simulate`.
         motion_out: file to write the motion to as well, ``.npz``.
@@ -84,28 +87,38 @@ def synthesise(
     """
     if options is not None and options != ReadOptions() and motion_path is None:
         raise ValueError("options of a motion file are given with a prompt; give --motion FILE, or leave them out")
-    device, worn = SensorErrors.preset(errors), _wear(placements, mounting)
+    person = read_body(None if body is None else str(body))
+    device = (ErrorsConfig("none") if sensor_errors is None else sensor_errors).make()
+    worn = _wear(placements, mounting, person)
     _check_request(rate_hz=rate_hz, seed=seed, steps=sampling.steps, sources=(prompt, motion_path))
     _check_files(out, motion_out)
     if motion_path is not None:
-        motion = load_motion(motion_path, options)
+        motion, person = _open_motion(motion_path, options, person if body is not None else None)
     else:
         motion = _generate(prompt or "", seconds=seconds, prior=prior, seed=seed, sampling=sampling, decoder=decoder)
     generator = torch.Generator().manual_seed(seed)
-    recording = simulate(
-        motion, Body.default(), worn, rate_hz=rate_hz, errors=device, generator=generator, cutoff_hz=cutoff_hz
-    )
+    recording = simulate(motion, person, worn, rate_hz=rate_hz, errors=device, generator=generator, cutoff_hz=cutoff_hz)
     if motion_out is not None:
         motion.save(motion_out)
     recording.save(out)
     return recording
 
 
-def _wear(placements: Sequence[str], mounting: str | None) -> list[Placement]:
+def _wear(placements: Sequence[str], mounting: str | None, body: Body) -> list[Placement]:
     worn = [Placement.preset(name).mounted(mounting) for name in placements]
     for placement in worn:
-        placement.on(Body.default())
+        placement.on(body)
     return worn
+
+
+def _open_motion(path: Path, options: ReadOptions | None, body: Body | None) -> tuple[Motion, Body]:
+    """Read a motion file, and whose body wears the sensors: the one given, in the file's shape where it tells one."""
+    options = options if options is not None else ReadOptions()
+    if body is not None and path.is_file() and "body" in find_format(path).takes:
+        options = replace(options, body=body)
+    read = read_motion(path, options)
+    warn_of(read, path)
+    return read.motion, read.body if read.body is not None else body if body is not None else Body.default()
 
 
 def _check_request(*, rate_hz: float, seed: int, steps: int | None, sources: tuple[str | None, Path | None]) -> None:

@@ -141,6 +141,7 @@ def _say_origin(config: DatasetConfig, summary: Summary) -> str:
         "above.\n"
         "- Whoever passes it on passes on the terms of what the weights were trained on "
         "(their card: `imuforge inspect WEIGHTS`), or of the motion files.\n"
+        + "".join(f"- What is known of the files' terms: {words}.\n" for words in summary.get("licences", []))
     )
 
 

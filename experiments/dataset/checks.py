@@ -12,9 +12,10 @@ from datamodules.clips.sources import list_items
 from datamodules.har.activities import normalise
 from datamodules.har.streams import checked_channels
 from datamodules.motion_files.joint_files import PROMPTS, list_joint_files
+from experiments.arms.wearing import read_body
 from experiments.dataset.config import NO_CHECK, ActivityConfig, DatasetConfig, DatasetSpec, spell_out
 from experiments.dataset.judge import RULES
-from experiments.dataset.people import placement_of, read_body
+from experiments.dataset.people import placement_of
 from experiments.dataset.plan import sides_of
 from experiments.pipeline.executor_config import ExecutorConfig, check_executor
 from experiments.pipeline.ranges import MANY, find_beyond

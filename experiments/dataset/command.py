@@ -18,8 +18,6 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from datamodules.clips.sources import list_items
-from datamodules.motion_files.joint_files import PROMPTS
 from experiments.dataset.card import write_card
 from experiments.dataset.checks import known_activities, load_spec_and_executor
 from experiments.dataset.config import DatasetConfig, PeopleConfig
@@ -40,9 +38,9 @@ from experiments.dataset.publish import (
     summarise,
     write_tables,
 )
+from experiments.dataset.recorded import digest_folders, licences_of
 from experiments.dataset.wording import Saying, doubts_about, sayings_of
 from experiments.har_eval.plan import resolve_device
-from experiments.pipeline.code_version import file_hash
 from experiments.pipeline.executors import Workers, open_workers
 from experiments.pipeline.files import as_json, write_json
 from experiments.pipeline.provenance import describe_commit, describe_run
@@ -64,6 +62,7 @@ class _Needs:
     weights: Path | None
     recorded: str
     of: str
+    licences: tuple[str, ...]
 
 
 def make_dataset(
@@ -106,7 +105,7 @@ def make_dataset(
     parts = plan_parts(config)
     claim_folder(out, config, needs.of, len(parts))
     doubts = _find_doubts(needs, out)
-    for doubt in doubts:
+    for doubt in (*doubts, *(f"terms of the motions: {words}" for words in needs.licences)):
         console.print(f"note: {doubt}", soft_wrap=True, highlight=False, markup=False)
     mine = [part for part in parts[first::count] if not is_published(out, part)]
     if mine:
@@ -121,7 +120,7 @@ def make_dataset(
         origin = None if mine else read_origin(out, len(reports))
         if origin is None:
             origin = describe_run(weights, total_wall_s=time.perf_counter() - start)
-        summary = summarise(config, needs.of, reports, len(parts), doubts, origin)
+        summary = summarise(config, needs.of, reports, len(parts), doubts, needs.licences, origin)
         write_tables(out, config, reports)
         write_json(as_json(summary), out / DATASET)
         card = write_card(out, config, summary, reports)
@@ -165,8 +164,9 @@ def _look_up(config: DatasetConfig) -> _Needs:
     generated = any(config.generates(label) for label in config.activities)
     weights = find_weights(str(config.motion.weights)) if generated else None
     sayings = sayings_of(config, () if weights is None else known_activities(weights))
-    recorded = _digest_folders(config)
-    return _Needs(config, sayings, weights, recorded, hash_spec(config, weights, recorded))
+    recorded = digest_folders(config)
+    licences = tuple(licences_of(config))
+    return _Needs(config, sayings, weights, recorded, hash_spec(config, weights, recorded), licences)
 
 
 def _find_doubts(needs: _Needs, out: Path) -> list[str]:
@@ -186,19 +186,6 @@ def _find_doubts(needs: _Needs, out: Path) -> list[str]:
 
 def _texts_folder(out: Path) -> Path:
     return out / WORK / "text"
-
-
-def _digest_folders(config: DatasetConfig) -> str:
-    """Name what lies in the folders of motion, without reading it all."""
-    folders = [config.motion.folder, *(activity.motions for activity in config.activities.values())]
-    lines: list[str] = []
-    for folder in dict.fromkeys(folder for folder in folders if folder is not None):
-        root = Path(folder).expanduser()
-        if (root / PROMPTS).is_file():
-            lines += [f"{path.name} {file_hash(path)}" for path in sorted(root.iterdir()) if path.is_file()]
-        else:
-            lines += [f"{item.name} {item.key}" for item in list_items(folder)]
-    return "\n".join(lines)
 
 
 def _run(mine: Sequence[Part], needs: _Needs, out: Path, *, where: str, workers: Workers, console: Console) -> None:

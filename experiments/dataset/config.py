@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from experiments.har_eval.config import ErrorsConfig
+from experiments.arms.wearing import BODY, SENSOR_ERRORS, ErrorsConfig, move_into, rename, spell_out_errors
 from experiments.pipeline.executor_config import ExecutorConfig, spell_out_executor
 from experiments.pipeline.typed_config import Values
 
@@ -60,7 +60,7 @@ class PeopleConfig:
         count: how many.
         val: share of them that is held out for validation.
         test: share of them that is tested on.
-        smpl: file or folder of an SMPL model; null takes the built-in body.
+        smpl: file of an SMPL model, also ``body`` at the top; null takes the built-in body.
         shapes: draw body shapes of an adult population; otherwise all have the mean shape.
         along_mm: standard deviation of a sensor's shift along the bone [mm].
         around_deg: standard deviation of its shift about the bone [deg].
@@ -182,10 +182,13 @@ def spell_out(values: Values) -> Values:
     * ``activities: [walking, sitting]`` becomes ``{walking: {}, sitting: {}}``; so does ``walking: null``.
     * ``walking: [a person walks.]`` becomes ``walking: {prompts: [...]}``.
     * ``sites: left_wrist`` and ``- left_wrist`` become ``- {preset: left_wrist}``; ``devices`` likewise.
+    * ``body`` at the top becomes ``people.smpl``, ``sensor_errors`` becomes ``devices``, as in har_eval.
     * ``executor: NAME`` becomes ``{kind: NAME}``.
     * one ``mountings``, ``tell`` or ``prompts`` may be written without a list.
     """
-    spelt = spell_out_executor(dict(values))
+    spelt = dict(spell_out_executor(dict(values)))
+    move_into(spelt, BODY, "people", "smpl")
+    rename(spelt, SENSOR_ERRORS, "devices")
     activities = spelt.get("activities")
     if isinstance(activities, list):
         activities = {str(name): None for name in activities}
@@ -195,7 +198,7 @@ def spell_out(values: Values) -> Values:
         entries = spelt.get(key)
         if entries is not None:
             each = entries if isinstance(entries, list) else [entries]
-            spelt[key] = [{"preset": entry} if isinstance(entry, str) else _in_lists(entry) for entry in each]
+            spelt[key] = [_in_lists(spell_out_errors(entry)) for entry in each]
     return spelt
 
 

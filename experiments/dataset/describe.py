@@ -59,4 +59,4 @@ def say_summary(path: Path, summary: Summary) -> list[str]:
         f"specification {summary['hash']}, weights {weights or 'none'}, {'; '.join(summary['commits'])}, "
         f"{origin['created']}"
     )
-    return lines
+    return [*lines, *(f"terms of the motions: {words}" for words in summary.get("licences", []))]

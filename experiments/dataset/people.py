@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple, TypedDict
 
 import torch
 
+from experiments.arms.wearing import ErrorsConfig, read_body
 from experiments.dataset.config import DatasetConfig, SiteConfig
 from experiments.dataset.plan import Person, seed_of
-from experiments.har_eval.config import ErrorsConfig
 from sim.body import Body
 from sim.placements import Placement
 
@@ -76,12 +74,6 @@ def placement_of(site: SiteConfig, mounting: int = 0) -> Placement:
         corner = site.triangle[0] if len(site.triangle) == 1 else site.triangle
         placement = Placement.at(str(site.name), corner, site.barycentric, stand_off_m=site.stand_off_m)
     return placement.mounted(site.mountings[mounting]) if site.mountings else placement
-
-
-@lru_cache(maxsize=2)
-def read_body(smpl: str | None) -> Body:
-    """Return the built-in body, or an SMPL model's; raises as :meth:`sim.body.Body.from_smpl`."""
-    return Body.default() if smpl is None else Body.from_smpl(Path(smpl).expanduser())
 
 
 def device_of(config: DatasetConfig, person: Person) -> ErrorsConfig:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final, TypedDict, cast
+from typing import Final, NotRequired, TypedDict, cast
 
 import pandas as pd
 import yaml
@@ -51,6 +51,7 @@ class Summary(TypedDict):
         dropped: label -> reason -> motions that were drawn and left out.
         lacking: label -> recordings that are not there, as no motion passed.
         doubts: what was told of the specification before anything was made.
+        licences: what is known of the terms of motion files that were named; absent from older data sets.
         commits: what the parts were made by.
         provenance: weights with their hashes, versions, machine.
     """
@@ -67,6 +68,7 @@ class Summary(TypedDict):
     dropped: dict[str, dict[str, int]]
     lacking: dict[str, int]
     doubts: list[str]
+    licences: NotRequired[list[str]]
     commits: list[str]
     provenance: Provenance
 
@@ -191,7 +193,13 @@ def read_parts(out: Path, of: str | None = None) -> list[PartReport]:
 
 
 def summarise(
-    config: DatasetConfig, of: str, reports: Sequence[PartReport], total: int, doubts: Sequence[str], origin: Provenance
+    config: DatasetConfig,
+    of: str,
+    reports: Sequence[PartReport],
+    total: int,
+    doubts: Sequence[str],
+    licences: Sequence[str],
+    origin: Provenance,
 ) -> Summary:
     """Count what is in the parts."""
     facts = [fact for report in reports for fact in report["recordings"]]
@@ -215,6 +223,7 @@ def summarise(
         "dropped": {label: dict(reasons) for label, reasons in dropped.items()},
         "lacking": {label: sum(report["lacking"][label] for report in reports) for label in config.activities},
         "doubts": list(doubts),
+        "licences": list(licences),
         "commits": sorted({str(report.get("commit")) for report in reports}),
         "provenance": origin,
     }

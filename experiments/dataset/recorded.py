@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from datamodules.clips.clip import includes
 from datamodules.clips.sources import list_items
 from datamodules.generated_motion import GeneratedMotionDataModule
+from datamodules.motion_files import terms_of_folder
 from datamodules.motion_files.joint_files import PROMPTS
 from experiments.dataset.config import DatasetConfig
 from experiments.dataset.plan import seed_of
+from experiments.pipeline.code_version import file_hash
 from sim.conventions import FEATURE_FPS
 from sim.motion import Motion
 from sim.trajectory import resample_motion
+
+EMBEDDED: Final = "embedded"
 
 
 class Drawn(NamedTuple):
@@ -99,3 +103,27 @@ def load_clips(folder: str) -> tuple[Recorded, ...]:
         Recorded(clip.name, clip.activity, clip.captions[0], resample_motion(clip.motion, fps=FEATURE_FPS))
         for clip in clips
     )
+
+
+def folders_of(config: DatasetConfig) -> list[str]:
+    """Return every folder of motions that a specification names, ``embedded`` among them."""
+    folders = [config.motion.folder, *(activity.motions for activity in config.activities.values())]
+    return list(dict.fromkeys(folder for folder in folders if folder is not None))
+
+
+def licences_of(config: DatasetConfig) -> list[str]:
+    """Return what is known of the terms of all motion files that a specification names, each once."""
+    folders = (Path(folder).expanduser() for folder in folders_of(config) if folder != EMBEDDED)
+    return list(dict.fromkeys(words for folder in folders for words in terms_of_folder(folder)))
+
+
+def digest_folders(config: DatasetConfig) -> str:
+    """Name what lies in the folders of motion, without reading it all."""
+    lines: list[str] = []
+    for folder in folders_of(config):
+        root = Path(folder).expanduser()
+        if (root / PROMPTS).is_file():
+            lines += [f"{path.name} {file_hash(path)}" for path in sorted(root.iterdir()) if path.is_file()]
+        else:
+            lines += [f"{item.name} {item.key}" for item in list_items(folder)]
+    return "\n".join(lines)

@@ -11,11 +11,11 @@ from datamodules.clips.sources import list_items
 from datamodules.har.real_module import check_placements
 from datamodules.har.recordings.reading import Reading
 from datamodules.har.registry import READERS
+from experiments.arms.wearing import ErrorsConfig, read_body
 from experiments.har_eval.arm_checks import check_arms, check_sampling
 from experiments.har_eval.config import (
     MOUNTINGS,
     SPLITS,
-    ErrorsConfig,
     GenerationConfig,
     HarEvalConfig,
     SetConfig,
@@ -27,9 +27,10 @@ from experiments.pipeline.executor_config import check_executor
 from experiments.pipeline.ranges import MANY, find_beyond
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.har_evaluation import CLASSIFIERS
+from sim.body import Body
 from sim.checks import check_seed
 from sim.names import check_name
-from sim.placements import PLACEMENT_NAMES
+from sim.placements import PLACEMENT_NAMES, Placement
 from sim.placements.mountings import check_mounting
 
 _SET_RANGES: Final = {
@@ -72,7 +73,7 @@ def check_config(config: HarEvalConfig) -> None:
         if root is not None:
             list_items(root)  # only to hear now, not in the middle, that it is absent or holds no motion
     _check_generation(config.generation)
-    _check_simulation(config.simulation)
+    body = _check_simulation(config.simulation)
     _check_positive("resamples", config.resamples)
     _check_positive("processes", config.processes)
     check_executor(config.executor)
@@ -80,7 +81,7 @@ def check_config(config: HarEvalConfig) -> None:
     if not config.sets or not config.classifiers:
         raise ValueError(f"{len(config.sets)} sets and {len(config.classifiers)} classifiers, expected one of each")
     for name, real in config.sets.items():
-        _check_set(name, real, config.generation)
+        _check_set(name, real, config.generation, body)
         _check_recordings(name, config)
         _check_classifiers(name, config)
         _check_calibration(name, config)
@@ -119,10 +120,16 @@ def _check_generation(generation: GenerationConfig) -> None:
             raise ValueError(f"generation.prompts.{activity} is {prompts}, expected at least one prompt, none blank")
 
 
-def _check_simulation(simulation: SimulationConfig) -> None:
+def _check_simulation(simulation: SimulationConfig) -> Body:
     _check_errors("simulation.errors", simulation.errors)
     for key in ("repeats", "mountings"):
         _check_positive(f"simulation.{key}", getattr(simulation, key))
+    try:
+        return read_body(simulation.body)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"simulation.body: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"simulation.body: {error}") from error
 
 
 def _check_errors(name: str, errors: ErrorsConfig) -> None:
@@ -132,7 +139,7 @@ def _check_errors(name: str, errors: ErrorsConfig) -> None:
         raise ValueError(f"{name}: {error}") from error
 
 
-def _check_set(name: str, real: SetConfig, generation: GenerationConfig) -> None:
+def _check_set(name: str, real: SetConfig, generation: GenerationConfig, body: Body) -> None:
     check_name(real.reader or name, tuple(READERS), "data set in sets")
     if len(real.classes) < 2:
         raise ValueError(f"sets.{name}.classes are {real.classes}, expected at least two activities")
@@ -142,6 +149,7 @@ def _check_set(name: str, real: SetConfig, generation: GenerationConfig) -> None
         raise ValueError(f"sets.{name}.placements is empty, expected one or more of {list(PLACEMENT_NAMES)}")
     for placement in real.placements:
         check_name(placement, PLACEMENT_NAMES, f"placement in sets.{name}.placements")
+        Placement.preset(placement).on(body)
     _check_mounting(f"sets.{name}.mounting", real.mounting, name)
     _check_worn(name, real)
     if real.errors is not None:
@@ -225,6 +233,16 @@ def _check_split(entry: SetConfig, reader: str) -> None:
         raise ValueError(f"folds is {entry.folds} and split {entry.split}, expected folds: N where split: kfold")
     if entry.folds is not None and entry.folds < 2:
         raise ValueError(f"folds is {entry.folds}, expected at least 2 groups of people")
+    if bool(entry.test_people) != (entry.split == "subjects"):
+        raise ValueError(
+            f"test_people are {entry.test_people} and split {entry.split}, expected people where split: subjects"
+        )
+    if entry.fold is None:
+        return
+    if entry.split not in ("loso", "kfold"):
+        raise ValueError(f"fold is {entry.fold} and split {entry.split}, which has no folds; give split: loso or kfold")
+    if entry.fold < 0 or (entry.folds is not None and entry.fold >= entry.folds):
+        raise ValueError(f"fold is {entry.fold}, expected 0{f' to {entry.folds - 1}' if entry.folds else ' or more'}")
 
 
 def _check_recordings(name: str, config: HarEvalConfig) -> None:

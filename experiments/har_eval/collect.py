@@ -12,6 +12,7 @@ from typing import cast
 import numpy as np
 
 from datamodules.har.registry import READERS
+from datamodules.motion_files import terms_of_folder
 from experiments.har_eval.config import HarEvalConfig
 from experiments.har_eval.fidelity import collect_fidelity
 from experiments.har_eval.paired_table import tabulate_errors
@@ -157,10 +158,15 @@ def _describe_arm(name: str, config: HarEvalConfig) -> ArmEntry:
         "trained_here": config.trains(name),
         "decoder": config.generation_of(name).decoder if arm.kind == "prior" else None,
         "licence": arm.licence,
+        "found_terms": _find_terms(arm.generated or arm.motion_root or config.fine_tuning.motion_root),
         "people": arm.people,
         "protocol": arm.protocol,
         "calibrate": list(arm.calibrate),
     }
+
+
+def _find_terms(folder: str | None) -> list[str]:
+    return [] if folder is None else terms_of_folder(Path(folder).expanduser())
 
 
 def _describe_set(name: str, config: HarEvalConfig, folder: Path) -> SetEntry:

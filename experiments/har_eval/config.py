@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from experiments.arms.wearing import ErrorsConfig
 from experiments.har_eval.arm_config import ArmConfig, ComparisonConfig, FineTuningConfig
 from experiments.pipeline.executor_config import ExecutorConfig
 from lightning_modules.har.budget import TrainingBudget
-from sim.sensor_errors import SensorErrors, make_errors
 
 MOUNTINGS = ("declared", "axis_permutations")
-SPLITS = ("official", "loso", "kfold")
+SPLITS = ("official", "subjects", "loso", "kfold")
 
 
 @dataclass(frozen=True)
@@ -56,37 +56,6 @@ class GenerationConfig:
 
 
 @dataclass(frozen=True)
-class ErrorsConfig:
-    """Errors of the simulated device; in YAML also the name of a preset alone.
-
-    Figures take the place of the preset's; their names, units and meaning: :func:`sim.sensor_errors.make_errors`.
-
-    Attributes:
-        preset: one of :data:`sim.sensor_errors.SENSOR_NAMES`; ``none`` is an ideal device.
-        accel: figures of the accelerometer, in m/s^2.
-        gyro: figures of the gyroscope, in rad/s.
-        g_sensitivity_std: of the gyroscope [rad/s per m/s^2]; null takes the preset's.
-        timing: jitter and drop-outs, in seconds.
-    """
-
-    preset: str = "smartphone"
-    accel: dict[str, float] = field(default_factory=dict)
-    gyro: dict[str, float] = field(default_factory=dict)
-    g_sensitivity_std: float | None = None
-    timing: dict[str, int | float | str] = field(default_factory=dict)
-
-    def make(self) -> SensorErrors:
-        """Return the device; raises as :func:`sim.sensor_errors.make_errors`."""
-        return make_errors(
-            self.preset,
-            accel=self.accel,
-            gyro=self.gyro,
-            g_sensitivity_std=self.g_sensitivity_std,
-            timing=self.timing,
-        )
-
-
-@dataclass(frozen=True)
 class SimulationConfig:
     """How motions become sensor streams.
 
@@ -97,7 +66,9 @@ class SimulationConfig:
         along_mm: standard deviation of the sensor's shift along the bone [mm].
         around_deg: standard deviation of its shift about the bone [deg].
         rotation_deg: standard deviation of each component of a turn of the box [deg].
-        errors: of the device: a preset's name, or its name and figures that differ from it.
+        errors: of the device: a preset's name, or its name and figures that differ from it; also ``sensor_errors``,
+            here or at the top of the file.
+        body: file of an SMPL model whose bodies wear the sensors; null takes the built-in one. Also at the top.
     """
 
     repeats: int = 2
@@ -107,6 +78,7 @@ class SimulationConfig:
     around_deg: float = 15.0
     rotation_deg: float = 7.0
     errors: ErrorsConfig = field(default_factory=ErrorsConfig)
+    body: str | None = None
 
 
 @dataclass(frozen=True)
@@ -139,10 +111,12 @@ class SetConfig:
         recorded_at: the set's sites that windows of real people are cut from, together; empty takes the reader's.
         split: ``official``, the set's own training and test people; or ``loso``, where everybody is tested: a
             classifier of real people is trained once for each person on all others, of virtual sensors once; or
-            ``kfold``, the same by groups of people.
+            ``kfold``, the same by groups of people; or ``subjects``, those of ``test_people``.
         folds: groups that people are dealt into by ``kfold``, by each seed anew.
-        worn: sensors that are worn all at once, by placement, and how each is; a window then holds the channels of all,
-            real and virtual alike. Empty for one sensor at a time.
+        fold: the one person (in natural order) or group that is tested, from 0; null tests everybody in turn.
+        test_people: who is tested with ``split: subjects``, as the set names them.
+        worn: sensors that are worn all at once, by placement, and how each is (or a list of them); a window then holds
+            the channels of all, real and virtual alike. Empty for one sensor at a time.
         label_map: the set's label -> class.
         channels: which of ``accel``, ``gyro``, ``linear_accel``.
         rate_hz: samples per second of the windows [Hz].
@@ -158,7 +132,7 @@ class SetConfig:
             (:mod:`sim.placements.mountings`), or ``axis_permutations`` (unknown: all 24 equally likely).
         mounting_knowledge: where that knowledge comes from, in words for the report.
         classifiers: which of the experiment's are trained here; empty for all.
-        errors: of the device of this set; null takes the simulation's.
+        errors: of the device of this set (also ``sensor_errors``); null takes the simulation's.
     """
 
     classes: list[str] = field(default_factory=list)
@@ -168,6 +142,8 @@ class SetConfig:
     recorded_at: list[str] = field(default_factory=list)
     split: str = "official"
     folds: int | None = None
+    fold: int | None = None
+    test_people: list[str] = field(default_factory=list)
     worn: dict[str, SiteConfig] = field(default_factory=dict)
     label_map: dict[str, str] = field(default_factory=dict)
     channels: list[str] = field(default_factory=lambda: ["accel", "gyro"])

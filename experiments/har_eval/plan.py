@@ -72,6 +72,7 @@ def make_plan(config: HarEvalConfig) -> Plan:
             config.simulation,
             seed,
             config.arms[arm].smooth_hz,
+            _path(config.simulation.body),
         )
         for (arm, seed), task in motions.items()
         for sensor, alike in sensors
@@ -185,7 +186,7 @@ def _copies(entry: SetConfig, virtual: Simulate | None, calibrate: Sequence[str]
 
 
 def _path(folder: str | None) -> Path | None:
-    return None if folder is None else Path(folder)
+    return None if folder is None else Path(folder).expanduser()
 
 
 def resolve_device(device: str) -> str:

@@ -38,7 +38,8 @@ class RelativeEntry(TypedDict):
 class ArmEntry(TypedDict):
     """An arm as the configuration states it, and whether it was trained in this run; empty words were not given.
 
-    ``decoder`` is how a prior's features became joints, None for other arms; ``licence`` is of a folder of motions;
+    ``decoder`` is how a prior's features became joints, None for other arms; ``licence`` is of a folder of motions,
+    ``found_terms`` what files of its folder say of theirs;
     ``people`` is how many real people it trains on, None for none or, where it has no virtual sensors, for all.
     """
 
@@ -50,6 +51,7 @@ class ArmEntry(TypedDict):
     trained_here: bool
     decoder: NotRequired[str | None]
     licence: NotRequired[str]
+    found_terms: NotRequired[list[str]]
     people: NotRequired[int | None]
     protocol: NotRequired[str]
     calibrate: NotRequired[list[str]]

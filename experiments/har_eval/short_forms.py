@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import Final
 
 from experiments.arms.prompts import spell_out_prompts
+from experiments.arms.wearing import BODY, SENSOR_ERRORS, move_into, rename, spell_out_errors
 from experiments.har_eval.arm_config import FineTuningConfig
 from experiments.pipeline.executor_config import spell_out_executor
 from experiments.pipeline.typed_config import Values
@@ -30,8 +31,12 @@ RESERVED: Final = (*SETTINGS, *MOVED)
 def spell_out(values: Values) -> Values:
     """Return the content of a YAML, overrides applied, in the form of :class:`HarEvalConfig`; what is so stays so.
 
+    * ``body`` and ``sensor_errors`` at the top become ``simulation.body`` and ``simulation.errors``; ``sensor_errors``
+      of an entry of ``sets`` its ``errors``.
     * ``simulation.errors: NAME``, and that of an entry of ``sets``, becomes ``{preset: NAME}``.
     * ``executor: NAME`` becomes ``{kind: NAME}``.
+    * ``worn: [waist, chest]`` of an entry of ``sets`` becomes ``worn: {waist: {}, chest: {}}``, and its ``placements``
+      and ``recorded_at`` where they are not said.
     * ``arms.NAME: null`` (or ``false``) leaves the arm out; so does ``null`` an entry of ``sets`` or a classifier.
     * ``packaged`` among the prompts of an activity stands for the packaged sentences, which an activity without prompts
       gets by itself (:mod:`experiments.arms.prompts`).
@@ -41,6 +46,8 @@ def spell_out(values: Values) -> Values:
         ValueError: an older form cannot be turned into the present one; says what to write.
     """
     spelt = dict(spell_out_executor(values))
+    move_into(spelt, BODY, "simulation", BODY)
+    move_into(spelt, SENSOR_ERRORS, "simulation", "errors")
     if "simulation" in spelt:
         spelt["simulation"] = _spell_out_errors(spelt["simulation"])
     if isinstance(spelt.get("arms"), dict):
@@ -49,14 +56,28 @@ def spell_out(values: Values) -> Values:
         entries = spelt.get(part)
         if isinstance(entries, dict):
             spelt[part] = {name: _spell_out_errors(entry) for name, entry in entries.items() if entry is not None}
+    if isinstance(spelt.get("sets"), dict):
+        spelt["sets"] = {name: _spell_out_worn(entry) for name, entry in _mapping(spelt["sets"]).items()}
     _spell_out_prompts(spelt)
     return spelt
 
 
 def _spell_out_errors(entry: object) -> object:
-    if isinstance(entry, dict) and isinstance(entry.get("errors"), str):
-        return {**entry, "errors": {"preset": entry["errors"]}}
-    return entry
+    if not isinstance(entry, dict):
+        return entry
+    spelt = dict(entry)
+    rename(spelt, SENSOR_ERRORS, "errors")
+    if "errors" in spelt:
+        spelt["errors"] = spell_out_errors(spelt["errors"])
+    return spelt
+
+
+def _spell_out_worn(entry: object) -> object:
+    """Sites that are worn at once, as a list: people and virtual bodies wear them alike, unless it says otherwise."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("worn"), list):
+        return entry
+    sites = [str(site) for site in entry["worn"]]
+    return {"placements": sites, "recorded_at": sites, **entry, "worn": {site: {} for site in sites}}
 
 
 def _spell_out_prompts(values: Values) -> None:

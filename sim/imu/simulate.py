@@ -85,7 +85,9 @@ def simulate(
         held = _sense_sites(motion, body, sites.only(swinging), rate_hz=finer * rate_hz, cutoff_hz=cutoff_hz)
         ideal = ideal.with_sensors(swinging, tissue.swing(held).every(finer))
     described = tuple(placement.describe() for placement in placements)
-    return _with_errors(replace(ideal, placements=described, decoder=motion.decoder), errors, generator)
+    return _with_errors(
+        replace(ideal, placements=described, decoder=motion.decoder, licence=motion.licence), errors, generator
+    )
 
 
 @full_precision()

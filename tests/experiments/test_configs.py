@@ -90,7 +90,7 @@ def test_a_run_that_takes_its_network_from_weights_goes_on_from_its_own_checkpoi
 def made_up_humanml3d(tmp_path: Path, write_humanml3d: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in HumanML3D's layout, of noise; IMUFORGE_HUMANML3D is where the YAML looks for it."""
     generator = np.random.default_rng(0)
-    motions = {f"{number:06}": generator.normal(size=(40 + number, 263)).astype(np.float32) for number in range(12)}
+    motions = {f"{number:06}": generator.uniform(size=(40 + number, 263)).astype(np.float32) for number in range(12)}
     lines = {name: ["a person walks.#a/DET person/NOUN walk/VERB#0.0#0.0"] for name in motions}
     names = sorted(motions)
     splits = {"train": names[:8], "val": names[8:10], "test": names[10:]}

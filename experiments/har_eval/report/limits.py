@@ -52,9 +52,15 @@ def _limits_of_arms(results: HarEvalResults) -> list[str]:
             for arm in arms_of_kind(results, "recorded")
         ),
         *(
-            f"{name_arm(results, arm['name'])}: motions that something else generated; their terms: {arm['licence']}"
+            f"{name_arm(results, arm['name'])}: motions that something else generated; their terms: "
+            + "; what is known of the files: ".join([arm["licence"], *arm.get("found_terms", [])])
             for arm in results["arms"]
             if arm.get("licence")
+        ),
+        *(
+            f"{name_arm(results, arm['name'])}: what is known of the terms of its motion files: {'; '.join(terms)}"
+            for arm in results["arms"]
+            if (terms := arm.get("found_terms")) and not arm.get("licence") and arm["kind"] == "recorded"
         ),
         *(
             f"{name_arm(results, arm['name'])}: virtual windows are calibrated ({join(arm['calibrate'])}) by training "

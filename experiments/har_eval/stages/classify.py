@@ -79,7 +79,7 @@ class Classify(Task):
         fitted: list[Json] = []
         if virtual is not None and self.protocol == "trts":
             found = [self._predict(None, self._draw_people(train), _without_names(virtual))]
-        elif virtual is not None and not self.people and not self.calibrate:
+        elif virtual is not None and not self.people and not self.calibrate and self.real.fold is None:
             found = [self._predict(virtual, None, test)]
         else:
             found = []
@@ -100,11 +100,12 @@ class Classify(Task):
 
     def _folds(self, train: WindowSet, test: WindowSet) -> Iterator[tuple[WindowSet, WindowSet]]:
         """Whom something may be fitted on, and whom it is tested on, in turn."""
-        if self.real.split == "official":
+        if not self.real.in_turn:
             yield train, test
             return
         everybody = list_subjects(test.subjects, what=self.real.name)
-        for fold in range(self.real.folds or len(everybody)):
+        chosen = range(self.real.folds or len(everybody)) if self.real.fold is None else [self.real.fold]
+        for fold in chosen:
             away = sorted(choose_fold(everybody, fold=fold, num_folds=self.real.folds, seed=self.seed))
             yield train.select(~np.isin(train.subjects, away)), test.select(np.isin(test.subjects, away))
 

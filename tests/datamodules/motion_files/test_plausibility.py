@@ -137,7 +137,7 @@ def test_options_reach_every_command_that_opens_a_motion(tmp_path: Path, joints:
 
 def test_options_of_another_format_are_refused(tmp_path: Path, joints: np.ndarray, walk: Motion) -> None:
     path = write_joints(tmp_path / "a.npz", joints[:30], 60.0)
-    with pytest.raises(ValueError, match=r"is joints or features, to which --asf does not apply, expected .*--up"):
+    with pytest.raises(ValueError, match=r"is joint positions, to which --asf does not apply, expected .*--up"):
         read_motion(path, ReadOptions(asf=tmp_path / "x.asf"))
     walk.save(tmp_path / "b.npz")
     with pytest.raises(ValueError, match=r"is Motion\.save, to which --unit-m, --up does not apply"):

@@ -56,7 +56,7 @@ def overrides(
     folder = tmp_path_factory.mktemp("treatments")
     for activity, motion in clips.items():
         (folder / "others" / activity).mkdir(parents=True)
-        motion.save(folder / "others" / activity / "one.npz")
+        replace(motion, licence="terms in the file").save(folder / "others" / activity / "one.npz")
     prior = weights / "original.safetensors"
     arms = ("four_hours", "mixed_1", "mixed_2", "again", "smoothed")
     return [
@@ -137,7 +137,8 @@ def test_a_folder_of_others_is_used_alone_and_named_with_its_terms(
     assert windows.classes == ("running", "walking")
     assert windows.counts().min() > 0
     assert results["clips"] == []
-    assert any("made for this test" in limit for limit in list_limits(results))
+    terms = "made for this test; what is known of the files: terms in the file"
+    assert any(terms in limit for limit in list_limits(results))
     with pytest.raises(ValueError, match=r"no motion of any of \['jumping'\]"):
         load_virtual(cache.folder(plan.windows["others", "dynamic_right_wrist", 0]), ("jumping",))
 

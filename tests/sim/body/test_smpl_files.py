@@ -20,6 +20,7 @@ from smplx.utils import Struct
 from sim import PLACEMENT_NAMES, Body, Motion, Placement, simulate
 from sim.placements import resolve_all, site_poses
 from sim.rotations import axis_angle_to_matrix
+from tests.cc0_as_smpl import cc0_as_smpl
 
 Maker = Callable[[str, int], dict[str, np.ndarray]]
 DOUBLE = torch.float64
@@ -166,25 +167,6 @@ def test_forward_of_the_layers_with_hands(tmp_path: Path, make_model: Maker, lay
     out = layer(betas=betas.expand(3, 10), global_orient=motion.rotations[:, :1], body_pose=motion.rotations[:, 1:])
     shift = (motion.translation - out.joints[:, 0])[:, None]
     torch.testing.assert_close(body.with_shape(betas[0]).vertices(motion), out.vertices + shift, atol=1e-5, rtol=0)
-
-
-def cc0_as_smpl(path: Path) -> None:
-    """Write the built-in body in SMPL's layout, 24 joints, with made-up pose blend shapes of a centimetre."""
-    model = Body.default().model
-    rng = np.random.default_rng(3)
-    count = len(model.template)
-    parents = np.array([2**32 - 1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21])
-    no_hands = np.zeros((count, 2))
-    np.savez(
-        path,
-        v_template=model.template.numpy(),
-        shapedirs=np.concatenate([model.shape_directions.numpy(), np.zeros((count, 3, 4))], axis=-1),
-        posedirs=1e-2 * rng.normal(size=(1, 3, 207)) * np.cos(5 * model.template.numpy()[:, 1])[:, None, None],
-        J_regressor=np.concatenate([model.joint_regressor.numpy(), np.zeros((2, count))]),
-        weights=np.concatenate([model.weights.numpy(), no_hands], axis=1),
-        f=model.faces.numpy().astype(np.uint32),
-        kintree_table=np.stack([parents, np.arange(24)]).astype(np.uint32),
-    )
 
 
 def test_sites_equal_the_full_mesh_pose_blend_shapes_and_all(tmp_path: Path) -> None:
