@@ -5,6 +5,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 PIP_ARGS ?=
+# HASHES=1 (Linux with PyPI's torch: HASHES=cuda): every file that pip installs has to have a hash that is written down (docs/packaging.md).
+HASHES ?=
 ARGS ?=
 # Folder of motion files for `make prior`, the arms and the baselines; the packaged weights: docs/models/.
 MOCAP ?= ../shared/data/mocap
@@ -17,7 +19,7 @@ BASELINES ?= motion_vae latent_diffusion motiondiffuse
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.imuforge-installed
 
-.PHONY: help setup test lint format bench docs wheel doctor prior detail arms baselines finetune har-eval har-eval-full clean
+.PHONY: help setup test lint format bench docs wheel hashes audit licences doctor prior detail arms baselines finetune har-eval har-eval-full clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,7 +30,10 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), expected Python 3.11 or newer; run make PYTHON=python3.11 ..." >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(PIP_ARGS) --disable-pip-version-check -c constraints.txt -e '.[text,har,report,c3d,onnx,cluster,studio,dev]'
+	$(if $(HASHES),$(BIN)/python -m pip install $(PIP_ARGS) --disable-pip-version-check --require-hashes -r constraints-hashed.txt \
+		$(if $(filter cuda,$(HASHES)),-r constraints-hashed-cuda.txt))
+	$(BIN)/python -m pip install $(PIP_ARGS) --disable-pip-version-check $(if $(HASHES),--no-deps --no-build-isolation,-c constraints.txt) \
+		-e '.[text,har,report,c3d,onnx,cluster,studio,dev]'
 	@touch $(STAMP)
 
 test: setup  ## run the whole test suite
@@ -51,6 +56,17 @@ wheel: setup  ## build dist/imuforge-VERSION.whl, to install where no checkout i
 	rm -rf build dist
 	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 315532800)} \
 		$(BIN)/python -m build --wheel --no-isolation
+
+hashes: setup  ## write constraints-hashed.txt anew after constraints.txt has changed (asks PyPI for the hashes)
+	$(BIN)/python -m pip install -q $(PIP_ARGS) --disable-pip-version-check -c constraints.txt uv
+	$(BIN)/python -m experiments.tools.hash_pins
+
+audit: setup  ## look the pinned versions up among known vulnerabilities (needs pypi.org)
+	$(BIN)/python -m pip install -q $(PIP_ARGS) --disable-pip-version-check -c constraints.txt pip-audit
+	$(BIN)/python -m experiments.tools.audit $(ARGS)
+
+licences: setup  ## table of every installed dependency and its licence; refuses unknown and unsuitable ones
+	$(BIN)/python -m experiments.tools.licences $(ARGS)
 
 docs: setup  ## build the documentation into site/, strictly, and refuse pages that would fetch anything from the network
 	$(BIN)/python -m pip install -q $(PIP_ARGS) --disable-pip-version-check -c constraints.txt -e '.[docs]'

@@ -162,7 +162,13 @@ class Body:
 
     @full_precision()
     def vertices(self, motion: Motion) -> Tensor:
-        """Return the skin ``(..., T, V, 3)`` [m], through smplx's own layer."""
+        """Return the skin ``(..., T, V, 3)`` [m]; that of a licensed file through smplx's own layer.
+
+        Raises:
+            ModuleNotFoundError: the body is a licensed file's, and smplx is not installed.
+        """
+        if self.model.pose_directions is None:
+            return self.skin(motion, torch.arange(len(self.model.template)))
         betas = self.betas.to(motion.rotations)
         model = self.model.to(dtype=betas.dtype, device=betas.device)
         lead = torch.broadcast_shapes(betas.shape[:-1], motion.rotations.shape[:-4])

@@ -1,8 +1,8 @@
 """The arrays of a skinned body and the maths on them: forward kinematics and linear blend skinning.
 
 SMPL (Loper et al. 2015, doi:10.1145/2816795.2818013): a vertex is ``template + shape + pose`` offsets at rest, and is
-carried by a weighted mean of the joints' rigid transforms. The whole mesh goes through smplx's own layer;
-a sensor touches only a few vertices, and those are skinned here without the rest.
+carried by a weighted mean of the joints' rigid transforms. Any vertices are skinned here; the whole mesh of a licensed
+file goes through smplx's own layer, which nothing else imports (docs/decisions/073).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import math
 from dataclasses import dataclass, fields, replace
 
 import torch
-from smplx.lbs import lbs
 from torch import Tensor
 
 from sim.conventions import NUM_JOINTS, PARENTS
@@ -183,7 +182,17 @@ def skin_mesh(model: BodyModel, betas: Tensor, rotations: Tensor) -> Tensor:
 
     Returns:
         Vertices ``(B, V, 3)`` [m].
+
+    Raises:
+        ModuleNotFoundError: smplx is not installed.
     """
+    try:
+        from smplx.lbs import lbs
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "the whole mesh of a licensed SMPL file is skinned by smplx, which is not installed; "
+            "pip install smplx (its code is for non-commercial use)"
+        ) from error
     num_vertices = len(model.template)
     if model.pose_directions is None:
         pose_basis = model.template.new_zeros(1).expand(9 * (NUM_JOINTS - 1), 3 * num_vertices)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from sim.body import Body
+from sim.body.skinning import skin_mesh
 from sim.motion import Motion
 from sim.placements import Placement, resolve_all, site_poses
 from sim.rotations import axis_angle_to_matrix
@@ -51,8 +52,13 @@ def test_skinning_a_few_vertices_equals_the_full_mesh() -> None:
     body = Body.default().with_shape(0.7 * torch.randn(2, 6, generator=torch.Generator().manual_seed(1)))
     motion = random_motion(2)
     ids = torch.randint(0, 13718, (40,), generator=torch.Generator().manual_seed(2))
-    full = body.vertices(motion)[..., ids, :]
-    assert full.dtype == DOUBLE
+    betas = body.betas.to(DOUBLE)[:, None].expand(2, 5, 6).flatten(0, 1)
+    root = body.rest_joints.to(DOUBLE)[:, None, None, 0]
+    by_smplx = skin_mesh(body.model.to(dtype=DOUBLE), betas, motion.rotations.flatten(0, 1)).unflatten(0, (2, 5))
+    whole = by_smplx + motion.translation.unsqueeze(-2) - root
+    full = whole[..., ids, :]
+    assert body.vertices(motion).dtype == DOUBLE
+    torch.testing.assert_close(body.vertices(motion), whole, atol=1e-6, rtol=0)
     torch.testing.assert_close(body.skin(motion, ids), full, atol=1e-6, rtol=0)
     single = body.skin(motion.to(torch.float32), ids)
     assert single.dtype == torch.float32
