@@ -38,4 +38,4 @@ def test_simulator_synth_show_and_dataset_work_without_it(tmp_path: Path) -> Non
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert {"walk.csv", "walk.npz", "walk.html", "people"} <= {path.name for path in tmp_path.iterdir()}
-    assert "pip install 'imuforge[smpl]' (its code is for non-commercial use)" in done.stderr
+    assert "pip install smplx (its code is for non-commercial use)" in done.stderr
