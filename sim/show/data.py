@@ -122,6 +122,7 @@ def gather(
     errors: SensorErrors | None = None,
     generator: torch.Generator | None = None,
     cutoff_hz: float | None = None,
+    most_fps: float = DRAWN_FPS,
 ) -> ShownClip:
     """Simulate the sensors of one clip on one body, and lay out what a page shows of it.
 
@@ -135,6 +136,7 @@ def gather(
         errors: what the devices add; the drawn poses stay the true ones.
         generator: source of the errors' randomness.
         cutoff_hz: smoothing of the motion [Hz]; the body is drawn as smooth as the sensors sense it.
+        most_fps: drawn frames a second, at most [Hz].
 
     Raises:
         ValueError: as :func:`sim.imu.simulate`; the stretch is outside of the clip; or too many samples for a page.
@@ -149,7 +151,7 @@ def gather(
         recording = simulate(
             motion, body, placements, rate_hz=rate_hz, errors=errors, generator=generator, cutoff_hz=cutoff_hz
         )
-        drawn_fps, slower = _drawn_fps(motion.fps, end - start)
+        drawn_fps, slower = _drawn_fps(motion.fps, end - start, most_fps)
         poses = simulate(motion, body, placements, rate_hz=drawn_fps, cutoff_hz=cutoff_hz)
         samples, frames = _within(start, end, rate_hz), _within(start, end, drawn_fps)
         skin = coarsen_skin(body)
@@ -182,9 +184,9 @@ def pack(array: NDArray[np.generic]) -> PackedArray:
     )
 
 
-def _drawn_fps(fps: float, seconds: float) -> tuple[float, tuple[str, ...]]:
+def _drawn_fps(fps: float, seconds: float, most_fps: float) -> tuple[float, tuple[str, ...]]:
     """Return the drawn rate, a whole multiple or a whole fraction of the clip's, and what it leaves out in words."""
-    most = min(DRAWN_FPS, MAX_DRAWN_FRAMES / max(seconds, 1e-9))
+    most = min(most_fps, MAX_DRAWN_FRAMES / max(seconds, 1e-9))
     if fps <= most:
         return fps * math.floor(most / fps + 1e-9), ()
     step = math.ceil(fps / most - 1e-9)

@@ -6,6 +6,7 @@ import json
 from html import escape
 from importlib import resources
 from string import Template
+from typing import TypedDict
 
 import numpy as np
 
@@ -16,6 +17,31 @@ SCRIPTS = ("data.js", "words.js", "scene.js", "curves.js", "player.js")
 """Our scripts in the order in which they build on each other."""
 
 
+SKIN_ARRAYS = ("rest_vertices", "faces", "bones", "weights", "vertex_ids")
+"""Arrays of :func:`describe_clip` that are the same for all clips of one body."""
+
+
+class PageParts(TypedDict):
+    """What a page is made of, for a page that holds several clips and puts each together when it is asked for.
+
+    ``page`` is the template, with ``$name`` for ``title``, ``style``, ``notes`` (list items), ``source_fps``,
+    ``bandwidth``, ``rate``, ``data`` (as :func:`describe_clip` returns it), ``plotly`` and ``script``.
+    """
+
+    page: str
+    style: str
+    script: str
+
+
+def page_parts() -> PageParts:
+    """Return the page's template, its style and its script."""
+    return {
+        "page": _asset("page.html"),
+        "style": _asset("page.css"),
+        "script": "\n".join(_asset(name) for name in SCRIPTS),
+    }
+
+
 def render_page(clip: ShownClip, *, title: str) -> str:
     """Return the whole page.
 
@@ -23,17 +49,17 @@ def render_page(clip: ShownClip, *, title: str) -> str:
         ModuleNotFoundError: plotly is not installed.
     """
     script = _plotly_script()
-    ours = "\n".join(_asset(name) for name in SCRIPTS)
-    return Template(_asset("page.html")).substitute(
+    parts = page_parts()
+    return Template(parts["page"]).substitute(
         title=escape(title),
-        style=_asset("page.css"),
+        style=parts["style"],
         notes="".join(f"<li>{escape(_capitalise(note))}.</li>" for note in clip.notes),
         source_fps=f"{clip.source_fps:g}",
         bandwidth=f"{clip.source_fps / 2:g}",
         rate=f"{clip.rate_hz:g}",
-        data=_json(clip, title),
+        data=describe_clip(clip, title=title),
         plotly=script,
-        script=ours,
+        script=parts["script"],
     )
 
 
@@ -55,7 +81,8 @@ def _capitalise(note: str) -> str:
     return note[:1].upper() + note[1:]
 
 
-def _json(clip: ShownClip, title: str) -> str:
+def describe_clip(clip: ShownClip, *, title: str) -> str:
+    """Return what the page's script reads of a clip, as JSON that may stand in an element of HTML."""
     skin = clip.skin
     arrays: dict[str, PackedArray] = {
         "rest_vertices": pack(skin.rest_vertices),
