@@ -10,13 +10,16 @@ from experiments.har_eval.report.page import render_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PROBE = """<script>
-addEventListener("load", () => setTimeout(() => {
+addEventListener("load", () => {
+  document.documentElement.style.scrollBehavior = "auto";
+  document.querySelector(".figure").scrollIntoView();
+  setTimeout(() => {
   const { dataset, scrollWidth } = document.documentElement;
   document.getElementById("theme").click();
   const drawn = document.querySelectorAll(".figure .main-svg").length > 0;
   const wide = innerWidth < scrollWidth;
   document.documentElement.dataset.found = [dataset.errors, dataset.ready, drawn, wide, dataset.theme].join("|");
-}, 1500));
+}, 3000); });
 </script></body>"""
 
 
