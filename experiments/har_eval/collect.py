@@ -31,6 +31,7 @@ from experiments.har_eval.results import (
     StageEntry,
 )
 from experiments.har_eval.scores import compare, score_predictions, summarise
+from experiments.har_eval.stages.bodies import BODIES
 from experiments.har_eval.stages.classify import CALIBRATION
 from experiments.har_eval.stages.distances import DISTANCES
 from experiments.har_eval.stages.generate import CLIPS, MOTIONS, Recorded
@@ -127,7 +128,17 @@ def collect_pictures(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, J
             spectra.setdefault(set_name, {})[arm] = {
                 activity: None if entry is None else entry["spectrum"] for activity, entry in table.items()
             }
-    return {"sets": pictures, "spectra": spectra}
+    return {"sets": pictures, "spectra": spectra, "bodies": _bodies(plan, outcomes)}
+
+
+def _bodies(plan: Plan, outcomes: Mapping[str, Outcome]) -> Json:
+    """Join what the arms have to play; the skin is the same for all."""
+    shared, examples = "", list[Json]()
+    for arm, task in plan.bodies.items():
+        found = json.loads((outcomes[task_key(task)].folder / BODIES).read_text(encoding="utf-8"))
+        shared = found["shared"] or shared
+        examples += [{"arm": arm, **entry} for entry in found["examples"]]
+    return {"shared": shared, "examples": examples}
 
 
 def run_id(config: HarEvalConfig, plan: Plan) -> str:

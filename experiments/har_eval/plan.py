@@ -10,6 +10,7 @@ import torch
 
 from experiments.arms.fine_tune import FineTune
 from experiments.har_eval.config import HarEvalConfig, SetConfig
+from experiments.har_eval.stages.bodies import Bodies
 from experiments.har_eval.stages.classify import Classify
 from experiments.har_eval.stages.distances import Distances
 from experiments.har_eval.stages.generate import Generate, Motions, Recorded
@@ -36,6 +37,7 @@ class Plan:
         classify: by arm, set, classifier and seed.
         distances: by arm, set and seed, for arms that move.
         pictures: by set.
+        bodies: by arm, for arms that move.
     """
 
     paired: dict[tuple[str, int | None], PairedError]
@@ -45,10 +47,20 @@ class Plan:
     classify: dict[tuple[str, str, str, int], Classify]
     distances: dict[tuple[str, str, int], Distances]
     pictures: dict[str, Pictures]
+    bodies: dict[str, Bodies]
 
     def tasks(self) -> list[Task]:
         """All tasks, those that others wait for first."""
-        groups = (self.real, self.paired, self.motions, self.windows, self.classify, self.distances, self.pictures)
+        groups = (
+            self.real,
+            self.paired,
+            self.motions,
+            self.windows,
+            self.classify,
+            self.distances,
+            self.pictures,
+            self.bodies,
+        )
         return [task for group in groups for task in group.values()]
 
 
@@ -93,7 +105,17 @@ def make_plan(config: HarEvalConfig) -> Plan:
             for name in config.sets
             for first in config.seeds[:1]
         },
+        bodies={
+            arm: Bodies(task, tuple(sensor for sensor, _ in sensors), activities_of(config), config.arms[arm].smooth_hz)
+            for (arm, seed), task in motions.items()
+            if seed == config.seeds[0]
+        },
     )
+
+
+def activities_of(config: HarEvalConfig) -> tuple[str, ...]:
+    """Return the activities that any set asks for."""
+    return tuple(dict.fromkeys(name for real in config.sets.values() for name in real.classes))
 
 
 def _by_sensor(config: HarEvalConfig) -> list[tuple[Sensor, list[str]]]:
@@ -111,7 +133,7 @@ def _by_sensor(config: HarEvalConfig) -> list[tuple[Sensor, list[str]]]:
 
 def plan_motions(config: HarEvalConfig, arm: str, seed: int) -> Motions | None:
     """Return the task that gives an arm's motions; None for an arm that needs none, as real people are recorded."""
-    activities = tuple(dict.fromkeys(name for real in config.sets.values() for name in real.classes))
+    activities = activities_of(config)
     generation = config.generation
     match config.arms[arm].kind:
         case "prior":

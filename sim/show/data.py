@@ -122,6 +122,7 @@ def gather(
     errors: SensorErrors | None = None,
     generator: torch.Generator | None = None,
     cutoff_hz: float | None = None,
+    most_fps: float = DRAWN_FPS,
 ) -> ShownClip:
     """Simulate the sensors of one clip on one body, and lay out what a page shows of it.
 
@@ -135,12 +136,13 @@ def gather(
         errors: what the devices add; the drawn poses stay the true ones.
         generator: source of the errors' randomness.
         cutoff_hz: smoothing of the motion [Hz]; the body is drawn as smooth as the sensors sense it.
+        most_fps: drawn frames a second, at most [Hz].
 
     Raises:
         ValueError: as :func:`sim.imu.simulate`; the stretch is outside of the clip; or too many samples for a page.
     """
     start, end, notes = stretch.limits(motion.duration_s)
-    drawn_fps, slower = _drawn_fps(motion.fps, end - start)
+    drawn_fps, slower = _drawn_fps(motion.fps, end - start, most_fps)
     frames = _within(start, end, drawn_fps)
     with torch.no_grad():
         skin = coarsen_skin(body)
@@ -221,9 +223,9 @@ def pack(array: NDArray[np.generic]) -> PackedArray:
     )
 
 
-def _drawn_fps(fps: float, seconds: float) -> tuple[float, tuple[str, ...]]:
+def _drawn_fps(fps: float, seconds: float, most_fps: float) -> tuple[float, tuple[str, ...]]:
     """Return the drawn rate, a whole multiple or a whole fraction of the clip's, and what it leaves out in words."""
-    most = min(DRAWN_FPS, MAX_DRAWN_FRAMES / max(seconds, 1e-9))
+    most = min(most_fps, MAX_DRAWN_FRAMES / max(seconds, 1e-9))
     if fps <= most:
         return fps * math.floor(most / fps + 1e-9), ()
     step = math.ceil(fps / most - 1e-9)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from string import Template
+from typing import TypedDict
 
 import numpy as np
 
@@ -18,6 +19,9 @@ SCRIPTS = ("data.js", "words.js", "scene.js", "curves.js", "player.js")
 
 START = "player.start();"
 """What is run when all scripts are there."""
+
+SKIN_ARRAYS = ("rest_vertices", "faces", "bones", "weights", "vertex_ids")
+"""Arrays of :func:`describe_clip` that are the same for all clips of one body."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,30 @@ class Additions:
     script: str = ""
 
 
+class PageParts(TypedDict):
+    """What a page is made of, for a page that holds several clips and puts each together when it is asked for.
+
+    ``page`` is the template, with ``$name`` for ``title``, ``style``, ``notes`` (list items), ``source_fps``,
+    ``bandwidth``, ``rate``, ``data`` (as :func:`describe_clip` returns it), ``plotly`` and ``script``.
+    """
+
+    page: str
+    style: str
+    script: str
+
+
+def page_parts(additions: Additions | None = None) -> PageParts:
+    """Return the page's template, its style and its script."""
+    more = additions or Additions()
+    return {
+        "page": Template(_asset("page.html")).safe_substitute(
+            above=more.above.replace("$", "$$"), beside=more.beside.replace("$", "$$")
+        ),
+        "style": _asset("page.css") + more.style,
+        "script": "\n".join([*map(_asset, SCRIPTS), more.script, START]),
+    }
+
+
 def render_page(clip: ShownClip, *, title: str, additions: Additions | None = None) -> str:
     """Return the whole page.
 
@@ -48,20 +76,17 @@ def render_page(clip: ShownClip, *, title: str, additions: Additions | None = No
     Raises:
         ModuleNotFoundError: plotly is not installed.
     """
-    script, more = _plotly_script(), additions or Additions()
-    ours = "\n".join([*map(_asset, SCRIPTS), more.script, START])
-    return Template(_asset("page.html")).substitute(
+    script, parts = _plotly_script(), page_parts(additions)
+    return Template(parts["page"]).substitute(
         title=escape(title),
-        style=_asset("page.css") + more.style,
-        above=more.above,
-        beside=more.beside,
+        style=parts["style"],
         notes="".join(f"<li>{escape(_capitalise(note))}.</li>" for note in clip.notes),
         source_fps=f"{clip.source_fps:g}",
         bandwidth=f"{clip.source_fps / 2:g}",
         rate=f"{clip.rate_hz:g}",
-        data=_json(clip, title),
+        data=describe_clip(clip, title=title),
         plotly=script,
-        script=ours,
+        script=parts["script"],
     )
 
 
@@ -83,7 +108,8 @@ def _capitalise(note: str) -> str:
     return note[:1].upper() + note[1:]
 
 
-def _json(clip: ShownClip, title: str) -> str:
+def describe_clip(clip: ShownClip, *, title: str) -> str:
+    """Return what the page's script reads of a clip, as JSON that may stand in an element of HTML."""
     skin = clip.skin
     arrays: dict[str, PackedArray] = {
         "rest_vertices": pack(skin.rest_vertices),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from experiments.har_eval.arm_config import ArmKind
-from experiments.har_eval.results import ArmEntry, HarEvalResults
+from experiments.har_eval.results import MEAN, ArmEntry, HarEvalResults, SummaryEntry
 
 INK: Final = "#1b2733"
 """Of text, and of real people's data."""
@@ -33,3 +33,9 @@ def colour_of(results: HarEvalResults, name: str) -> str:
 def arms_of_kind(results: HarEvalResults, *kinds: ArmKind) -> list[str]:
     """Return the names of all arms of some kinds, in their order."""
     return [arm["name"] for arm in results["arms"] if arm["kind"] in kinds]
+
+
+def find_summary(results: HarEvalResults, set_name: str, arm: str) -> SummaryEntry | None:
+    """Return an arm's scores on a set over all classifiers, or with the only one; None if there are none."""
+    mine = [entry for entry in results["summaries"] if (entry["set"], entry["arm"]) == (set_name, arm)]
+    return next((entry for entry in mine if entry["classifier"] == MEAN), mine[0] if mine else None)

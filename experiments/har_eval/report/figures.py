@@ -1,74 +1,54 @@
-"""Figures of the report, as plotly fragments that share one inlined script."""
+"""Figures of the report, as the data that one inlined plotly draws."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from html import escape
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from experiments.har_eval.report.arms import INK, PALETTE, colour_of, find_arm, name_arm
+from experiments.har_eval.report.drawings import SetPictures, Spectrum
 from experiments.har_eval.results import MEAN, HarEvalResults
 
 AXIS_COLOURS = dict(zip("xyz", PALETTE, strict=False))
 NYQUIST_HZ = 10.0
 """Half of the 20 frames a second that motions come at."""
 
-Points = Sequence[Sequence[float]]
 
+def to_html(figure: go.Figure, *, height: int, label: str, min_width: int = 0) -> str:
+    """Return a figure as its data: the page's own script draws it in the theme's colours when it comes into view.
 
-class Side(TypedDict):
-    """Windows of real training people, or of one arm.
-
-    Projected ones: ``points (N, 2)`` (or 1) and the class of each; ``signals`` is a typical window ``(T, C)`` of each
-    activity that there is one of.
+    Args:
+        figure: to draw; :data:`INK` in it becomes the theme's.
+        height: [px].
+        label: what it shows, for those who do not see it.
+        min_width: below it the figure scrolls on its own [px].
     """
-
-    labels: list[int]
-    points: list[list[float]]
-    signals: dict[str, list[list[float]]]
-
-
-class SetPictures(TypedDict):
-    """What :class:`experiments.har_eval.stages.pictures.Pictures` wrote."""
-
-    classes: list[str]
-    channels: list[str]
-    rate_hz: float
-    people: Side
-    arms: dict[str, Side]
-
-
-class Spectrum(TypedDict):
-    """Power spectral density of acceleration magnitude [(m/s^2)^2/Hz]."""
-
-    frequency_hz: list[float]
-    virtual_density: list[float]
-    real_density: list[float]
-
-
-class Drawings(TypedDict):
-    """The whole of pictures.json."""
-
-    sets: dict[str, SetPictures]
-    spectra: dict[str, dict[str, dict[str, Spectrum | None]]]
-
-
-def to_html(figure: go.Figure, *, height: int) -> str:
-    """Return a figure as a fragment of HTML that needs the inlined script."""
     figure.update_layout(
-        template="plotly_white",
+        template="none",
         height=height,
-        margin={"l": 56, "r": 16, "t": 44, "b": 44},
-        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.06, "x": 0},
-        hoverlabel={"font_size": 12},
+        margin={"l": 56, "r": 16, "t": 64 if min_width else 48, "b": 44},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.09, "x": 0},
     )
-    fragment: str = figure.to_html(
-        full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True}
+    content = json.dumps(_short(json.loads(figure.to_json())), separators=(",", ":")).replace("<", "\\u003c")
+    named = f'aria-label="{escape(label)}"'
+    return (
+        f'<div class="scroll" tabindex="0" role="region" {named}>'
+        f'<div class="figure" style="height:{height}px;min-width:{min_width}px" role="img" {named}>'
+        f'<script type="application/json">{content}</script></div></div>'
     )
-    return fragment
+
+
+def _short(value: object) -> object:
+    """Round numbers to what a picture shows."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict):
+        return {key: _short(item) for key, item in value.items()}
+    return [_short(item) for item in value] if isinstance(value, list) else value
 
 
 def draw_scores(results: HarEvalResults, set_name: str) -> str:
@@ -102,7 +82,7 @@ def draw_scores(results: HarEvalResults, set_name: str) -> str:
         )
     figure.update_layout(barmode="group", bargap=0.25)
     figure.update_yaxes(title="macro-F1", range=[0, 1.02])
-    return to_html(figure, height=360)
+    return to_html(figure, height=360, label=f"macro-F1 of each arm on {set_name}")
 
 
 def draw_signals(pictures: SetPictures, activity: str) -> str:
@@ -137,56 +117,12 @@ def draw_signals(pictures: SetPictures, activity: str) -> str:
         unit = "rad/s" if group == "gyro" else "m/s²"
         figure.update_yaxes(title=f"{group.replace('_', ' ')} [{unit}]", row=row, col=1)
     figure.update_xaxes(title="s", row=len(groups))
-    return to_html(figure, height=170 * len(groups) + 60)
-
-
-def draw_embedding(pictures: SetPictures) -> str:
-    """Draw each arm's windows on the axes that tell the real activities apart; real windows stay faint behind."""
-    arms, people = pictures["arms"], pictures["people"]
-    figure = make_subplots(
-        rows=1,
-        cols=max(1, len(arms)),
-        shared_yaxes="all",
-        shared_xaxes="all",
-        horizontal_spacing=0.015,
-        column_titles=list(arms),
+    return to_html(
+        figure,
+        height=150 * len(groups) + 80,
+        label=f"a typical window of {activity}, real and virtual",
+        min_width=150 * len(windows),
     )
-    frame = _frame_of(people["points"])
-    for column, side in enumerate(arms.values(), start=1):
-        for whose, shown, opacity, symbol in (("real people", people, 0.22, "circle"), ("virtual", side, 0.85, "x")):
-            for label, activity in enumerate(pictures["classes"]):
-                chosen = [p for p, own in zip(shown["points"], shown["labels"], strict=True) if own == label]
-                figure.add_scatter(
-                    x=[_within(point[0], frame[0]) for point in chosen],
-                    y=[_within(point[1], frame[1]) if len(point) > 1 else 0.0 for point in chosen],
-                    mode="markers",
-                    name=f"{activity}, {whose}",
-                    legendgroup=f"{activity} {whose}",
-                    showlegend=column == 1,
-                    marker={
-                        "color": PALETTE[label % len(PALETTE)],
-                        "opacity": opacity,
-                        "size": 6,
-                        "symbol": symbol,
-                    },
-                    row=1,
-                    col=column,
-                )
-    return to_html(figure, height=380)
-
-
-def _frame_of(points: Points) -> list[tuple[float, float]]:
-    """Return the range of each axis: that of real windows and as much again around it."""
-    ranges = []
-    for axis in range(len(points[0])):
-        low, high = min(point[axis] for point in points), max(point[axis] for point in points)
-        margin = 0.5 * (high - low)
-        ranges.append((low - margin, high + margin))
-    return ranges
-
-
-def _within(value: float, ends: tuple[float, float]) -> float:
-    return min(max(value, ends[0]), ends[1])
 
 
 def draw_spectra(
@@ -225,7 +161,7 @@ def draw_spectra(
     figure.update_yaxes(type="log")
     figure.update_yaxes(title="(m/s²)²/Hz", row=1, col=1)
     figure.update_xaxes(title="Hz")
-    return to_html(figure, height=340)
+    return to_html(figure, height=340, label="spectra of each activity", min_width=170 * len(classes))
 
 
 def _line_of(results: HarEvalResults, arm: str) -> dict[str, str | float]:
@@ -248,4 +184,4 @@ def draw_paired(results: HarEvalResults) -> str:
         )
     figure.update_xaxes(title="noise level [% of the schedule]")
     figure.update_yaxes(title="RMSE [m/s²]", rangemode="tozero")
-    return to_html(figure, height=320)
+    return to_html(figure, height=320, label="paired acceleration error over noise level")

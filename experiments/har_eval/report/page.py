@@ -9,16 +9,13 @@ from string import Template
 
 from plotly.offline import get_plotlyjs
 
+from experiments.har_eval.report.bodies import render_bodies
+from experiments.har_eval.report.drawings import Drawings
+from experiments.har_eval.report.embedding import draw_embeddings
 from experiments.har_eval.report.fidelity import tabulate_fidelity
-from experiments.har_eval.report.figures import (
-    NYQUIST_HZ,
-    Drawings,
-    draw_embedding,
-    draw_paired,
-    draw_scores,
-    draw_signals,
-    draw_spectra,
-)
+from experiments.har_eval.report.figures import NYQUIST_HZ, draw_paired, draw_scores, draw_signals, draw_spectra
+from experiments.har_eval.report.gains import draw_gains, draw_learning_curve
+from experiments.har_eval.report.headline import render_headline
 from experiments.har_eval.report.limits import list_limits
 from experiments.har_eval.report.tables import (
     draw_confusions,
@@ -32,36 +29,56 @@ from experiments.har_eval.report.tables import (
     tabulate_scores,
     tabulate_stages,
 )
-from experiments.har_eval.report.text import describe_decoding, state_findings
+from experiments.har_eval.report.text import describe_decoding, state_failures, state_findings
 from experiments.har_eval.results import HarEvalResults, SetEntry
 
-TEMPLATE = Path(__file__).with_name("template.html")
+FOLDER = Path(__file__).parent
 
 
 def render_report(results: HarEvalResults, drawings: Drawings) -> str:
     """Return the whole page."""
-    findings = state_findings(results)
-    sets = "".join(_section(results, real, drawings) for real in results["sets"])
-    links = "".join(f'<a href="#{escape(real["name"])}">{escape(real["name"])}</a>' for real in results["sets"])
-    seeds = ", ".join(map(str, results["seeds"]))
-    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+    failures = state_failures(results)
+    findings = [sentence for sentence in state_findings(results) if sentence not in failures]
+    sets = "".join(
+        _section(results, real, drawings, unfolded=number == 0) for number, real in enumerate(results["sets"])
+    )
+    links = "".join(
+        f'<a href="#{escape(real["name"])}">{escape(_spaced(real["name"]))}</a>' for real in results["sets"]
+    )
+    return Template(_read("template.html")).substitute(
         run=escape(results["id"]),
-        created=escape(results["provenance"]["created"]),
-        seeds=escape(seeds),
-        script=get_plotlyjs(),
+        created=escape(results["provenance"]["created"][:16].replace("T", " ")),
+        seeds=escape(", ".join(map(str, results["seeds"]))),
+        style=_read("report.css"),
+        plotly=get_plotlyjs(),
+        script=_read("report.js"),
         links=links,
-        headline=escape(findings[0]),
-        findings="".join(f"<li>{escape(sentence)}</li>" for sentence in findings[1:]),
+        headline=render_headline(results),
+        findings=_items(findings),
+        failures=_items(failures or ["Every activity was produced and is recognised by some classifier and seed."]),
+        bodies=render_bodies(results, drawings.get("bodies")),
         sets=sets,
         paired=tabulate_paired(results) + draw_paired(results),
         motions=f'<p class="note">{escape(describe_decoding(results))}</p>{tabulate_motions(results)}',
-        limits="".join(f"<li>{escape(limit)}</li>" for limit in list_limits(results)),
+        limits=_items(list_limits(results)),
         provenance=_provenance(results),
         config=escape(json.dumps(results["config"], indent=1)),
     )
 
 
-def _section(results: HarEvalResults, real: SetEntry, drawings: Drawings) -> str:
+def _read(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def _items(sentences: list[str]) -> str:
+    return "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _section(results: HarEvalResults, real: SetEntry, drawings: Drawings, *, unfolded: bool) -> str:
     name = real["name"]
     pictures = drawings["sets"][name]
     signals = "".join(f"<h4>{escape(activity)}</h4>{draw_signals(pictures, activity)}" for activity in real["classes"])
@@ -72,14 +89,15 @@ def _section(results: HarEvalResults, real: SetEntry, drawings: Drawings) -> str
         else "Not subject-independent. In round brackets: the worst and the best seed; no interval, no significance."
     )
     return f"""
-<section id="{escape(name)}">
-  <h2>{escape(name)}</h2>
-  <p class="note">{escape(_describe_set(real))}</p>
+<details class="set" id="{escape(name)}"{" open" if unfolded else ""}>
+  <summary>{escape(_spaced(name))}<span class="note">{escape(_describe_set(real))}</span></summary><div>
   {tabulate_scores(results, name)}
   <p class="note">{escape(ends)}</p>
   {draw_scores(results, name)}
   {tabulate_comparisons(results, name)}
   {tabulate_calibrations(results, name)}
+  {_titled("Learning curve", draw_learning_curve(results, real))}
+  {_titled("Gain of each activity", draw_gains(results, real))}
   <h3>Class by class</h3>
   {tabulate_classes(results, real)}
   <p class="note">Confusion in percent of the true class (rows), all seeds and classifiers added up.</p>
@@ -88,15 +106,19 @@ def _section(results: HarEvalResults, real: SetEntry, drawings: Drawings) -> str
   <p class="note">The window whose acceleration varies as much as the median one of its activity.</p>
   {signals}
   <h3>Embedding, fitted on real training people only</h3>
-  <p class="note">Linear discriminant axes of the classical features; virtual windows (crosses) are projected onto them,
-  real ones (faint) show where they should lie. What lies far outside is drawn at the edge.</p>
-  {draw_embedding(pictures)}
+  <p class="note">Of the classical features, standardised; virtual windows (crosses) are placed on the axes that real
+  ones (faint) gave. What lies far outside is drawn at the edge.</p>
+  {draw_embeddings(pictures)}
   <h3>Distributions of acceleration magnitude</h3>
   <p class="note">{escape(_describe_band(real))}</p>
   {draw_spectra(results, drawings["spectra"].get(name, {}), real["classes"], highest_hz=real["rate_hz"] / 2)}
   {tabulate_distances(results, name)}
   {tabulate_fidelity(results, name)}
-</section>"""
+</div></details>"""
+
+
+def _titled(title: str, figure: str) -> str:
+    return f"<h3>{title}</h3>{figure}" if figure else ""
 
 
 def _describe_set(real: SetEntry) -> str:

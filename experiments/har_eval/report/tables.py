@@ -8,9 +8,12 @@ from statistics import fmean
 
 import numpy as np
 
-from experiments.har_eval.report.arms import INK, name_arm
+from experiments.har_eval.report.arms import name_arm
 from experiments.har_eval.report.text import describe_change, describe_rank_test, describe_score, judge
 from experiments.har_eval.results import MEAN, HarEvalResults, MotionEntry, SetEntry
+
+FULL = 0.55
+"""Share from which a cell of a confusion matrix is dark."""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
@@ -24,7 +27,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     head = f"<thead><tr>{cells('th', header)}</tr></thead>"
-    return f'<div class="scroll"><table>{head}<tbody>{body}</tbody></table></div>'
+    return _scrolling(f"<table>{head}<tbody>{body}</tbody></table>", "table")
+
+
+def _scrolling(content: str, label: str) -> str:
+    """Let what is wider than the page scroll on its own, by the keyboard too."""
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">{content}</div>'
 
 
 def tabulate_scores(results: HarEvalResults, set_name: str) -> str:
@@ -93,16 +101,15 @@ def draw_confusions(results: HarEvalResults, real: SetEntry) -> str:
             f"<tr><th>{escape(name)}</th>{''.join(_shaded(float(share)) for share in row)}</tr>"
             for name, row in zip(real["classes"], shares, strict=True)
         )
-        blocks.append(
-            f"<figure><figcaption>{escape(name_arm(results, arm))}</figcaption>"
-            f'<table class="confusion"><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></figure>'
-        )
+        shown = f'<table class="confusion"><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>'
+        caption = f"<figcaption>{escape(name_arm(results, arm))}</figcaption>"
+        blocks.append(f"<figure>{caption}{_scrolling(shown, 'confusion matrix')}</figure>")
     return f'<div class="confusions">{"".join(blocks)}</div>'
 
 
 def _shaded(share: float) -> str:
-    ink = "#fff" if share > 0.55 else INK
-    return f'<td style="background:rgba(0,86,140,{share:.2f});color:{ink}">{100 * share:.0f}</td>'
+    full = ' class="full"' if share > FULL else ""
+    return f'<td{full} style="--share:{100 * share:.0f}">{100 * share:.0f}</td>'
 
 
 def tabulate_paired(results: HarEvalResults) -> str:

@@ -71,10 +71,14 @@ def state_findings(results: HarEvalResults) -> list[str]:
         *_state_sets_without_subjects(results),
         *_state_paired(results),
         *_state_distances(results),
-        *_state_failures(results),
-        *_state_unproduced(results),
+        *state_failures(results),
     ]
     return [*sentences, _state_seeds(results)]
+
+
+def state_failures(results: HarEvalResults) -> list[str]:
+    """State what was asked for and did not come: activities that were not produced or are never recognised."""
+    return [*_state_failures(results), *_state_unproduced(results)]
 
 
 def _state_comparisons(results: HarEvalResults) -> list[str]:

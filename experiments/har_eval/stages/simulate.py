@@ -63,6 +63,22 @@ class Sensor:
             worn=tuple(entry.worn.items()),
         )
 
+    def sites(self) -> list[tuple[str, SiteConfig]]:
+        """What is worn at once, or the places that are worn in turn."""
+        return list(self.worn) or [(name, SiteConfig()) for name in self.placements]
+
+    def place(self, name: str, site: SiteConfig) -> Placement:
+        """Return where a sensor sits and how it is turned, before either is varied."""
+        mounting = site.mounting or self.mounting
+        along = self.move_along_mm if site.move_along_mm is None else site.move_along_mm
+        about = self.turn_about_deg if site.turn_about_deg is None else site.turn_about_deg
+        return replace(
+            Placement.preset(name),
+            mounting=None if mounting in MOUNTINGS else mounting,
+            along_m=along / 1000,
+            around_rad=math.radians(about),
+        )
+
 
 @dataclass(frozen=True)
 class Simulate(Task):
@@ -157,17 +173,8 @@ class Simulate(Task):
             yield [self._place(name, site, generator) for name, site in sensor.worn or (one,)]
 
     def _place(self, name: str, site: SiteConfig, generator: torch.Generator) -> Placement:
-        mounting = site.mounting or self.sensor.mounting
-        along = self.sensor.move_along_mm if site.move_along_mm is None else site.move_along_mm
-        about = self.sensor.turn_about_deg if site.turn_about_deg is None else site.turn_about_deg
         spreads = (site.around_deg, self.sensor.around_deg, self.config.around_deg)
-        placement = replace(
-            Placement.preset(name),
-            mounting=None if mounting in MOUNTINGS else mounting,
-            along_m=along / 1000,
-            around_rad=math.radians(about),
-        )
-        return placement.jitter(
+        return self.sensor.place(name, site).jitter(
             along_mm=self.config.along_mm,
             around_deg=next(spread for spread in spreads if spread is not None),
             rotation_deg=self.config.rotation_deg,

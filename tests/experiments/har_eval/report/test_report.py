@@ -68,7 +68,7 @@ def test_the_page_shows_every_part(results, drawings):
         "no motion",
     ):
         assert expected in page, expected
-    assert page.count("plotly-graph-div") == 2 * (1 + 3 + 1 + 1) + 1
+    assert page.count('class="figure"') == 2 * (1 + 3 + 1 + 1) + 1 + 1  # gains of activities where people are known
 
 
 def test_text_from_outside_is_escaped(results, drawings):
