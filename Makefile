@@ -91,7 +91,8 @@ finetune: setup  ## fine-tune the packaged prior with the acceleration loss
 
 HAR_EVAL := experiments/har_eval/layers
 # Five seeds, layers laid over the main experiment; each row is a run of its own, and all share one cache.
-HAR_EVAL_FULL ?= controls,hapt,basic_motions,retrained stairs mixed mixed,pretrain mixed,augmented calibrated trts worn_together kfold unknown_mounting
+HAR_EVAL_FULL ?= controls,hapt,basic_motions,retrained stairs mixed mixed,pretrain mixed,augmented calibrated trts worn_together kfold unknown_mounting \
+	$(if $(and $(wildcard $(WEIGHTS)/motiondiffuse.safetensors),$(wildcard $(WEIGHTS)/latent_diffusion.safetensors)),baselines)
 
 har-eval: setup  ## the main job: synthetic data in, activity recognition on real people out
 	$(BIN)/python -m experiments.har_eval -c experiments/har_eval.yaml $(ARGS)

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from datamodules.clips.sources import list_items
 from datamodules.har.windows.calibration import CALIBRATIONS
 from experiments.har_eval.arm_config import PROTOCOLS, SOURCES, ArmConfig, ComparisonConfig
-from experiments.har_eval.config import HarEvalConfig
+from experiments.har_eval.config import GenerationConfig, HarEvalConfig
 from experiments.har_eval.short_forms import RESERVED
 from lightning_modules.packaged_configs import find_config
+from lightning_modules.sampling.normalised import SamplingOptions
+from lightning_modules.sampling.samplers import SAMPLER_NAMES
 from lightning_modules.weights import find_weights
 from sim.checks import check_cutoff
 from sim.conventions import FEATURE_FPS
@@ -62,12 +64,10 @@ def _check_source(name: str, arm: ArmConfig) -> None:
             f"arms.{name} names a motion_root but does not say recorded: true; motion to train priors on is given as "
             "fine_tuning.motion_root"
         )
-    if arm.decoder is not None:
-        check_name(arm.decoder, DECODERS, f"decoder in arms.{name}.decoder")
-        if arm.kind != "prior":
-            raise ValueError(
-                f"arms.{name}.decoder is {arm.decoder!r}, but nothing is generated for this arm; leave it out"
-            )
+    for key in ("decoder", "sampler", "steps", "guidance"):
+        if arm.kind != "prior" and (value := getattr(arm, key)) is not None:
+            raise ValueError(f"arms.{name}.{key} is {value!r}, but nothing is generated for this arm; leave it out")
+    check_sampling(f"arms.{name}", arm)
     _check_treatment(name, arm)
     if (arm.config is None) != (arm.start is None):
         given, missing = ("start", "config") if arm.config is None else ("config", "start")
@@ -75,6 +75,22 @@ def _check_source(name: str, arm: ArmConfig) -> None:
             f"arms.{name} names a {given} but no {missing}, expected both: the YAML that trains it and the arm that it "
             "starts from"
         )
+
+
+def check_sampling(place: str, given: ArmConfig | GenerationConfig) -> None:
+    """Make sure that what an arm, or ``generation`` for all, says of decoder, sampler, steps and guidance can be.
+
+    Raises:
+        ValueError: where it stands, what was found, and what was expected.
+    """
+    if given.decoder is not None:
+        check_name(given.decoder, DECODERS, f"decoder in {place}.decoder")
+    if given.steps is not None and given.steps < 1:
+        raise ValueError(f"{place}.steps is {given.steps}, expected at least 1, or null")
+    try:
+        SamplingOptions(given.guidance, given.sampler or SAMPLER_NAMES[0], given.steps)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
 
 
 def _check_treatment(name: str, arm: ArmConfig) -> None:

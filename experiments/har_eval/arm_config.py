@@ -45,7 +45,10 @@ class ArmConfig:
             so, or where there are no weights.
         start: arm whose weights that training starts from.
         decoder: how its features become joints, ``consistent`` or ``positions``, where not as ``generation`` says; a
-            prior's alone.
+            prior's alone, as the next three.
+        sampler: one of :data:`lightning_modules.sampling.samplers.SAMPLER_NAMES`, where not as ``generation`` says.
+        steps: network calls per motion, where not as ``generation`` says.
+        guidance: classifier-free guidance scale, where not as ``generation`` says.
         calibrate: which of :data:`datamodules.har.windows.calibration.CALIBRATIONS` bring its virtual windows to real
             training people, never to who is tested: to the ``people`` that it trains on or, where it trains on none, to
             all others.
@@ -72,6 +75,9 @@ class ArmConfig:
     config: str | None = None
     start: str | None = None
     decoder: str | None = None
+    sampler: str | None = None
+    steps: int | None = None
+    guidance: float | None = None
     smooth_hz: float | None = None
     draw: int = 0
     title: str = ""

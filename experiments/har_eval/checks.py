@@ -10,7 +10,7 @@ from datamodules.clips.sources import list_items
 from datamodules.har.real_module import check_placements
 from datamodules.har.recordings.reading import Reading
 from datamodules.har.registry import READERS
-from experiments.har_eval.arm_checks import check_arms
+from experiments.har_eval.arm_checks import check_arms, check_sampling
 from experiments.har_eval.config import (
     MOUNTINGS,
     SPLITS,
@@ -25,8 +25,6 @@ from experiments.har_eval.short_forms import spell_out
 from experiments.pipeline.executor_config import check_executor
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.har_evaluation import CLASSIFIERS
-from lightning_modules.sampling.samplers import check_sampler
-from sim.features import DECODERS
 from sim.names import check_name
 from sim.placements import PLACEMENT_NAMES
 from sim.placements.mountings import check_mounting
@@ -75,8 +73,7 @@ def check_config(config: HarEvalConfig) -> None:
 
 
 def _check_generation(generation: GenerationConfig) -> None:
-    check_sampler(generation.sampler)
-    check_name(generation.decoder, DECODERS, "decoder in generation.decoder")
+    check_sampling("generation", generation)
     _check_positive("generation.motions_per_activity", generation.motions_per_activity)
     check_seconds(generation.seconds, "generation.seconds")
     for activity, prompts in generation.prompts.items():

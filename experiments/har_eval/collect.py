@@ -155,7 +155,7 @@ def _describe_arm(name: str, config: HarEvalConfig) -> ArmEntry:
         "colour": arm.colour,
         "start": arm.start,
         "trained_here": config.trains(name),
-        "decoder": config.decodes(name) if arm.kind == "prior" else None,
+        "decoder": config.generation_of(name).decoder if arm.kind == "prior" else None,
         "licence": arm.licence,
         "people": arm.people,
         "protocol": arm.protocol,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from experiments.har_eval.arm_config import ArmConfig, ComparisonConfig, FineTuningConfig
@@ -40,7 +40,7 @@ class GenerationConfig:
         sampler: one of :data:`lightning_modules.sampling.samplers.SAMPLER_NAMES`.
         steps: network calls per motion; null takes all of the schedule.
         decoder: how what is generated becomes joints, ``consistent`` (weighed by the prior's statistics) or
-            ``positions``; an arm may say otherwise.
+            ``positions``. An arm may say otherwise of this, sampler, steps and guidance.
         only_produced: leave out motions that do not show what was asked for by posture and speed
             (:mod:`datamodules.clips.shown`); they are counted either way.
     """
@@ -274,9 +274,16 @@ class HarEvalConfig:
         root = self.sets[name].root or self.roots.get(self.reader(name))
         return None if root is None else Path(root).expanduser()
 
-    def decodes(self, arm: str) -> str:
-        """Return how a prior's features are decoded: the arm's own way, or that of all."""
-        return self.arms[arm].decoder or self.generation.decoder
+    def generation_of(self, arm: str) -> GenerationConfig:
+        """Return what is generated from a prior, and how: in the arm's own way where it names one, or that of all."""
+        entry, usual = self.arms[arm], self.generation
+        return replace(
+            usual,
+            decoder=entry.decoder or usual.decoder,
+            sampler=entry.sampler or usual.sampler,
+            steps=usual.steps if entry.steps is None else entry.steps,
+            guidance=usual.guidance if entry.guidance is None else entry.guidance,
+        )
 
     def trains(self, arm: str) -> bool:
         """Whether an arm is trained in this run rather than taken from a file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -115,8 +115,7 @@ def plan_motions(config: HarEvalConfig, arm: str, seed: int) -> Motions | None:
     match config.arms[arm].kind:
         case "prior":
             checkpoint, device = plan_weights(config, arm, seed), resolve_device(config.device)
-            own = replace(generation, decoder=config.decodes(arm))
-            draw = config.arms[arm].draw
+            own, draw = config.generation_of(arm), config.arms[arm].draw
             return Generate(arm, seed, checkpoint, own, activities, device, Path(config.cache), draw)
         case "recorded":
             root = config.arms[arm].motion_root or config.fine_tuning.motion_root

@@ -13,7 +13,9 @@ from experiments.har_eval.checks import DEFAULT_CONFIG, load_config
 from experiments.har_eval.command import main
 from experiments.har_eval.config import HarEvalConfig
 from experiments.har_eval.plan import make_plan
+from experiments.har_eval.stages.generate import Generate
 from experiments.pipeline.tasks import task_key
+from lightning_modules.weights import find_weights
 
 ROOT = Path(__file__).resolve().parents[3]
 LAYERS = {path.stem: path for path in sorted((ROOT / "experiments" / "har_eval" / "layers").glob("*.yaml"))}
@@ -23,6 +25,16 @@ def lay(*names: str, over: tuple[str, ...] = ()) -> HarEvalConfig:
     return load_config([DEFAULT_CONFIG, *(LAYERS[name] for name in names)], over)
 
 
+@pytest.fixture
+def baselines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Weights where `make baselines` leaves them; what is in them does not matter to a plan."""
+    monkeypatch.setenv("IMUFORGE_RUNS", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    for name in ("motiondiffuse", "latent_diffusion"):
+        shutil.copy(find_weights("detail"), tmp_path / "weights" / f"{name}.safetensors")
+
+
+@pytest.mark.usefixtures("baselines")
 def test_every_layer_says_how_it_is_run_and_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("IMUFORGE_MOCAP", raising=False)
     assert len(LAYERS) >= 8
@@ -42,6 +54,24 @@ def test_sets_with_one_sensor_share_virtual_windows() -> None:
     assert keys["dynamic_chest"] == keys["six_chest"] == keys["postures_chest"] != keys["six_right_wrist"]
     shared = plan.windows["original", "dynamic_chest", 0]
     assert set(shared.activities) == {"walking", "running", "jumping", "standing", "sitting", "lying_on_back"}
+
+
+@pytest.mark.usefixtures("baselines")
+def test_baselines_are_sampled_as_they_were_made_for() -> None:
+    plan = make_plan(lay("baselines"))
+    assert {
+        arm: (task.config.sampler, task.config.steps)
+        for (arm, _), task in plan.motions.items()
+        if isinstance(task, Generate)
+    } == {"four_hours": ("dpm++", 20), "motion_diffuse": ("ddim", 50), "latent_diffusion": ("ddim", 50)}
+
+
+def test_baselines_that_were_not_trained_are_missed_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("IMUFORGE_RUNS", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"arms\.motion_diffuse: .*motiondiffuse\.safetensors"):
+        lay("baselines")
 
 
 def test_stairs_are_asked_of_arms_that_know_them_alone() -> None:
@@ -100,6 +130,7 @@ def test_a_dry_run_counts_and_writes_nothing(tmp_path: Path, capsys: pytest.Capt
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("baselines")
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make on this machine")
 def test_make_har_eval_full_lays_what_there_is(tmp_path: Path) -> None:
     """The target, run with a Python that prints its arguments."""
@@ -110,9 +141,19 @@ def test_make_har_eval_full_lays_what_there_is(tmp_path: Path) -> None:
     stamp = tmp_path / ".imuforge-installed"
     stamp.touch()
     common = [f"VENV={tmp_path}", f"MOCAP={tmp_path}", "ARGS=--dry-run", "-o", str(stamp)]
-    done = subprocess.run(["make", "har-eval-full", *common], cwd=ROOT, capture_output=True, text=True, check=True)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("run ")]
-    assert len(lines) == 10
+    ran = {
+        weights: subprocess.run(
+            ["make", "har-eval-full", f"WEIGHTS={weights}", *common],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for weights in (tmp_path, tmp_path / "weights")
+    }
+    assert "baselines.yaml" not in ran[tmp_path]
+    lines = [line for line in ran[tmp_path / "weights"].splitlines() if line.startswith("run ")]
+    assert len(lines) == 11
     for line in lines:
         assert line.startswith(f"run {tmp_path} -m experiments.har_eval -c experiments/har_eval.yaml")
         assert line.endswith("--dry-run")
