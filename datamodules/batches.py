@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from collections.abc import Callable, Collection
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -60,6 +61,17 @@ class PromptBatch(NamedTuple):
     seeds: list[int]
     index: Tensor  # type: ignore[assignment]  # a field of this name shadows tuple.index, which nobody calls here
     activities: list[str]
+
+
+@runtime_checkable
+class SkipsPrompts(Protocol):
+    """A data module that leaves out what is already there.
+
+    Attributes:
+        find_done: returns the running numbers of what is there, to every process the same; None for nothing.
+    """
+
+    find_done: Callable[[], Collection[int]] | None
 
 
 class IMUBatch(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,6 +90,7 @@ class PromptDataModule(LightningDataModule):
             for number in range(motions_per_activity)
         ]
         self.batch_size = batch_size
+        self.find_done: Callable[[], Collection[int]] | None = None
         self.save_hyperparameters()
 
     def captions(self) -> list[str]:
@@ -97,9 +98,13 @@ class PromptDataModule(LightningDataModule):
         return sorted({prompt.text for prompt in self.prompts})
 
     def predict_dataloader(self) -> DataLoader[Prompt]:
-        """All prompts in order."""
+        """All prompts in order, without those that are done (:class:`datamodules.batches.SkipsPrompts`)."""
+        done = frozenset() if self.find_done is None else frozenset(self.find_done())
+        left = [prompt for prompt in self.prompts if prompt.number not in done]
+        # Lightning's sampler wants one for each process, or none at all; the same motion twice is the same motion.
+        left += left[-1:] * ((self.trainer.world_size if self.trainer else 1) - len(left))
         # A list is a map-style data set; only the stub of DataLoader does not know it.
-        return DataLoader(self.prompts, batch_size=self.batch_size, collate_fn=collate_prompts)  # type: ignore[arg-type]
+        return DataLoader(left, batch_size=self.batch_size, collate_fn=collate_prompts)  # type: ignore[arg-type]
 
 
 def _read_table(prompts: dict[str, list[str]] | str | None) -> dict[str, list[str]]:

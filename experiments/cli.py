@@ -12,7 +12,7 @@ from pathlib import Path
 
 from experiments.commands.bandwidth_commands import add_bandwidth
 from experiments.commands.classifier_commands import add_classify, add_export
-from experiments.commands.dataset_commands import add_dataset
+from experiments.commands.dataset_commands import add_dataset, add_merge
 from experiments.commands.motion_commands import add_motion_inspection
 from experiments.commands.reader_options import add_reader_options, read_options
 from experiments.commands.recording_commands import add_recording_inspection
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     look.set_defaults(command=_inspect)
     recordings = commands.add_parser("recordings", help="look at a set of real recordings")
     add_recording_inspection(recordings.add_subparsers(required=True, metavar="what"))
+    add_merge(commands.add_parser("merge", help="make arrays of the shards that many processes generated"))
     add_classify(commands.add_parser("classify", help="say what is done in recorded files, by a trained classifier"))
     add_export(commands.add_parser("export", help="write a trained classifier as ONNX or torch.export"))
     add_bandwidth(commands.add_parser("bandwidth", help="say how much of a movement each stage lets through"))

@@ -44,6 +44,7 @@ from lightning_modules.callbacks.run_folder import (
     list_checkpoint_folders,
     refuse_foreign_checkpoint,
 )
+from lightning_modules.callbacks.shard_writer import ShardWriter
 from lightning_modules.callbacks.stop_signals import StopSignals
 from lightning_modules.callbacks.training_health import TrainingHealth
 from lightning_modules.config_errors import explain_parser_error, print_error, readable_errors
@@ -72,6 +73,7 @@ SHORT_NAMES: Final = (
     MotionWriter,
     PromptDataModule,
     RealIMUDataModule,
+    ShardWriter,
     TrainingHealth,
     VirtualIMUDataModule,
 )

@@ -1,4 +1,4 @@
-"""The command ``imuforge dataset``: many labelled recordings of virtual people from one YAML."""
+"""The commands ``imuforge dataset``, labelled recordings of virtual people from one YAML, and ``imuforge merge``."""
 
 from __future__ import annotations
 
@@ -32,3 +32,19 @@ def _dataset(arguments: argparse.Namespace) -> None:
     )
     for line in lines:
         print_line(line)
+
+
+def add_merge(parser: OneLineArgumentParser) -> None:
+    """Add the options of ``imuforge merge``."""
+    parser.add_argument("shards", type=Path, metavar="DIR", help="folder that ShardWriter named, with all shards in it")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to make (default: merged, in that folder)")
+    parser.set_defaults(command=_merge)
+
+
+def _merge(arguments: argparse.Namespace) -> None:
+    from lightning_modules.callbacks.shard_files import merge_shards
+
+    out = arguments.out or arguments.shards / "merged"
+    told = merge_shards(arguments.shards, out)
+    windows = f", {told['windows']} windows of {len(told['channels'])} channels" if told["channels"] else ""
+    print_line(f"{out}: {told['total']} motions of {told['shards']} shards{windows}")

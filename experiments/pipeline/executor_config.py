@@ -42,9 +42,13 @@ class ExecutorConfig:
 
 
 def spell_out_executor(values: dict[str, object]) -> dict[str, object]:
-    """Return the content of a YAML with ``executor: NAME`` written as ``executor: {kind: NAME}``."""
-    if isinstance(values.get(KEY), str):
-        return {**values, KEY: {"kind": values[KEY]}}
+    """Return the content of a YAML with ``executor: NAME`` written as ``executor: {kind: NAME}``.
+
+    ``local`` becomes the default kind, so that an address which is laid over it is enough to mean Dask.
+    """
+    name = values.get(KEY)
+    if isinstance(name, str):
+        return {**values, KEY: {"kind": None if name == LOCAL else name}}
     return values
 
 

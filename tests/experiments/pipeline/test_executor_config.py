@@ -48,6 +48,7 @@ def test_an_address_or_slurm_means_dask() -> None:
     assert ExecutorConfig(address=NOBODY).is_dask
     assert ExecutorConfig(slurm={}).is_dask
     assert spell_out_executor({"executor": "dask", "seed": 1}) == {"executor": {"kind": "dask"}, "seed": 1}
+    assert spell_out_executor({"executor": "local"}) == {"executor": {"kind": None}}
 
 
 def _dataset(folder: Path, *overrides: str) -> int:
@@ -78,7 +79,7 @@ def test_nobody_at_the_address_is_one_line_of_every_experiment(
     cluster = pytest.importorskip("experiments.pipeline.executors.dask_cluster", reason="Dask is not installed")
     monkeypatch.setattr(cluster, "ANSWER_S", 1)
     with pytest.raises(SystemExit) as left:
-        run(tmp_path, "executor=dask", f"executor.address={NOBODY}")
+        run(tmp_path, f"executor.address={NOBODY}")
     assert left.value.code == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("note: ")]
     assert line.startswith(f"error: nothing answers at executor.address {NOBODY} within 1 s")
