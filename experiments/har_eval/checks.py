@@ -20,11 +20,13 @@ from experiments.har_eval.config import (
     SetConfig,
     SimulationConfig,
 )
+from experiments.har_eval.needs import check_needs
 from experiments.har_eval.options import DEFAULT_CONFIG
 from experiments.har_eval.short_forms import spell_out
 from experiments.pipeline.executor_config import check_executor
 from experiments.pipeline.typed_config import read_typed
 from lightning_modules.har_evaluation import CLASSIFIERS
+from sim.body import Body
 from sim.names import check_name
 from sim.placements import PLACEMENT_NAMES
 from sim.placements.mountings import check_mounting
@@ -44,6 +46,7 @@ def check_config(config: HarEvalConfig) -> None:
         ValueError: what is wrong, what was expected, and the valid names where a name is wrong.
         FileNotFoundError: weights of an arm are absent, or a folder of motion is or holds none; says where to get some.
     """
+    check_needs(config.needs)
     if not config.seeds or len(set(config.seeds)) != len(config.seeds):
         raise ValueError(f"seeds are {config.seeds}, expected at least one and none twice")
     check_arms(config)
@@ -83,6 +86,8 @@ def _check_generation(generation: GenerationConfig) -> None:
 
 def _check_simulation(simulation: SimulationConfig) -> None:
     _check_errors("simulation.errors", simulation.errors)
+    if simulation.body is not None:
+        Body.from_smpl(simulation.body)  # only to hear now that it is absent or damaged
     for key in ("repeats", "mountings"):
         _check_positive(f"simulation.{key}", getattr(simulation, key))
 

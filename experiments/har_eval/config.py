@@ -93,6 +93,7 @@ class SimulationConfig:
     Attributes:
         repeats: times that each motion is simulated, each with a body, a mounting and noise of its own.
         mountings: different mountings drawn in each repeat; motions take them in turn.
+        body: file or folder of an SMPL model, neutral; null takes the built-in body.
         body_shapes: draw body shapes of an adult population; otherwise all have the mean shape.
         along_mm: standard deviation of the sensor's shift along the bone [mm].
         around_deg: standard deviation of its shift about the bone [deg].
@@ -102,6 +103,7 @@ class SimulationConfig:
 
     repeats: int = 2
     mountings: int = 6
+    body: str | None = None
     body_shapes: bool = True
     along_mm: float = 15.0
     around_deg: float = 15.0
@@ -226,6 +228,7 @@ class HarEvalConfig:
         paired: how the paired acceleration error is measured.
         generation: what is generated, and how.
         simulation: how motions become sensor streams.
+        needs: what has to be on this machine before anything is done, by kind (:mod:`experiments.har_eval.needs`).
         sets: what is asked of real people: of one set each, by its name or by a name of one's own.
         roots: folder or file that holds a real set, by its reader, for the sets without a root of their own; null, or
             none, for one that a pip package brings.
@@ -246,6 +249,7 @@ class HarEvalConfig:
     paired: PairedConfig = field(default_factory=PairedConfig)
     generation: GenerationConfig = field(default_factory=GenerationConfig)
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
+    needs: dict[str, str | None] = field(default_factory=dict)
     sets: dict[str, SetConfig] = field(default_factory=dict)
     roots: dict[str, str | None] = field(default_factory=dict)
     classifiers: dict[str, ClassifierConfig] = field(default_factory=dict)

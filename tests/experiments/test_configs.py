@@ -246,6 +246,7 @@ def test_recipes_here_are_all_there_are() -> None:
         "frequency",
         "rollout",
         "as_prior",
+        "humanml3d",
     }
 
 

@@ -78,6 +78,7 @@ class Simulate(Task):
         config: spread of bodies and mountings, errors of the device.
         seed: of the experiment.
         smooth_hz: low-pass of the motions [Hz]; None for none.
+        body: SMPL model that wears the sensor; None takes the built-in body.
     """
 
     stage: ClassVar[str] = "simulate"
@@ -89,6 +90,7 @@ class Simulate(Task):
     config: SimulationConfig
     seed: int
     smooth_hz: float | None = None
+    body: Path | None = None
 
     @property
     def title(self) -> str:
@@ -97,7 +99,7 @@ class Simulate(Task):
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Simulate every activity that there are motions of."""
-        body = Body.default()
+        body = Body.default() if self.body is None else Body.from_smpl(self.body)
         parts: list[WindowSet] = []
         absent: list[str] = []
         for activity in self.activities:
