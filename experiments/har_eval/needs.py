@@ -82,10 +82,10 @@ def check_needs(needs: Mapping[str, str | None]) -> None:
         except (ValueError, OSError) as error:
             lines.append(f"needs.{kind}: {error}")
     if lines:
-        error = ValueError(lines[0])
+        absent = ValueError(lines[0])
         for line in lines[1:]:
-            error.add_note(line)
-        raise error
+            absent.add_note(line)
+        raise absent
 
 
 def _check_set(name: str, root: str) -> None:

@@ -71,17 +71,29 @@ def test_fsdp_on_a_cpu_is_refused_in_one_line(tmp_path: Path, capsys: pytest.Cap
 
 
 CPU_FSDP = '''
-"""Lightning refuses FSDPStrategy itself without a GPU; what it does is the same in a class of another name."""
+"""Lightning and torch ask for an accelerator before they cut a network up; told that it is the CPU, they cut it up there."""
 
 import sys
 
+import torch
+import torch.distributed.fsdp as fsdp
 from lightning.pytorch.strategies import FSDPStrategy
 
 from lightning_modules.cli import main
 
 
+class OnCpu(fsdp.FullyShardedDataParallel):
+    def __init__(self, module, *arguments, device_id=None, **options):
+        super().__init__(module, *arguments, device_id=torch.device("cpu"), **options)
+
+
 class CpuFSDP(FSDPStrategy):
-    pass
+    def _setup_model(self, model):
+        whole, fsdp.FullyShardedDataParallel = fsdp.FullyShardedDataParallel, OnCpu
+        try:
+            return super()._setup_model(model)
+        finally:
+            fsdp.FullyShardedDataParallel = whole
 
 
 if __name__ == "__main__":
