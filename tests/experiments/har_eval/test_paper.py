@@ -114,7 +114,7 @@ def cut_down(folder: Path) -> list[str]:
         "latent_diffusion.options": [*quick, *sizes, *text, *deep, *vae],
     }
     config = load_config(PAPER)
-    changed = []
+    changed: list[str] = []
     for name, options in smaller.items():
         arm, key = name.split(".")
         changed.append(f"arms.{name}={json.dumps([*getattr(config.arms[arm], key), *options])}")
@@ -144,10 +144,10 @@ def test_the_whole_table_from_one_command(brought: Mapping[str, Path], tmp_path:
     results = json.loads(found.read_text(encoding="utf-8"))
     assert {entry["arm"] for entry in results["summaries"]} == {*ARMS, "mocap", "real"}
     assert found.with_name("report.html").is_file()
-    stages = {path.parents[1].name: 0 for path in (tmp_path / "cache").glob("*/*/stage.json")}
+    stages = {path.parents[1].name for path in (tmp_path / "cache").glob("*/*/stage.json")}
     trained = sorted((tmp_path / "cache" / "fine_tune").glob("*/weights.safetensors"))
     assert len(trained) == 5  # continued, acc, motion_diffuse, and the two stages of latent_diffusion
-    assert {"fine_tune", "generate", "simulate", "classify"} <= stages.keys()
+    assert {"fine_tune", "generate", "simulate", "classify"} <= stages
 
 
 @pytest.mark.usefixtures("brought")
@@ -180,6 +180,13 @@ def test_what_is_missing_is_said_at_once_a_line_for_each(
 
 
 @pytest.mark.usefixtures("brought")
+def test_a_real_set_that_is_left_out_need_not_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IMUFORGE_PAMAP2")
+    with pytest.raises(ValueError, match="IMUFORGE_PAMAP2"):
+        load_config(PAPER)
+    assert "pamap2" not in load_config(PAPER, ["sets.pamap2=null"]).sets
+
+
 def test_statistics_missing_beside_mdm_are_missed_before_anything_runs(
     brought: Mapping[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
