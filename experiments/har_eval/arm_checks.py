@@ -69,7 +69,7 @@ def _check_source(name: str, arm: ArmConfig) -> None:
             raise ValueError(f"arms.{name}.{key} is {value!r}, but nothing is generated for this arm; leave it out")
     check_sampling(f"arms.{name}", arm)
     _check_treatment(name, arm)
-    if arm.config is not None and arm.start is None and arm.weights is not None:
+    if arm.config and arm.weights and arm.start is None and not (arm.layers or arm.options):
         raise ValueError(
             f"arms.{name} names a config but no start, expected both: the YAML that trains it and the arm that it "
             "starts from; or no weights, for a prior that is trained from nothing"

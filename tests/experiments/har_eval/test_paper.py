@@ -156,6 +156,8 @@ def test_a_licensed_body_wears_the_sensors_and_files_count_by_what_is_in_them(tm
     plan = make_plan(config)
     assert {task.body for task in plan.windows.values()} == {tmp_path / "SMPL_NEUTRAL.npz"}
     assert config.fine_tuning.steps == 2
+    own = f"arms.motion_diffuse.weights={tmp_path / 'mdm' / 'model000000010.pt'}"
+    assert not load_config(PAPER, [*cut_down(tmp_path), own]).trains("motion_diffuse")
     assert config.primary is not None
     assert (config.primary.arm, config.primary.against) == ("acc", "continued")
 
