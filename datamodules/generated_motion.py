@@ -202,6 +202,7 @@ class GeneratedMotionDataModule(LightningDataModule):
             num_replicas=trainer.world_size if trainer else 1,
             rank=trainer.global_rank if trainer else 0,
             position=lambda: find_position(self.trainer, batch_size=self.batch_size),
+            block=self.batch_size,
         )
         return self._loader(windows, sampler=sampler)
 

@@ -228,9 +228,10 @@ class FixedWindows(Dataset[MotionWindow]):
 
 
 class EpochSampler(DistributedSampler[int]):
-    """Numbers of training samples: ``epoch * size`` to ``(epoch + 1) * size - 1``, dealt out to the ranks in turn.
+    """Numbers of training samples: ``epoch * size`` to ``(epoch + 1) * size - 1``, dealt out to the ranks by batches.
 
-    A run that is resumed goes on where it was, also within an epoch.
+    A run that is resumed goes on where it was, also within an epoch. With ``block`` the size of a batch, a step of W
+    ranks takes the samples that W steps of one would, batch for batch.
 
     Args:
         dataset: where the numbers lead to.
@@ -239,6 +240,7 @@ class EpochSampler(DistributedSampler[int]):
         rank: this one.
         position: tells the epoch and how many samples of it this rank has had; where it returns None, ``set_epoch``
             decides and the epoch starts from its beginning.
+        block: samples that a rank takes at a time before it is the next one's turn.
     """
 
     def __init__(
@@ -249,8 +251,9 @@ class EpochSampler(DistributedSampler[int]):
         num_replicas: int,
         rank: int,
         position: Callable[[], tuple[int, int] | None] = lambda: None,
+        block: int = 1,
     ) -> None:
-        self._share = size // num_replicas
+        self._share, self._block = size // num_replicas, block
         if self._share < 1:
             raise ValueError(f"samples_per_epoch is {size}, expected at least one for each of {num_replicas} processes")
         super().__init__(_Sized(size), num_replicas=num_replicas, rank=rank, shuffle=False)
@@ -260,7 +263,9 @@ class EpochSampler(DistributedSampler[int]):
         epoch, done = self._position() or (self.epoch, 0)
         first = epoch * self._share * self.num_replicas
         for number in range(done, self._share):
-            yield first + number * self.num_replicas + self.rank
+            start = number - number % self._block
+            width = min(self._block, self._share - start)  # the last batch of an epoch may be a short one
+            yield first + start * self.num_replicas + self.rank * width + number - start
 
     def __len__(self) -> int:
         return self._share

@@ -94,7 +94,10 @@ def explain_exception(error: BaseException) -> str | None:
 
 @contextlib.contextmanager
 def readable_errors() -> Iterator[None]:
-    """Turn errors of the user's input into one line on stderr and exit code 2; ``IMUFORGE_DEBUG=1`` shows all."""
+    """Turn errors of the user's input into one line on stderr and exit code 2; ``IMUFORGE_DEBUG=1`` shows all.
+
+    Notes of an error of ours are what else is wrong, a line for each.
+    """
     try:
         yield
     except Exception as error:
@@ -103,7 +106,10 @@ def readable_errors() -> Iterator[None]:
             raise
         if os.environ.get("IMUFORGE_DEBUG"):
             traceback.print_exc()
-        raise SystemExit(print_error(line)) from error
+        code = print_error(line)
+        for note in getattr(error, "__notes__", ()) if _is_ours(error) else ():
+            print_error(note)
+        raise SystemExit(code) from error
 
 
 def print_error(line: str) -> int:

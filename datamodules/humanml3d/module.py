@@ -183,6 +183,7 @@ class HumanML3DDataModule(LightningDataModule):
             num_replicas=trainer.world_size if trainer else 1,
             rank=trainer.global_rank if trainer else 0,
             position=lambda: find_position(self.trainer, batch_size=self.batch_size),
+            block=self.batch_size,
         )
         return self._loader(crops, sampler=sampler)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from experiments.pipeline.tasks import Inputs, Task
-from lightning_modules.checkpoints import load_prior, read_stored, save_prior
+from lightning_modules.checkpoints import load_prior, load_vae, read_stored, save_prior, save_vae
 from lightning_modules.cli import main as lightning
 from lightning_modules.sampling.motion_generator import MotionGenerator
 from lightning_modules.text.encoders import text_encoder
@@ -28,6 +28,34 @@ DIMENSIONS = (
 
 
 @dataclass(frozen=True)
+class TrainAutoencoder(Task):
+    """The first stage of a latent prior: ``weights.safetensors``.
+
+    Attributes are those of :class:`FineTune`.
+    """
+
+    stage: ClassVar[str] = "fine_tune"
+    stage_title: ClassVar[str] = "training arms"
+    arm: str = field(metadata={"key": False})
+    seed: int
+    config: Path
+    layers: tuple[Path, ...]
+    motion_root: Path | None
+    options: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The arm and the seed."""
+        return f"{self.arm}'s autoencoder seed {self.seed}"
+
+    def run(self, inputs: Inputs, output: Path) -> None:
+        """Train through the very command a user would type."""
+        options = [*_sources(self.motion_root), *self.options]
+        last = _fit((self.config, *self.layers), self.seed, options, output)
+        save_vae(load_vae(last), output / WEIGHTS, {"arm": self.arm, "seed": self.seed, "config": self.config.name})
+
+
+@dataclass(frozen=True)
 class FineTune(Task):
     """One arm trained from the weights of another, or from scratch: ``weights.safetensors``.
 
@@ -42,6 +70,8 @@ class FineTune(Task):
         steps: optimiser steps; None takes the YAML's.
         motion_root: folder of motion files to train on besides the embedded clips.
         options: further arguments of ``lightning fit``.
+        layers: YAML to lay over ``config``.
+        autoencoder: first stage of a latent prior; None for others.
     """
 
     stage: ClassVar[str] = "fine_tune"
@@ -53,6 +83,8 @@ class FineTune(Task):
     steps: int | None
     motion_root: Path | None
     options: tuple[str, ...] = ()
+    layers: tuple[Path, ...] = ()
+    autoencoder: TrainAutoencoder | None = None
 
     @property
     def title(self) -> str:
@@ -61,31 +93,43 @@ class FineTune(Task):
 
     def run(self, inputs: Inputs, output: Path) -> None:
         """Train through the very command a user would type."""
-        start = None if self.init_from is None else weights_file(self.init_from, inputs)
-        arguments = [
-            "fit",
-            f"--config={self.config}",
-            f"--seed_everything={self.seed}",
-            f"--model.init_args.train_seed={self.seed}",
-            f"--data.init_args.seed={self.seed}",
-            f"--trainer.default_root_dir={output}",
-            "--trainer.enable_progress_bar=false",
-            "--trainer.devices=1",
-            *([] if start is None else start_from(start)),
-        ]
+        options = [] if self.init_from is None else start_from(weights_file(self.init_from, inputs))
+        if self.autoencoder is not None:
+            options.append(f"--model.init_args.vae_from={inputs[self.autoencoder] / WEIGHTS}")
         if self.steps is not None:
-            arguments.append(f"--trainer.max_steps={self.steps}")
-        if self.motion_root is not None:
-            arguments.append(f"--data.init_args.sources=[embedded,{self.motion_root}]")
-        lightning([*arguments, *self.options])
-        checkpoints = sorted(output.rglob("last.ckpt"))
-        if not checkpoints:
-            raise ValueError(f"{self.config} wrote no last.ckpt; give its ModelCheckpoint save_last: true")
+            options.append(f"--trainer.max_steps={self.steps}")
+        options += [*_sources(self.motion_root), *self.options]
+        last = _fit((self.config, *self.layers), self.seed, options, output)
         save_prior(
-            load_prior(checkpoints[-1]),
+            load_prior(last),
             output / WEIGHTS,
             {"arm": self.arm, "seed": self.seed, "config": self.config.name},
         )
+
+
+def _fit(configs: tuple[Path, ...], seed: int, options: list[str], output: Path) -> Path:
+    """Run ``lightning fit`` and return the last checkpoint."""
+    lightning(
+        [
+            "fit",
+            *(f"--config={config}" for config in configs),
+            f"--seed_everything={seed}",
+            f"--model.init_args.train_seed={seed}",
+            f"--data.init_args.seed={seed}",
+            f"--trainer.default_root_dir={output}",
+            "--trainer.enable_progress_bar=false",
+            "--trainer.devices=1",
+            *options,
+        ]
+    )
+    checkpoints = sorted(output.rglob("last.ckpt"))
+    if not checkpoints:
+        raise ValueError(f"{configs[0]} wrote no last.ckpt; give its ModelCheckpoint save_last: true")
+    return checkpoints[-1]
+
+
+def _sources(motion_root: Path | None) -> list[str]:
+    return [] if motion_root is None else [f"--data.init_args.sources=[embedded,{motion_root}]"]
 
 
 def start_from(weights: Path) -> list[str]:

@@ -74,12 +74,16 @@ def _check_source(name: str, arm: ArmConfig) -> None:
             raise ValueError(f"arms.{name}.{key} is {value!r}, but nothing is generated for this arm; leave it out")
     check_sampling(f"arms.{name}", arm)
     _check_treatment(name, arm)
-    if (arm.config is None) != (arm.start is None):
-        given, missing = ("start", "config") if arm.config is None else ("config", "start")
+    if arm.config and arm.weights and arm.start is None and not (arm.layers or arm.options):
         raise ValueError(
-            f"arms.{name} names a {given} but no {missing}, expected both: the YAML that trains it and the arm that it "
-            "starts from"
+            f"arms.{name} names a config but no start, expected both: the YAML that trains it and the arm that it "
+            "starts from; or no weights, for a prior that is trained from nothing"
         )
+    given = [key for key in ("start", "layers", "options", "first_stage", "first_stage_options") if getattr(arm, key)]
+    if arm.config is None and given:
+        raise ValueError(f"arms.{name} names a {given[0]} but no config, expected the YAML that trains it, too")
+    if arm.first_stage is None and arm.first_stage_options:
+        raise ValueError(f"arms.{name} has first_stage_options but no first_stage, expected its YAML, too")
 
 
 def check_sampling(place: str, given: ArmConfig | GenerationConfig) -> None:
@@ -172,7 +176,8 @@ def _check_files(name: str, arm: ArmConfig, config: HarEvalConfig) -> None:
         elif arm.kind != "prior":
             return
         elif config.trains(name):
-            find_config(str(arm.config))
+            for file in (str(arm.config), *arm.layers, *([] if arm.first_stage is None else [arm.first_stage])):
+                find_config(file)
         else:
             find_weights(str(arm.weights))
     except FileNotFoundError as error:

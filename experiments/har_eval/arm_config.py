@@ -43,7 +43,12 @@ class ArmConfig:
             says how many.
         config: YAML for ``lightning fit`` that trains the prior here, once for each seed: where ``fine_tuning`` says
             so, or where there are no weights.
-        start: arm whose weights that training starts from.
+        start: arm whose weights that training starts from; null begins from nothing.
+        layers: YAML to lay over ``config``, in this order.
+        options: further arguments of ``lightning fit`` for this arm, such as ``--trainer.max_steps=300000``.
+        first_stage: YAML for ``lightning fit`` of the autoencoder that a latent prior needs, trained before it with the
+            same layers.
+        first_stage_options: further arguments of that.
         decoder: how its features become joints, ``consistent`` or ``positions``, where not as ``generation`` says; a
             prior's alone, as the next three.
         sampler: one of :data:`lightning_modules.sampling.samplers.SAMPLER_NAMES`, where not as ``generation`` says.
@@ -74,6 +79,10 @@ class ArmConfig:
     augment: Augmentation | None = None
     config: str | None = None
     start: str | None = None
+    layers: list[str] = field(default_factory=list)
+    options: list[str] = field(default_factory=list)
+    first_stage: str | None = None
+    first_stage_options: list[str] = field(default_factory=list)
     decoder: str | None = None
     sampler: str | None = None
     steps: int | None = None
@@ -102,7 +111,7 @@ class FineTuningConfig:
         retrain: train them here, once for each seed, instead of taking their weights.
         motion_root: folder of motion files to train them on besides the embedded clips; implies ``retrain``. Recorded
             clips and paired errors take them in, too.
-        steps: optimiser steps; null takes the YAML's.
+        steps: optimiser steps of arms that start from another; null takes the YAML's.
     """
 
     retrain: bool = False

@@ -21,6 +21,7 @@ from experiments.har_eval.config import (
     SetConfig,
     SimulationConfig,
 )
+from experiments.har_eval.needs import check_needs
 from experiments.har_eval.options import DEFAULT_CONFIG
 from experiments.har_eval.short_forms import spell_out
 from experiments.pipeline.executor_config import check_executor
@@ -61,6 +62,8 @@ def check_config(config: HarEvalConfig) -> None:
         ValueError: what is wrong, what was expected, and the valid names where a name is wrong.
         FileNotFoundError: weights of an arm are absent, or a folder of motion is or holds none; says where to get some.
     """
+    read = {config.reader(name) for name in config.sets}
+    check_needs({kind: place for kind, place in config.needs.items() if kind in read or kind not in READERS})
     if not config.seeds or len(set(config.seeds)) != len(config.seeds):
         raise ValueError(f"seeds are {config.seeds}, expected at least one and none twice")
     for seed in config.seeds:

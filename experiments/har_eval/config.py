@@ -202,6 +202,7 @@ class HarEvalConfig:
         paired: how the paired acceleration error is measured.
         generation: what is generated, and how.
         simulation: how motions become sensor streams.
+        needs: what has to be on this machine before anything is done, by kind (:mod:`experiments.har_eval.needs`).
         sets: what is asked of real people: of one set each, by its name or by a name of one's own.
         roots: folder or file that holds a real set, by its reader, for the sets without a root of their own; null, or
             none, for one that a pip package brings.
@@ -222,6 +223,7 @@ class HarEvalConfig:
     paired: PairedConfig = field(default_factory=PairedConfig)
     generation: GenerationConfig = field(default_factory=GenerationConfig)
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
+    needs: dict[str, str | None] = field(default_factory=dict)
     sets: dict[str, SetConfig] = field(default_factory=dict)
     roots: dict[str, str | None] = field(default_factory=dict)
     classifiers: dict[str, ClassifierConfig] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from experiments.arms.fine_tune import FineTune
+from experiments.arms.fine_tune import FineTune, TrainAutoencoder
 from experiments.har_eval.config import HarEvalConfig, SetConfig
 from experiments.har_eval.stages.bodies import Bodies
 from experiments.har_eval.stages.classify import Classify
@@ -158,10 +158,23 @@ def plan_weights(config: HarEvalConfig, arm: str, seed: int) -> Path | FineTune:
         FileNotFoundError: there is no such file.
     """
     entry, tuning = config.arms[arm], config.fine_tuning
-    if entry.config is None or entry.start is None or not config.trains(arm):
+    if entry.config is None or not config.trains(arm):
         return find_weights(str(entry.weights))
-    start = plan_weights(config, entry.start, seed)
-    return FineTune(arm, seed, start, find_config(entry.config), tuning.steps, _path(tuning.motion_root))
+    layers, root = tuple(find_config(layer) for layer in entry.layers), _path(tuning.motion_root)
+    first = entry.first_stage and TrainAutoencoder(
+        arm, seed, find_config(entry.first_stage), layers, root, tuple(entry.first_stage_options)
+    )
+    return FineTune(
+        arm,
+        seed,
+        None if entry.start is None else plan_weights(config, entry.start, seed),
+        find_config(entry.config),
+        None if entry.start is None else tuning.steps,
+        root,
+        tuple(entry.options),
+        layers,
+        first or None,
+    )
 
 
 def _paired(config: HarEvalConfig) -> dict[tuple[str, int | None], PairedError]:

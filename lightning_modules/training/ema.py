@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lightning_modules.networks.lora import merge_state
 
@@ -20,7 +20,10 @@ def ramp_decay(decay: float, num_updates: int) -> float:
 def update_average(average: nn.Module, source: nn.Module, decay: float) -> None:
     """Set average = decay * average + (1 - decay) * source, parameter by parameter, in place.
 
-    A source with adapters counts with them merged, so that an average has the plain layout whatever is trained.
+    A source with adapters counts with them merged, so that an average has the plain layout whatever is trained. Without
+    adapters it is taken parameter by parameter as it lies here, which under FSDP is a piece of each.
     """
-    targets, sources = dict(average.named_parameters()), merge_state(source)
+    targets, sources = dict(average.named_parameters()), dict[str, Tensor](source.named_parameters())
+    if targets.keys() != sources.keys():
+        sources = merge_state(source)
     torch._foreach_lerp_(list(targets.values()), [sources[name] for name in targets], 1.0 - decay)

@@ -39,7 +39,7 @@ def draw_training_step(
     """Draw a training step's randomness as a function of the keys (and, for the noise, of the kind of device).
 
     Args:
-        keys: what names the step, all >= 0: seed, number of the step, rank.
+        keys: what names the batch, all >= 0: seed, number of the step, which of its batches.
         shape: ``(B, T, F)``.
         num_steps: of the noise schedule.
         device: where the noise is wanted.

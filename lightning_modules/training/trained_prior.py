@@ -125,21 +125,29 @@ class TrainedPrior(PlainHyperParameters):
         )  # fmt: skip
 
     def draw_step(self, shape: Sequence[int], batch_idx: int, *, num_steps: int, noisier: float = 0.0) -> TrainingDraw:
-        """Return the randomness of this training step, a function of seed, step, rank and nothing else.
+        """Return the randomness of this training step, a function of seed, step, batch of it and nothing else.
+
+        The batches of a step are counted over accumulated ones and ranks: two processes draw what one does that
+        accumulates two (decision 074).
 
         Args:
             shape: of the noise.
-            batch_idx: as Lightning counts; batches that are accumulated draw apart.
+            batch_idx: as Lightning counts.
             num_steps: of the noise schedule.
             noisier: how much more often noisy steps are drawn.
         """
-        keys = self.name_step(batch_idx)
+        keys = self.name_batch(batch_idx)
         return draw_training_step(keys, torch.Size(shape), num_steps=num_steps, device=self.device, noisier=noisier)
 
     def name_step(self, batch_idx: int) -> tuple[int, ...]:
         """Return what names this training step: seed, step, batch of those that are accumulated, rank."""
         accumulated = batch_idx % self.trainer.accumulate_grad_batches
         return self.train_seed, self.global_step, accumulated, self.global_rank
+
+    def name_batch(self, batch_idx: int) -> tuple[int, ...]:
+        """Return what names this batch: seed, step, which of all that accumulation and ranks make of the step."""
+        *step, accumulated, rank = self.name_step(batch_idx)
+        return (*step, accumulated * self.trainer.world_size + rank, 0)
 
     def finish_step(self, terms: Mapping[str, Tensor], shares: Mapping[str, Tensor]) -> Tensor:
         """Return the objective of a training step, and log it, its terms and, when due, their gradient norms.

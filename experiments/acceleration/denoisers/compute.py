@@ -55,6 +55,9 @@ class _Untended(MotionDiffusion):
     def name_step(self, batch_idx: int) -> tuple[int, ...]:
         return (batch_idx,)
 
+    def name_batch(self, batch_idx: int) -> tuple[int, ...]:
+        return (batch_idx,)
+
     def log_dict(self, *_: object, **__: object) -> None:
         pass
 
