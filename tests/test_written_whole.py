@@ -37,7 +37,9 @@ ELSEWHERE = {
     "experiments/bench/number_table.py",  # the same
     "experiments/bench/memory.py",  # the kernel's counter
     "experiments/classifier/export.py",  # beside its place, which its caller gives
-    "experiments/pipeline/tasks.py",  # into a folder that is put in place once it is whole
+    "experiments/pipeline/executors/parcels.py",  # into a folder that is put in place once it is whole
+    "experiments/pipeline/tasks.py",  # the same
+    "experiments/studio/motions.py",  # an upload, in a temporary folder
 }
 
 

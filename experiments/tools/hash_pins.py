@@ -20,6 +20,8 @@ from typing import Final
 
 from packaging.utils import canonicalize_name
 
+from sim.files import whole_file
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 PINS: Final = "constraints.txt"
 HASHED: Final = "constraints-hashed.txt"
@@ -91,7 +93,8 @@ def write_hashes(root: Path, resolve: Resolve) -> tuple[int, int]:
         raise ValueError(f"PyPI has no {', '.join(missing)} as {PINS} pins it; pin a version that it has")
     with tempfile.TemporaryDirectory() as folder:
         alone = Path(folder) / "torch.in"
-        alone.write_text(f"torch=={pins['torch']}\n", encoding="utf-8")
+        with whole_file(alone) as part:
+            part.write_text(f"torch=={pins['torch']}\n", encoding="utf-8")
         linux = resolve(["--python-platform", "x86_64-manylinux_2_28", "-c", PINS, str(alone)])
     blocks = re.split(r"\n(?=[A-Za-z0-9])", linux.strip())
     cuda = [block for block in blocks if not set(read_pins(block)) & set(pins)]
@@ -101,7 +104,8 @@ def write_hashes(root: Path, resolve: Resolve) -> tuple[int, int]:
     ]
     texts = [add_local_builds(hashed.strip(), LOCAL_BUILDS), "\n".join(cuda)]
     for name, what, text in zip((HASHED, CUDA), heads, texts, strict=True):
-        (root / name).write_text(f"{_HEAD.format(what=what)}{text}\n", encoding="utf-8")
+        with whole_file(root / name) as part:
+            part.write_text(f"{_HEAD.format(what=what)}{text}\n", encoding="utf-8")
     return len(pins), len(cuda)
 
 
