@@ -40,6 +40,7 @@ ELSEWHERE = {
     "experiments/pipeline/executors/parcels.py",  # into a folder that is put in place once it is whole
     "experiments/pipeline/tasks.py",  # the same
     "experiments/studio/motions.py",  # an upload, in a temporary folder
+    "experiments/tools/audit.py",  # pins that are asked for, in a temporary folder
 }
 
 
