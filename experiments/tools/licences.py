@@ -168,7 +168,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def _of(review: Review) -> str:
-    return "extra " + " or ".join(sorted(review.extras or ()))
+    return " or ".join(f"extra {extra}" if extra else "a plain installation" for extra in sorted(review.extras or ()))
 
 
 if __name__ == "__main__":
