@@ -10,7 +10,7 @@ from experiments.pipeline.one_line_errors import OneLineArgumentParser, print_li
 
 def add_dataset(parser: OneLineArgumentParser) -> None:
     """Add the options of ``imuforge dataset``."""
-    parser.add_argument("spec", type=Path, help="YAML, such as experiments/dataset.yaml")
+    parser.add_argument("spec", help="YAML, such as experiments/dataset.yaml")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as people.count=40 motion.seconds=6")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the data set; goes on there")
     parser.add_argument("--shard", metavar="i/n", help="make the i-th of n shares; all in one folder are the whole")
@@ -22,17 +22,15 @@ def add_dataset(parser: OneLineArgumentParser) -> None:
 def _dataset(arguments: argparse.Namespace) -> None:
     from experiments.dataset.command import make_dataset
 
-    named = [arguments.spec, *map(Path, arguments.overrides)]
+    named = [arguments.spec, *arguments.overrides]
     # A key=value may come first; the YAML is what is none, or a file.
-    spec = next((one for one in named if "=" not in str(one) or one.is_file()), None)
+    spec = next((one for one in named if "=" not in one or Path(one).is_file()), None)
     if spec is None:
-        raise ValueError(
-            f"no YAML among {', '.join(map(str, named))}, expected one; give such as experiments/dataset.yaml"
-        )
+        raise ValueError(f"no YAML among {', '.join(named)}, expected one; give such as experiments/dataset.yaml")
     lines = make_dataset(
-        spec,
+        Path(spec),
         arguments.out,
-        overrides=[str(one) for one in named if one != spec],
+        overrides=[one for one in named if one != spec],
         shard=arguments.shard,
         processes=arguments.processes,
         device=arguments.device,

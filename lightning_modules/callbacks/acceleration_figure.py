@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import FSDPStrategy, ModelParallelStrategy
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
@@ -109,7 +110,7 @@ class AccelerationFigure(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep the first clips of each activity that are long enough for a spectrum."""
-        if not self._is_due(trainer):
+        if not (self._is_due(trainer) and trainer.is_global_zero):
             return
         rows = zip(batch.features, batch.lengths.tolist(), batch.captions, batch.activity.tolist(), strict=True)
         for features, length, caption, activity in rows:
@@ -120,7 +121,14 @@ class AccelerationFigure(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Generate, draw and log."""
         in_turn = [clip for clips in itertools.zip_longest(*self._clips.values()) for clip in clips if clip is not None]
-        if not (self._is_due(trainer) and in_turn and isinstance(pl_module, GeneratesMotion)):
+        cut_up = isinstance(trainer.strategy, (FSDPStrategy, ModelParallelStrategy))
+        if not (
+            self._is_due(trainer) and (trainer.is_global_zero or cut_up) and isinstance(pl_module, GeneratesMotion)
+        ):
+            return
+        if cut_up:  # runs on all processes or on none
+            in_turn = trainer.strategy.broadcast(in_turn)
+        if not in_turn:
             return
         self._drawn = True
         real_clips, captions = zip(*in_turn[: self.num_clips], strict=True)
@@ -133,6 +141,8 @@ class AccelerationFigure(Callback):
             sampler="ddpm" if self.sampling_steps is None else "ddim",
             seeds=list(range(len(lengths))),
         )
+        if not trainer.is_global_zero:
+            return
         real = torch.nn.utils.rnn.pad_sequence(list(real_clips), batch_first=True)
         std = find_std(pl_module)
         ours, theirs = (
@@ -148,7 +158,7 @@ class AccelerationFigure(Callback):
 
     def _is_due(self, trainer: Trainer) -> bool:
         due = (trainer.current_epoch + 1) % self.every_n_epochs == 0 or not self._drawn
-        return due and trainer.is_global_zero and not trainer.sanity_checking and bool(trainer.loggers)
+        return due and not trainer.sanity_checking and bool(trainer.loggers)
 
 
 def draw_accelerations(

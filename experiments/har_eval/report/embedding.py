@@ -54,7 +54,7 @@ def _draw_embedding(pictures: SetPictures, real: Points, virtual: Mapping[str, P
                     x=[_within(points[index][0], frame[0]) for index in chosen],
                     y=[_within(points[index][1], frame[1]) if len(points[index]) > 1 else 0.0 for index in chosen],
                     mode="markers",
-                    name=f"{activity}, {'real' if side is people else 'virtual'}",
+                    name=f"{activity}, {'people' if side is people else 'virtual'}",
                     text=[side["subjects"][index] for index in chosen] if "subjects" in side else None,
                     hovertemplate=f"{activity}<br>{whose} %{{text}}<extra></extra>",
                     legendgroup=f"{activity} {side is people}",

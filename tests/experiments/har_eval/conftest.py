@@ -71,7 +71,7 @@ def write_pack(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     def write(people: Sequence[str], folders: Sequence[str], noise: int = 0) -> Path:
         count = len(people) * len(folders) * 2
         values = np.zeros((count, 125, 5, 3), dtype=np.int16)
-        values += (250 * np.arange(5)).astype(np.int16)[:, None]
+        values += np.array([1250, 250, 500, 750, 1000], dtype=np.int16)[:, None]
         activity = np.repeat(folders, len(people) * 2)
         shaking = noise * np.repeat(np.arange(len(folders)), len(people) * 2)[:, None, None, None]
         values += (np.random.default_rng(0).standard_normal(values.shape) * shaking).astype(np.int16)

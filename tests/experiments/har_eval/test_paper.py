@@ -80,7 +80,7 @@ def brought(tmp_path: Path, write_humanml3d: Write, monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("IMUFORGE_DSADS", raising=False)
     rng = np.random.default_rng(0)
     names = [f"{number:06}" for number in range(12)]
-    motions = {name: 0.1 * rng.normal(size=(48, 263)).astype(np.float32) for name in names}
+    motions = {name: 0.1 * rng.uniform(size=(48, 263)).astype(np.float32) for name in names}
     lines = {name: ["a person walks.#a/DET person/NOUN walk/VERB#0.0#0.0"] for name in names}
     splits = {"train": names[:8], "val": names[8:10], "test": names[10:]}
     found = {
@@ -154,7 +154,7 @@ def test_the_whole_table_from_one_command(brought: Mapping[str, Path], tmp_path:
 def test_a_licensed_body_wears_the_sensors_and_files_count_by_what_is_in_them(tmp_path: Path) -> None:
     config = load_config(PAPER, cut_down(tmp_path))
     plan = make_plan(config)
-    assert {task.body for task in plan.windows.values()} == {tmp_path / "SMPL_NEUTRAL.npz"}
+    assert {task.model for task in plan.windows.values()} == {tmp_path / "SMPL_NEUTRAL.npz"}
     assert config.fine_tuning.steps == 2
     own = f"arms.motion_diffuse.weights={tmp_path / 'mdm' / 'model000000010.pt'}"
     assert not load_config(PAPER, [*cut_down(tmp_path), own]).trains("motion_diffuse")

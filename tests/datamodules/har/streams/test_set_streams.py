@@ -199,8 +199,8 @@ def test_a_damaged_pack_is_named(root: Path, tmp_path: Path) -> None:
 
 
 def test_what_was_read_and_dropped_is_said(root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    _write(root / "s5_running.csv", np.zeros((300, 6)))
-    _write(root / "s6_walking.csv", np.zeros((20, 6)))
+    _write(root / "s5_running.csv", np.ones((300, 6)))
+    _write(root / "s6_walking.csv", np.ones((20, 6)))
     data = RealIMUDataModule(
         "csv_folder",
         str(root),
