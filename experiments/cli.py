@@ -78,8 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     add_reader_options(page, without=("fps", "body"))
     page.set_defaults(command=_show)
     add_studio(commands.add_parser("studio", help="serve a page on this machine where sensors are dragged on a body"))
-    report = commands.add_parser("report", help="write report.html of a finished har_eval run again")
-    report.add_argument("run", type=Path, help="folder of the run, or its results.json")
+    report = commands.add_parser("report", help="write report.html of a har_eval run again, or compare several")
+    report.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run, or its results.json")
+    report.add_argument("--out", type=Path, help="write the comparison there too: .md or .html")
     report.set_defaults(command=_report)
     motions = commands.add_parser("motions", help="look at motion files of any format")
     add_motion_inspection(motions.add_subparsers(required=True, metavar="what"))
@@ -216,9 +217,18 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    from experiments.har_eval.report.write import write_report
+    if len(arguments.runs) == 1 and arguments.out is None:
+        from experiments.har_eval.report.write import write_report
 
-    print_line(str(write_report(arguments.run)))
+        print_line(str(write_report(arguments.runs[0])))
+        return
+    from experiments.har_eval.report.compare import compare_runs, format_lines, write_comparison
+
+    table = compare_runs(arguments.runs)
+    if arguments.out is not None:
+        write_comparison(table, arguments.out)
+    for line in format_lines(table):
+        print_line(line)
 
 
 def _inspect(arguments: argparse.Namespace) -> None:

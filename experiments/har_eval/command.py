@@ -24,6 +24,7 @@ from experiments.har_eval.plan import make_plan
 from experiments.har_eval.report.text import describe_score, state_findings
 from experiments.har_eval.report.write import check_installed, write_report
 from experiments.har_eval.results import PICTURES, RESULTS, HarEvalResults, as_json
+from experiments.har_eval.score_table import write_score_table
 from experiments.pipeline.executors import open_workers
 from experiments.pipeline.files import write_json
 from experiments.pipeline.one_line_errors import one_line_errors
@@ -49,7 +50,7 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def run_experiment(config: HarEvalConfig, *, console: Console | None = None) -> Path:
-    """Run everything, write ``results.json`` and ``report.html``, print the table.
+    """Run everything, write ``results.json``, ``results.parquet`` and ``report.html``, print the table.
 
     Args:
         config: checked configuration.
@@ -74,6 +75,7 @@ def run_experiment(config: HarEvalConfig, *, console: Console | None = None) -> 
     folder.mkdir(parents=True, exist_ok=True)
     results = collect_results(config, plan, outcomes, total_wall_s=time.perf_counter() - start)
     write_json(as_json(results), folder / RESULTS)
+    write_score_table(results, folder)
     write_json(collect_pictures(plan, outcomes), folder / PICTURES)
     report = write_report(folder)
     print_summary(results, console)
