@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,6 +14,7 @@ import yaml
 from lightning_modules.cli import main
 from lightning_modules.contrastive_evaluator import ContrastiveEvaluator
 from sim.body import Body
+from tests.processes import clean_environment, run_whole
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 QUICK = ["--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
@@ -135,22 +133,13 @@ def test_yaml_leaves_the_network_to_the_weights() -> None:
 
 
 def launch_test(arguments: list[str], runs: Path) -> None:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "PYTEST_", "IMUFORGE_"))}
-    environment = {**kept, "IMUFORGE_RUNS": str(runs), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXPERIMENTS.parent)}
-    with subprocess.Popen(
-        [sys.executable, "-m", "lightning_modules", "test", "-c", config("evaluate"), *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            said, _ = process.communicate(timeout=250)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)  # the other rank with it
-            raise
-    assert process.returncode == 0, said
+    environment = {key: value for key, value in clean_environment(runs).items() if not _is_ours(key)}
+    command = [sys.executable, "-m", "lightning_modules", "test", "-c", config("evaluate"), *arguments]
+    run_whole(command, {**environment, "IMUFORGE_RUNS": str(runs)})
+
+
+def _is_ours(key: str) -> bool:
+    return key.startswith("IMUFORGE_")
 
 
 def test_two_processes_give_the_numbers_of_one(

@@ -48,7 +48,9 @@ def test_null_is_refused_for_every_option_that_may_not_be(owner: type) -> None:
 def test_the_defaults_of_others_pass() -> None:
     for owner in (ModelCheckpoint, cli.Trainer):
         defaults = {name: each.default for name, each in inspect.signature(owner.__init__).parameters.items()}
-        refuse_nulls(owner, {name: value for name, value in defaults.items() if value is None}, "")
+        nulls = {name: value for name, value in defaults.items() if value is None}
+        assert nulls
+        refuse_nulls(owner, nulls, "")
 
 
 def parsed(*arguments: str) -> str:

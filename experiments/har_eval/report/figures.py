@@ -11,11 +11,29 @@ from plotly.subplots import make_subplots
 
 from experiments.har_eval.report.arms import INK, PALETTE, colour_of, find_arm, name_arm
 from experiments.har_eval.report.drawings import SetPictures, Spectrum
-from experiments.har_eval.results import MEAN, HarEvalResults
+from experiments.har_eval.results import MEAN, HarEvalResults, SummaryEntry
 
 AXIS_COLOURS = dict(zip("xyz", PALETTE, strict=False))
 NYQUIST_HZ = 10.0
 """Half of the 20 frames a second that motions come at."""
+
+
+def error_bars(entries: Sequence[SummaryEntry]) -> dict[str, object]:
+    """Return plotly's error bars of macro-F1: the 95% interval, or the lowest and highest seed where there is none."""
+    ends = [
+        (entry["interval"]["low"], entry["interval"]["high"])
+        if entry["interval"] is not None
+        else (entry["seed_low"], entry["seed_high"])
+        for entry in entries
+    ]
+    scores = [entry["macro_f1"] for entry in entries]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - score for (_, high), score in zip(ends, scores, strict=True)],
+        "arrayminus": [score - low for (low, _), score in zip(ends, scores, strict=True)],
+        "thickness": 1.2,
+    }
 
 
 def to_html(figure: go.Figure, *, height: int, label: str, min_width: int = 0) -> str:
@@ -57,26 +75,11 @@ def draw_scores(results: HarEvalResults, set_name: str) -> str:
     figure = go.Figure()
     for arm in dict.fromkeys(entry["arm"] for entry in mine):
         entries = [entry for entry in mine if entry["arm"] == arm]
-        ends = [
-            (entry["interval"]["low"], entry["interval"]["high"])
-            if entry["interval"] is not None
-            else (entry["seed_low"], entry["seed_high"])
-            for entry in entries
-        ]
-        scores = [entry["macro_f1"] for entry in entries]
         figure.add_bar(
             name=name_arm(results, arm),
             x=[f"<b>{e['classifier']}</b>" if e["classifier"] == MEAN else e["classifier"] for e in entries],
-            y=scores,
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [high - score for (_, high), score in zip(ends, scores, strict=True)],
-                "arrayminus": [score - low for (low, _), score in zip(ends, scores, strict=True)],
-                "thickness": 1.2,
-                "width": 4,
-                "color": INK,
-            },
+            y=[entry["macro_f1"] for entry in entries],
+            error_y={**error_bars(entries), "width": 4, "color": INK},
             marker_color=colour_of(results, arm),
             marker_opacity=0.9 if find_arm(results, arm)["kind"] == "prior" else 0.45,
         )

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from experiments.har_eval.report.arms import INK, PALETTE, colour_of, find_arm, find_summary, name_arm
-from experiments.har_eval.report.figures import to_html
+from experiments.har_eval.report.figures import error_bars, to_html
 from experiments.har_eval.results import ArmEntry, HarEvalResults, SetEntry, SummaryEntry
 from experiments.pipeline.intervals import draw_resampling, f1_per_class
 
@@ -37,23 +37,16 @@ def draw_learning_curve(results: HarEvalResults, real: SetEntry) -> str:
         if len({count for count, _ in points}) < 2:
             continue
         points.sort(key=lambda point: point[0])
-        ends = [_ends(entry) for _, entry in points]
-        scores = [entry["macro_f1"] for _, entry in points]
+        entries = [entry for _, entry in points]
         arm_name = points[-1][1]["arm"]
         figure.add_scatter(
             name=line,
             x=[count for count, _ in points],
-            y=scores,
+            y=[entry["macro_f1"] for entry in entries],
             mode="lines+markers",
             marker={"size": 8},
             line={"width": 2, "color": INK if line == ALONE else colour_of(results, arm_name)},
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [high - score for (_, high), score in zip(ends, scores, strict=True)],
-                "arrayminus": [score - low for (low, _), score in zip(ends, scores, strict=True)],
-                "thickness": 1.2,
-            },
+            error_y=error_bars(entries),
         )
     if not figure.data:
         return ""
@@ -92,11 +85,6 @@ def _people(arm: ArmEntry, real: SetEntry) -> int:
         return 0
     alone = real["train_subjects"] == real["test_subjects"] and real.get("folds") is None
     return len(real["train_subjects"]) - int(alone)
-
-
-def _ends(entry: SummaryEntry) -> tuple[float, float]:
-    interval = entry["interval"]
-    return (interval["low"], interval["high"]) if interval is not None else (entry["seed_low"], entry["seed_high"])
 
 
 def draw_gains(results: HarEvalResults, real: SetEntry) -> str:

@@ -18,6 +18,7 @@ import yaml
 
 from datamodules.har.streams.manifest import add_to_manifest
 from sim import simulate_rigid
+from tests.processes import clean_environment, run_whole
 
 EXPERIMENTS = Path(__file__).resolve().parents[3] / "experiments"
 COMMAND = [sys.executable, "-m", "lightning_modules", "fit"]
@@ -52,29 +53,9 @@ TINY_HAR = [
 ]
 
 
-def environment(runs: Path, **more: str) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "PYTEST_"))}
-    root = str(EXPERIMENTS.parent)
-    return {**kept, "IMUFORGE_RUNS": str(runs), "OMP_NUM_THREADS": "1", "PYTHONPATH": root, **more}
-
-
 def run(arguments: list[str], runs: Path, **more: str) -> str:
     """Run the real command to its end and return what it said."""
-    with subprocess.Popen(
-        [*COMMAND, *arguments],
-        env=environment(runs, **more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            said, _ = process.communicate(timeout=130)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)  # the other ranks with it
-            raise
-    assert process.returncode == 0, said
-    return said
+    return run_whole([*COMMAND, *arguments], clean_environment(runs, **more))
 
 
 def test_two_processes_fit_and_resume_exactly(tmp_path: Path, cache_dir: Path) -> None:
@@ -151,7 +132,7 @@ def test_slurm_signal_requeues_and_the_next_start_goes_on(tmp_path: Path) -> Non
     hpc = tmp_path / "har" / "hpc_ckpt_1.ckpt"
     process = subprocess.Popen(
         [*COMMAND, *one, "--trainer.max_epochs=100000"],
-        env=environment(tmp_path, **slurm),
+        env=clean_environment(tmp_path, **slurm),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.processes import clean_environment, run_whole
 
 EXPERIMENTS = Path(__file__).resolve().parents[3] / "experiments"
 TINY = [
@@ -32,25 +31,8 @@ TINY_CACHES = ("--data.cache_dir={}/motion", "--model.cache_dir={}/text")
 
 
 def start(command: list[str], runs: Path, **more: str) -> str:
-    """Run a command and all that it starts to the end; return what it said."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "PYTEST_"))}
-    kept |= {"IMUFORGE_RUNS": str(runs), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXPERIMENTS.parent), **more}
-    with subprocess.Popen(
-        command,
-        cwd=EXPERIMENTS.parent,
-        env=kept,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            said, _ = process.communicate(timeout=200)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    assert process.returncode == 0, said
-    return said
+    """Run a command of several processes to its end."""
+    return run_whole(command, clean_environment(runs, **more))
 
 
 def read_curve(folder: Path, name: str) -> dict[int, float]:
